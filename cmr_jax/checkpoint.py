@@ -1,0 +1,86 @@
+"""One save: state, data position, tokenizer and config together.  Orbax lives here and in export."""
+
+import json
+import pathlib
+from typing import Any
+
+import jax
+import numpy as np
+import orbax.checkpoint as ocp
+
+from cmr_jax import config
+from cmr_jax.tokenizer import Tokenizer
+from cmr_jax.types import TrainState
+
+FOLDER = "checkpoints"
+CONFIG_FILE, TOKENIZER_FILE = "config.json", "tokenizer.model"
+
+
+class Checkpoints:
+    """The checkpoints of one workdir."""
+
+    def __init__(self, workdir: pathlib.Path, keep: int = 2):
+        self.workdir = workdir.absolute()
+        self._manager = ocp.CheckpointManager(
+            self.workdir / FOLDER,
+            options=ocp.CheckpointManagerOptions(max_to_keep=keep, enable_async_checkpointing=True),
+        )
+
+    def save(self, state: TrainState, data: dict[str, Any], cfg: config.Experiment) -> None:
+        """Starts a save in the background; a kill during it leaves the one before."""
+        self._manager.save(
+            int(state.step),
+            args=ocp.args.Composite(
+                state=ocp.args.StandardSave(state._asdict()),
+                data=ocp.args.JsonSave(data),
+                config=ocp.args.JsonSave(config.to_json(cfg)),
+            ),
+        )
+
+    def restore(self, like: TrainState) -> tuple[TrainState, dict[str, Any]] | None:
+        """The latest state in the shardings of `like` and the data position; None if there is none."""
+        step = self._manager.latest_step()
+        if step is None:
+            return None
+        abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, like._asdict())
+        found = self._manager.restore(
+            step,
+            args=ocp.args.Composite(
+                state=ocp.args.StandardRestore(abstract), data=ocp.args.JsonRestore()
+            ),
+        )
+        return TrainState(**found["state"]), found["data"]
+
+    def latest_step(self) -> int | None:
+        """The step of the newest whole checkpoint."""
+        return self._manager.latest_step()
+
+    def params(self) -> dict[str, Any]:
+        """Parameters of the newest checkpoint as numpy, whatever devices wrote them."""
+        step = self._manager.latest_step()
+        if step is None:
+            raise ValueError(f"{self.workdir} has no checkpoint yet.")
+        metadata = self._manager.item_metadata(step)["state"]
+        abstract = jax.tree.map(
+            lambda m: jax.ShapeDtypeStruct(m.shape, m.dtype, sharding=_one_device()), metadata
+        )
+        found = self._manager.restore(
+            step, args=ocp.args.Composite(state=ocp.args.StandardRestore(abstract))
+        )
+        return jax.tree.map(np.asarray, found["state"]["params"])
+
+    def close(self) -> None:
+        """Waits for the save under way."""
+        self._manager.wait_until_finished()
+        self._manager.close()
+
+
+def _one_device() -> jax.sharding.Sharding:
+    return jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+
+
+def write_run_files(workdir: pathlib.Path, cfg: config.Experiment, tokenizer: Tokenizer) -> None:
+    """What makes a workdir a model: its config and its tokenizer."""
+    workdir.mkdir(parents=True, exist_ok=True)
+    (workdir / CONFIG_FILE).write_text(json.dumps(config.to_json(cfg), indent=1) + "\n")
+    (workdir / TOKENIZER_FILE).write_bytes(tokenizer.model)

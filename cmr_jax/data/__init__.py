@@ -1,0 +1,1 @@
+"""From shards to batches.  Grain lives here and nowhere else; the model is never imported."""

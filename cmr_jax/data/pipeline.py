@@ -1,0 +1,132 @@
+"""Batches for this host.  Every random draw depends on (seed, global index) alone.
+
+The training iterator's state is one number, the global position, so a run resumes on any number
+of hosts.
+"""
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import grain
+import numpy as np
+from absl import flags
+
+from cmr_jax import config
+from cmr_jax.data import transforms
+from cmr_jax.data.source import ExamSource
+from cmr_jax.tokenizer import Tokenizer
+from cmr_jax.types import Batch, Coordinates
+
+
+class TrainBatches:
+    """Endless batches of this host's share; `state` and `restore` carry the position."""
+
+    def __init__(self, cfg: config.Experiment, tokenizer: Tokenizer, host: int = 0, hosts: int = 1):
+        source = ExamSource(cfg.data.path, "train")
+        if len(source) < cfg.data.batch:
+            raise ValueError(
+                f"data.batch is {cfg.data.batch}, but {cfg.data.path} has {len(source)} exams to train on."
+            )
+        if (
+            not flags.FLAGS.is_parsed()
+        ):  # grain reads flags; under a program of ours they are parsed
+            flags.FLAGS.mark_as_parsed()
+        data = grain.MapDataset.range(len(source)).seed(cfg.run.seed).shuffle().repeat(None)
+        length = cfg.model.text.length
+        for step in transforms.for_training(source, cfg.data, tokenizer, length):
+            random = isinstance(step, grain.transforms.RandomMap)
+            data = data.random_map(step) if random else data.map(step)
+        workers = cfg.data.workers
+        self._iterator = iter(
+            grain.experimental.ElasticIterator(
+                data,
+                cfg.data.batch,
+                grain.sharding.ShardOptions(shard_index=host, shard_count=hosts),
+                read_options=grain.ReadOptions(
+                    num_threads=2, prefetch_buffer_size=2 * cfg.data.batch
+                ),
+                multiprocessing_options=grain.MultiprocessingOptions(num_workers=workers)
+                if workers
+                else None,
+            )
+        )
+        self.exams = len(source)
+
+    def __iter__(self) -> Iterator[Batch]:
+        return self
+
+    def __next__(self) -> Batch:
+        return to_batch(next(self._iterator))
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """JSON values."""
+        return json.loads(json.dumps(self._iterator.get_state()))
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Goes on where `state` was taken."""
+        self._iterator.set_state(state)
+
+    def close(self) -> None:
+        """Ends reader processes."""
+        self._iterator.close()
+
+
+@dataclasses.dataclass(frozen=True)
+class EvalBatches:
+    """A split once through, in order; the last batch repeats its last exam, and says so."""
+
+    source: ExamSource
+    cfg: config.Experiment
+    tokenizer: Tokenizer
+
+    def __iter__(self) -> Iterator[tuple[Batch, int]]:
+        """(batch, how many of its exams are real)."""
+        steps = transforms.for_evaluation(
+            self.source, self.cfg.data, self.tokenizer, self.cfg.model.text.length
+        )
+        rng = np.random.default_rng(0)  # nothing in evaluation draws from it
+        size, total = self.cfg.data.batch, len(self.source)
+        for start in range(0, total, size):
+            elements = []
+            for index in range(start, min(start + size, total)):
+                element: Any = index
+                for step in steps:
+                    random = isinstance(step, grain.transforms.RandomMap)
+                    element = step.random_map(element, rng) if random else step.map(element)
+                elements.append(element)
+            real = len(elements)
+            elements += elements[-1:] * (size - real)
+            yield to_batch(_stack(elements)), real
+
+
+def _stack(elements: list[dict[str, Any]]) -> dict[str, Any]:
+    first = elements[0]
+    return {
+        k: _stack([e[k] for e in elements])
+        if isinstance(v, dict)
+        else np.stack([e[k] for e in elements])
+        for k, v in first.items()
+    }
+
+
+def to_batch(arrays: dict[str, Any]) -> Batch:
+    """Names the arrays."""
+    return Batch(**{**arrays, "coordinates": Coordinates(**arrays["coordinates"])})
+
+
+def example_batch(cfg: config.Experiment, exams: int) -> Batch:
+    """A batch of zeros with the shapes of this config: for building and counting."""
+    clip, length = cfg.data.clip, cfg.model.text.length
+    frames = (exams, clip.frames)
+    whole, real = np.zeros(frames, np.int32), np.zeros(frames, np.float32)
+    return Batch(
+        video=np.zeros((*frames, clip.size, clip.size, 1), np.uint8),
+        coordinates=Coordinates(whole, whole, whole, real, real, real > 0, real + 1),
+        frame_mask=np.ones(frames, bool),
+        tokens=np.zeros((exams, cfg.data.texts, length), np.int32),
+        text_mask=np.ones((exams, cfg.data.texts, length), bool),
+        report_group=np.zeros((exams, cfg.data.texts), np.int32),
+    )

@@ -1,0 +1,210 @@
+"""Each step from an exam's record to the arrays of a batch: a frozen noun with one verb."""
+
+import dataclasses
+import re
+import zlib
+from typing import Any
+
+import cv2
+import grain
+import numpy as np
+
+from cmr_jax import config
+from cmr_jax.config import CLIP_SEQUENCES, Clip
+from cmr_jax.data.source import Exam, ExamSource
+from cmr_jax.schema import Sequence, Stack, View
+from cmr_jax.tokenizer import Tokenizer
+
+Record = dict[str, Any]
+NO_TEXT = -1  # report_group of a text that is not there
+
+
+@dataclasses.dataclass(frozen=True)
+class ReadClip(grain.transforms.RandomMap):
+    """Reads the frames of a clip: for each view its cine, then its LGE, evenly over the heart.
+
+    In training the first phase is random within one step: a cine is a loop.  What an exam does
+    not have is left out; the clip is padded at its end and `frame_mask` says so.
+    """
+
+    source: ExamSource
+    clip: Clip
+    train: bool
+
+    def random_map(self, element: int, rng: np.random.Generator) -> Record:
+        """Index -> record."""
+        exam = self.source[element]
+        frames = [f for stack, cine in self._stacks(exam) for f in self._read(stack, cine, rng)]
+        return {"index": element, "exam": exam} | self._padded(frames[: self.clip.frames])
+
+    def _stacks(self, exam: Exam) -> list[tuple[Stack, bool]]:
+        chosen = []
+        for cine in (True, False):
+            for name in self.clip.views:
+                wanted = [s for s in CLIP_SEQUENCES if (s is Sequence.CINE) == cine]
+                found = [s for s in exam.stacks if s.view is View[name] and s.sequence in wanted]
+                if found:
+                    best = max(found, key=lambda s: (-wanted.index(s.sequence), s.confidence))
+                    chosen.append((best, cine))
+        # An exam with none of the views is read from what it has, and its coordinates say so.
+        return chosen or [(stack, stack.is_cine) for stack in exam.stacks]
+
+    def _read(self, stack: Stack, cine: bool, rng: np.random.Generator) -> list[tuple]:
+        several = stack.view in (View.SAX, View.OTHER)
+        slices = 1 if not several else self.clip.sax_slices if cine else self.clip.lge_slices
+        frames = []
+        for i in spread(len(stack.slice_mm), slices):
+            video = self.source.frames(stack, i)
+            count = min(self.clip.phases, len(video)) if cine else 1
+            start = rng.random() * len(video) / count if self.train and cine else 0.0
+            for t in (np.floor(start + np.arange(count) * len(video) / count)).astype(int):
+                frames.append((stack, i, int(t), video[t]))
+        return frames
+
+    def _padded(self, frames: list[tuple]) -> Record:
+        size, length = self.clip.size, self.clip.frames
+        video = np.zeros((length, size, size, 1), np.uint8)
+        values = {
+            "view": np.zeros(length, np.int32),
+            "sequence": np.zeros(length, np.int32),
+            "stack": np.zeros(length, np.int32),
+            "slice_mm": np.zeros(length, np.float32),
+            "phase": np.zeros(length, np.float32),
+            "is_cine": np.zeros(length, bool),
+            "spacing_mm": np.ones(length, np.float32),
+        }
+        numbers: dict[int, int] = {}
+        for at, (stack, i, t, picture) in enumerate(frames):
+            if picture.shape != (size, size):
+                raise ValueError(
+                    f"stored frames are {picture.shape[0]} x {picture.shape[1]}, data.clip.size is {size}. "
+                    f"Use --config.data.clip.size={picture.shape[0]} or prepare the data with --size {size}."
+                )
+            video[at, :, :, 0] = picture
+            values["view"][at], values["sequence"][at] = stack.view, stack.sequence
+            values["stack"][at] = numbers.setdefault(stack.first_frame, len(numbers))
+            values["slice_mm"][at], values["phase"][at] = stack.slice_mm[i], stack.phases[i][t]
+            values["is_cine"][at], values["spacing_mm"][at] = stack.is_cine, stack.spacing_mm
+        mask = np.arange(length) < len(frames)
+        return {"video": video, "coordinates": values, "frame_mask": mask}
+
+
+def spread(available: int, wanted: int) -> list[int]:
+    """`wanted` indices spread evenly over `available`, ends left out alike; all where fewer."""
+    if wanted >= available:
+        return list(range(available))
+    return [int((k + 0.5) * available / wanted) for k in range(wanted)]
+
+
+@dataclasses.dataclass(frozen=True)
+class Jitter(grain.transforms.RandomMap):
+    """Shift, a turn in the plane, a zoom below measurement error, and brightness: what differs between two scans of
+    one heart.  Never a flip: left and right are anatomy.  One draw for the whole exam."""
+
+    shift: int
+    zoom: float
+    rotate_deg: float
+
+    def random_map(self, element: Record, rng: np.random.Generator) -> Record:
+        """Moves every frame alike."""
+        video = element["video"]
+        size = video.shape[1]
+        zoom = 1 + rng.uniform(-self.zoom, self.zoom)
+        turn = np.deg2rad(rng.uniform(-self.rotate_deg, self.rotate_deg))
+        across = zoom * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+        middle = np.full(2, (size - 1) / 2)
+        move = middle - across @ middle + rng.uniform(-self.shift, self.shift, 2)
+        matrix = np.concatenate([across, move[:, None]], axis=1)
+        gain, offset = rng.uniform(0.85, 1.15), rng.uniform(-12, 12)
+        moved = np.empty_like(video)
+        for out, picture in zip(moved, video, strict=True):
+            warped = cv2.warpAffine(
+                picture[:, :, 0], matrix, (size, size), borderMode=cv2.BORDER_REPLICATE
+            )
+            out[:, :, 0] = cv2.convertScaleAbs(warped, alpha=gain, beta=offset)
+        return element | {"video": moved}
+
+
+@dataclasses.dataclass(frozen=True)
+class ChooseTexts(grain.transforms.RandomMap):
+    """The impression, and in training random sentences of it beside it; then tokens.
+
+    `other`: a permutation that gives exam i the report of exam other[i], for control runs.
+    """
+
+    tokenizer: Tokenizer
+    length: int
+    texts: int
+    train: bool
+
+    def random_map(self, element: Record, rng: np.random.Generator) -> Record:
+        """Adds tokens, their mask and the group of each text."""
+        exam: Exam = element.get("report", element["exam"])
+        sentences = list(exam.sentences)
+        whole = exam.impression
+        if self.train and len(sentences) > 1:
+            # Clinicians order them differently; the meaning stays.
+            whole = " ".join(sentences[i] for i in rng.permutation(len(sentences)))
+        chosen = [whole] if whole else []
+        if self.texts > 1 and sentences:
+            picks = rng.permutation(len(sentences))[: self.texts - 1]
+            chosen += [sentences[i] for i in picks]
+        groups = [group_of(text) for text in chosen] + [NO_TEXT] * (self.texts - len(chosen))
+        chosen += [""] * (self.texts - len(chosen))
+        tokens, mask = self.tokenizer.encode(chosen, self.length)
+        return element | {
+            "tokens": tokens,
+            "text_mask": mask,
+            "report_group": np.array(groups, np.int32),
+        }
+
+
+def group_of(text: str) -> int:
+    """Equal for texts that say the same words, whatever their order of sentences, case or numbering."""
+    words = [re.sub(r"[^a-z0-9 ]+", "", part) for part in re.split(r"[.;\n]+", text.lower())]
+    key = "|".join(sorted(filter(None, (" ".join(w.split()) for w in words))))
+    return zlib.crc32(key.encode()) & 0x7FFFFFFF
+
+
+def for_training(source: ExamSource, data: config.Data, tokenizer: Tokenizer, length: int) -> list:
+    """The transforms of training, in order."""
+    steps: list = [ReadClip(source, data.clip, train=True)]
+    if data.augment:
+        steps.append(Jitter(data.shift, data.zoom, data.rotate_deg))
+    if data.permute_reports:
+        steps.append(BorrowReport(source, data.permute_reports))
+    return [*steps, ChooseTexts(tokenizer, length, data.texts, train=True), Arrays()]
+
+
+def for_evaluation(
+    source: ExamSource, data: config.Data, tokenizer: Tokenizer, length: int
+) -> list:
+    """The transforms of evaluation: nothing random, the whole impression."""
+    return [
+        ReadClip(source, data.clip, train=False),
+        ChooseTexts(tokenizer, length, 1, train=False),
+        Arrays(),
+    ]
+
+
+@dataclasses.dataclass(frozen=True)
+class BorrowReport(grain.transforms.Map):
+    """A control: reports permuted among exams, so that nothing can be learned."""
+
+    source: ExamSource
+    seed: int
+
+    def map(self, element: Record) -> Record:
+        """The permutation is a function of the seed alone."""
+        order = np.random.default_rng(self.seed).permutation(len(self.source))
+        return element | {"report": self.source[int(order[element["index"]])]}
+
+
+@dataclasses.dataclass(frozen=True)
+class Arrays(grain.transforms.Map):
+    """Leaves what a batch is made of."""
+
+    def map(self, element: Record) -> Record:
+        """Drops the record and keeps its id."""
+        kept = ("video", "coordinates", "frame_mask", "tokens", "text_mask", "report_group")
+        return {name: element[name] for name in kept}

@@ -1,0 +1,44 @@
+"""Embeds a split: `python -m cmr_jax.embed --weights=W --data=D --out=FILE.npz`.
+
+The file holds exam_id, patient_id, video and text: raw float32 embeddings, one row per exam.
+"""
+
+import pathlib
+import sys
+
+import numpy as np
+from absl import app, flags, logging
+
+_WEIGHTS = flags.DEFINE_string("weights", None, "Workdir of a run, or an export.", required=True)
+_DATA = flags.DEFINE_string("data", None, "Prepared data.", required=True)
+_OUT = flags.DEFINE_string("out", None, "File to write (.npz).", required=True)
+_SPLIT = flags.DEFINE_string("split", "test", "Which split.")
+_BATCH = flags.DEFINE_integer("batch", 32, "Exams at a time.")
+
+
+def main(argv: list[str]) -> None:
+    """Command line."""
+    if len(argv) > 1:
+        raise app.UsageError(f"what is {argv[1]!r}?")
+    logging.set_verbosity(logging.WARNING)  # TFDS tells every path it opens
+    from cmr_jax.embedding import Embedder
+
+    try:
+        embedded = Embedder.from_path(_WEIGHTS.value, _BATCH.value).exams(_DATA.value, _SPLIT.value)
+    except ValueError as error:
+        print(f"cmr_jax.embed: {error}", file=sys.stderr)
+        sys.exit(2)
+    out = pathlib.Path(_OUT.value)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(
+        out,
+        exam_id=np.array([e.exam_id for e in embedded.exams]),
+        patient_id=np.array([e.patient_id for e in embedded.exams]),
+        video=embedded.video,
+        text=embedded.text,
+    )
+    print(f"{len(embedded.exams)} exams, {embedded.video.shape[1]} numbers each, in {out}")
+
+
+if __name__ == "__main__":
+    app.run(main)

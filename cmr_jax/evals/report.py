@@ -1,0 +1,172 @@
+"""The page of an evaluation: one file, nothing loaded from elsewhere, every foreign text escaped."""
+
+import html
+import string
+from typing import Any, NamedTuple
+
+
+class Found(NamedTuple):
+    """One exam that a query found: how near, what its report says, a moving picture."""
+
+    exam_id: str
+    score: float
+    impression: str
+    picture: str | None
+
+
+class Section(NamedTuple):
+    """One data set's part of the page."""
+
+    name: str
+    block: dict[str, Any]
+    plots: list[str]
+    queries: dict[str, list[Found]]
+
+
+PAGE = string.Template("""<!doctype html>
+<html lang="en"><head><meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>cmr_jax evaluation</title>
+<style>
+body { font: 15px/1.5 system-ui, sans-serif; color: #1b2733; max-width: 62rem; margin: 2rem auto; padding: 0 1rem }
+h1 { font-size: 1.5rem } h2 { margin-top: 2.5rem; border-bottom: 1px solid #d6dde3 } h3 { margin-top: 1.8rem }
+table { border-collapse: collapse; margin: 1rem 0 } th, td { padding: .25rem .8rem; text-align: right }
+th:first-child, td:first-child { text-align: left } tr:nth-child(even) { background: #f3f6f8 }
+.big { font-size: 1.15rem } .note { color: #55636f } img { max-width: 100% }
+.found { display: grid; grid-template-columns: repeat(auto-fill, minmax(19rem, 1fr)); gap: 1rem }
+.found figure { margin: 0; background: #f3f6f8; border-radius: 6px; overflow: hidden }
+.found img { width: 100%; background: #000; display: block }
+figcaption { padding: .5rem .7rem; font-size: .85rem; white-space: pre-wrap; overflow-wrap: anywhere }
+</style></head><body>
+<h1>What this model is worth</h1>
+<p class="note">$meta</p>
+$sections
+<p class="note">Research software. Not a medical device.</p>
+</body></html>
+""")
+
+
+def page(meta: dict[str, Any], sections: list[Section]) -> str:
+    """The whole page."""
+    facts = ", ".join(f"{k} {v}" for k, v in meta.items() if isinstance(v, str | int | float))
+    return PAGE.substitute(meta=_e(facts), sections="\n".join(_section(s) for s in sections))
+
+
+def table(name: str, block: dict[str, Any]) -> str:
+    """The same numbers for a terminal."""
+    lines = [f"{name}: {block['n_exams']} exams of {block['n_patients']} patients"]
+    for way, measures in block.get("retrieval", {}).items():
+        for measure, m in measures.items():
+            lines.append(f"  {way:16} {measure:6} {_value(m)}  chance {m['chance']:.3g}")
+    zero_shot = block.get("zero_shot", {})
+    for finding, f in zero_shot.get("findings", {}).items():
+        lines.append(f"  {finding:23} AUC {_value(f['auc'])}  {f['n_positive']} positive")
+    if "mean_auc" in zero_shot:
+        lines.append(f"  {'mean of all':23} AUC {_value(zero_shot['mean_auc'])}")
+    for control, c in block.get("controls", {}).items():
+        if "mean_auc" in c:
+            lines.append(
+                f"  control {control.replace('_', ' '):32} mean AUC {_value(c['mean_auc'])}"
+            )
+        if "behind_embedding_probe" in c:
+            behind = _value(c["behind_embedding_probe"])
+            lines.append(
+                f"  control {control.replace('_', ' '):32} AUC below the embeddings {behind}"
+            )
+        if "motion_auc_drop" in c:
+            lines.append(
+                f"  control {control.replace('_', ' '):32} AUC lost on motion findings {_value(c['motion_auc_drop'])}"
+            )
+    return "\n".join(lines)
+
+
+def _section(s: Section) -> str:
+    parts = [
+        f"<h2>{_e(s.name)}</h2>",
+        _headline(s.block),
+        *(f'<p><img alt="plot" src="{p}"></p>' for p in s.plots),
+    ]
+    parts += [
+        _retrieval_table(s.block.get("retrieval", {})),
+        _findings_table(s.block),
+        _controls(s.block.get("controls", {})),
+    ]
+    for query, found in s.queries.items():
+        parts.append(
+            f"<h3>Nearest to “{_e(query)}”</h3><div class='found'>{''.join(map(_figure, found))}</div>"
+        )
+    return "\n".join(parts)
+
+
+def _headline(block: dict[str, Any]) -> str:
+    text = f"{block['n_exams']} exams."
+    if "retrieval" in block:
+        r10 = block["retrieval"]["report_to_exam"]["R@10"]
+        text = (
+            f"A report finds its exam among the first 10 of {block['n_exams']} in <b>{r10['value']:.0%}</b> of "
+            f"cases ({r10['low']:.0%} to {r10['high']:.0%}; chance {r10['chance']:.1%})."
+        )
+    if mean := block.get("zero_shot", {}).get("mean_auc"):
+        count = len(block["zero_shot"]["findings"])
+        text += (
+            f" Prompts alone rank {count} findings with a mean AUC of <b>{mean['value']:.2f}</b> "
+            f"({mean['low']:.2f} to {mean['high']:.2f}; chance 0.5)."
+        )
+    return f'<p class="big">{text}</p><p class="note">{block["n_patients"]} patients; splits share no patient.</p>'
+
+
+def _retrieval_table(retrieval: dict[str, Any]) -> str:
+    rows = [
+        [f"{way.replace('_', ' ')}, {measure}", _value(m), f"{m['chance']:.3g}"]
+        for way, measures in retrieval.items()
+        for measure, m in measures.items()
+    ]
+    return _html_table(["retrieval", "value (95 %)", "chance"], rows) if rows else ""
+
+
+def _findings_table(block: dict[str, Any]) -> str:
+    zero_shot = block.get("zero_shot", {})
+    rows = [
+        [name.replace("_", " "), _value(f["auc"]), str(f["n_positive"])]
+        for name, f in zero_shot.get("findings", {}).items()
+    ]
+    return _html_table(["finding, zero-shot", "AUC (95 %)", "positive"], rows) if rows else ""
+
+
+def _controls(controls: dict[str, Any]) -> str:
+    rows = []
+    for name, c in controls.items():
+        mean = _value(c["mean_auc"]) if "mean_auc" in c else ""
+        drop = _value(c["motion_auc_drop"]) if "motion_auc_drop" in c else ""
+        behind = _value(c["behind_embedding_probe"]) if "behind_embedding_probe" in c else ""
+        rows.append([c.get("what", name), mean, behind, drop])
+    head = [
+        "control",
+        "mean AUC (95 %)",
+        "AUC below the embeddings",
+        "AUC lost on findings of motion",
+    ]
+    return _html_table(head, rows) if rows else ""
+
+
+def _html_table(head: list[str], rows: list[list[str]]) -> str:
+    def line(tag: str, cells: list[str]) -> str:
+        return "<tr>" + "".join(f"<{tag}>{_e(c)}</{tag}>" for c in cells) + "</tr>"
+
+    return f"<table>{line('th', head)}{''.join(line('td', row) for row in rows)}</table>"
+
+
+def _figure(found: Found) -> str:
+    picture = f'<img alt="moving heart" src="{found.picture}">' if found.picture else ""
+    caption = f"{found.exam_id}  {found.score:+.2f}\n{found.impression}"
+    return f"<figure>{picture}<figcaption>{_e(caption)}</figcaption></figure>"
+
+
+def _value(m: dict[str, float]) -> str:
+    return f"{m['value']:.3g} ({m['low']:.3g} to {m['high']:.3g})"
+
+
+def _e(text: str) -> str:
+    """Foreign text as text: markup escaped, control characters gone."""
+    return html.escape("".join(c for c in text if c.isprintable() or c == "\n"))

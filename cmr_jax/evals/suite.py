@@ -1,0 +1,227 @@
+"""All evaluators over all data sets: embeddings in, one block of numbers per data set out."""
+
+import dataclasses
+import math
+import pathlib
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+import cmr_jax
+from cmr_jax import metrics
+from cmr_jax.data import pipeline
+from cmr_jax.data.source import ExamSource
+from cmr_jax.embedding import Embedder, ExamEmbeddings
+from cmr_jax.evals import controls, labels, pictures, report, retrieval, zero_shot
+
+SCHEMA_VERSION = 1
+# What a visitor of the page sees found.
+QUERIES = (
+    "Severely reduced left ventricular systolic function, dilated left ventricle.",
+    "Asymmetric septal hypertrophy, hypertrophic cardiomyopathy.",
+    "Large circumferential pericardial effusion.",
+    "Diffuse late gadolinium enhancement, cardiac amyloidosis.",
+    "Normal biventricular size and systolic function.",
+)
+SHOWN_PER_QUERY = 3
+# With training labels, which the model itself never saw: on its embeddings, and on less.
+SUPERVISED = {
+    "embedding_probe": "logistic regression on the model's embeddings, supervised",
+    "header_metadata": "logistic regression on header metadata, supervised",
+    "mean_frame": "logistic regression on the mean frame, supervised",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What to evaluate."""
+
+    split: str
+    draws: int
+    controls: bool
+    seed: int = 0
+
+
+def evaluate(
+    embedder: Embedder,
+    permuted: list[Embedder],
+    data: dict[str, str],
+    options: Options,
+    out: pathlib.Path,
+) -> dict[str, Any]:
+    """Evaluates every data set; writes scores.parquet and report.html; returns results.json."""
+    out.mkdir(parents=True, exist_ok=True)
+    blocks, sections, tables = {}, [], []
+    for name, path in data.items():
+        split = options.split if name == "internal" else _all_of(path, options.split)
+        embedded = embedder.exams(path, split)
+        block, per_exam, score, found, draws = _measure(embedder, embedded, path, options)
+        if options.controls and block["zero_shot"].get("findings"):
+            block["controls"] = _controls(
+                embedder, permuted, path, split, score, embedded, block, found, draws
+            )
+        blocks[name] = block
+        tables.append(_table(name, embedded, per_exam, score))
+        sections.append(_section(name, embedder, embedded, ExamSource(path, split), block))
+    pq.write_table(pa.concat_tables(tables, promote_options="default"), out / "scores.parquet")
+    meta = {
+        "program": f"cmr_jax {cmr_jax.__version__}",
+        "split": options.split,
+        "bootstrap_draws": options.draws,
+        "interval": "95 % percentile bootstrap over patients",
+    }
+    (out / "report.html").write_text(report.page(meta, sections))
+    return _finite({"schema_version": SCHEMA_VERSION, "meta": meta, "data": blocks})
+
+
+def _all_of(path: str, split: str) -> str:
+    """An external site may have one split only: then that one is used."""
+    try:
+        ExamSource(path, split)
+        return split
+    except ValueError:
+        for other in ("test", "val", "train"):
+            try:
+                ExamSource(path, other)
+                return other
+            except ValueError:
+                continue
+        raise
+
+
+def _measure(embedder: Embedder, embedded: ExamEmbeddings, path: str, options: Options):
+    exams = embedded.exams
+    _, patient = np.unique([e.patient_id for e in exams], return_inverse=True)
+    draws = metrics.bootstrap_patients(patient, options.draws, options.seed)
+    paired = np.flatnonzero([bool(e.impression) for e in exams])
+    block: dict[str, Any] = {"n_patients": int(patient.max() + 1), "n_exams": len(exams)}
+    per_exam: dict[str, np.ndarray] = {}
+    if len(paired):
+        where = {int(i): k for k, i in enumerate(paired)}
+        paired_draws = [np.array([where[i] for i in d if i in where], int) for d in draws]
+        block["retrieval"], ranks = retrieval.evaluate(
+            embedded.video[paired], embedded.text[paired], [d for d in paired_draws if len(d)]
+        )
+        for key, rank in ranks.items():
+            per_exam[key] = np.full(len(exams), np.nan)
+            per_exam[key][paired] = rank
+    score = zero_shot.scores(embedded.video, embedder.texts)
+    found = labels.read(path, [e.exam_id for e in exams])
+    block["zero_shot"] = zero_shot.evaluate([score], found, draws)
+    return block, per_exam, score, found, draws
+
+
+def _controls(
+    embedder, permuted, path, split, score, embedded, block, found, draws
+) -> dict[str, Any]:
+    findings = list(block["zero_shot"]["findings"])
+    blocks: dict[str, Any] = {}
+
+    def scored(name: str, what: str, *runs: dict[str, np.ndarray]) -> dict[str, Any]:
+        blocks[name] = {"what": what} | zero_shot.evaluate(list(runs), found, draws)
+        return blocks[name]
+
+    shuffled = embedder.exams(path, split, controls.shuffle_phases)
+    scores = zero_shot.scores(shuffled.video, embedder.texts)
+    moved = scored("shuffled_phases", "the same model, phases of every cine shuffled", scores)
+    moved["motion_auc_drop"] = _motion_drop(score, scores, found, draws, findings)
+    if permuted:
+        others = [zero_shot.scores(e.exams(path, split).video, e.texts) for e in permuted]
+        what = f"trained on reports permuted among patients, {len(others)} runs"
+        scored("permuted_reports", what, *others)
+    try:
+        train = ExamSource(path, "train")
+    except ValueError:
+        return blocks
+    known_embedded = embedder.exams(path, "train")
+    train_labels = labels.read(path, [e.exam_id for e in known_embedded.exams])
+    inputs = {
+        "embedding_probe": [
+            metrics.normalise(known_embedded.video),
+            metrics.normalise(embedded.video),
+        ],
+        "header_metadata": [
+            controls.header_features(e) for e in (known_embedded.exams, embedded.exams)
+        ],
+        "mean_frame": [
+            controls.mean_frames(pipeline.EvalBatches(s, embedder.cfg, embedder.weights.tokenizer))
+            for s in (train, ExamSource(path, split))
+        ],
+    }
+    supervised = {}
+    for name, (known, unseen) in inputs.items():
+        supervised[name] = controls.supervised_scores(known, train_labels, unseen, findings)
+        baseline = scored(name, SUPERVISED[name], supervised[name])
+        if name != "embedding_probe":
+            ahead = _ahead(supervised["embedding_probe"], supervised[name], found, draws)
+            baseline["behind_embedding_probe"] = ahead
+    return blocks
+
+
+def _motion_drop(score, shuffled, found, draws, findings) -> dict[str, float]:
+    """How much AUC the findings of motion lose."""
+    names = [f for f in controls.MOTION_FINDINGS if f in findings]
+    return _ahead({n: score[n] for n in names}, shuffled, found, draws)
+
+
+def _ahead(better, worse, found, draws) -> dict[str, float]:
+    """By how much one mean AUC is above another, on the same patients in every draw."""
+
+    def difference(rows: np.ndarray) -> float:
+        gained = []
+        for name, score in better.items():
+            rows_known = rows[~np.isnan(found[name][rows])]
+            positive = found[name][rows_known] > 0.5
+            gained.append(
+                metrics.auc(positive, score[rows_known])
+                - metrics.auc(positive, worse[name][rows_known])
+            )
+        return float(np.mean(gained)) if gained else float("nan")
+
+    low, high = metrics.interval(np.array([difference(d) for d in draws]))
+    everyone = np.arange(len(next(iter(worse.values()))))
+    return {"value": difference(everyone), "low": low, "high": high, "chance": 0.0}
+
+
+def _table(name: str, embedded: ExamEmbeddings, per_exam: dict, score: dict) -> pa.Table:
+    columns: dict[str, Any] = {
+        "data": [name] * len(embedded.exams),
+        "exam_id": [e.exam_id for e in embedded.exams],
+        "patient_id": [e.patient_id for e in embedded.exams],
+    }
+    return pa.table(columns | per_exam | {f"zero_shot_{k}": v for k, v in score.items()})
+
+
+def _section(
+    name: str, embedder: Embedder, embedded: ExamEmbeddings, source: ExamSource, block
+) -> report.Section:
+    plots = [pictures.recall_plot(block["retrieval"])] if "retrieval" in block else []
+    if block["zero_shot"].get("findings"):
+        plots.insert(0, pictures.auc_plot(block["zero_shot"], block.get("controls", {})))
+    similarity = (
+        metrics.normalise(embedder.texts(list(QUERIES))) @ metrics.normalise(embedded.video).T
+    )
+    queries = {}
+    for query, row in zip(QUERIES, similarity, strict=True):
+        best = np.argsort(-row, kind="stable")[:SHOWN_PER_QUERY]
+        queries[query] = [
+            report.Found(
+                embedded.exams[i].exam_id,
+                float(row[i]),
+                embedded.exams[i].impression,
+                pictures.heart(source, embedded.exams[i]),
+            )
+            for i in best
+        ]
+    return report.Section(name, block, plots, queries)
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no NaN: what could not be computed is null."""
+    if isinstance(value, dict):
+        return {k: _finite(v) for k, v in value.items()}
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

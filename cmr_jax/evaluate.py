@@ -1,0 +1,60 @@
+"""Evaluates a model on patients it never saw: retrieval both ways, zero-shot findings, controls.
+
+    python -m cmr_jax.evaluate --weights=W --data=D --out=DIR [--external NAME=DIR ...]
+
+Writes results.json, scores.parquet (per exam) and report.html (one page, hearts that move).
+Only here are labels opened.  Not a medical device.
+"""
+
+import json
+import pathlib
+import sys
+
+from absl import app, flags, logging
+
+_WEIGHTS = flags.DEFINE_string("weights", None, "Workdir of a run, or an export.", required=True)
+_DATA = flags.DEFINE_string("data", None, "Prepared data.", required=True)
+_EXTERNAL = flags.DEFINE_multi_string("external", [], "More prepared data, as NAME=DIR.")
+_OUT = flags.DEFINE_string("out", None, "Folder to write.", required=True)
+_SPLIT = flags.DEFINE_string("split", "test", "Which split of --data.")
+_CONTROLS = flags.DEFINE_boolean("controls", True, "Baselines and shuffled motion (needs labels).")
+_PERMUTED = flags.DEFINE_multi_string(
+    "permuted_weights", [], "Models trained on permuted reports (several runs, several seeds)."
+)
+_DRAWS = flags.DEFINE_integer("bootstrap", 500, "Bootstrap draws over patients.")
+_BATCH = flags.DEFINE_integer("batch", 32, "Exams at a time.")
+
+
+def main(argv: list[str]) -> None:
+    """Command line."""
+    if len(argv) > 1:
+        raise app.UsageError(f"what is {argv[1]!r}?")
+    logging.set_verbosity(logging.WARNING)  # TFDS tells every path it opens
+    from cmr_jax.embedding import Embedder
+    from cmr_jax.evals import report, suite
+
+    try:
+        data = {"internal": _DATA.value} | dict(_named(pair) for pair in _EXTERNAL.value)
+        embedder = Embedder.from_path(_WEIGHTS.value, _BATCH.value)
+        permuted = [Embedder.from_path(path, _BATCH.value) for path in _PERMUTED.value]
+        options = suite.Options(_SPLIT.value, _DRAWS.value, _CONTROLS.value)
+        out = pathlib.Path(_OUT.value)
+        results = suite.evaluate(embedder, permuted, data, options, out)
+    except ValueError as error:
+        print(f"cmr_jax.evaluate: {error}", file=sys.stderr)
+        sys.exit(2)
+    (out / "results.json").write_text(json.dumps(results, indent=1, allow_nan=False) + "\n")
+    for name, block in results["data"].items():
+        print(report.table(name, block))
+    print(f"results.json, scores.parquet and report.html are in {out}")
+
+
+def _named(pair: str) -> tuple[str, str]:
+    name, equals, folder = pair.partition("=")
+    if not (name and equals and folder) or name == "internal":
+        raise ValueError(f"--external {pair}: write NAME=DIR, with a name other than internal.")
+    return name, folder
+
+
+if __name__ == "__main__":
+    app.run(main)

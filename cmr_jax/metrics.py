@@ -1,0 +1,62 @@
+"""Retrieval and ranking metrics in plain numpy, with the chance level beside each."""
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+
+def normalise(x: Float[np.ndarray, "*b e"]) -> Float[np.ndarray, "*b e"]:
+    """Unit length; a zero vector stays zero."""
+    x = x.astype(np.float64)
+    return x / np.maximum(np.linalg.norm(x, axis=-1, keepdims=True), 1e-12)
+
+
+def ranks(similarity: Float[np.ndarray, "q n"]) -> Float[np.ndarray, " q"]:
+    """How many candidates beat the right one (the diagonal); ties count half.
+
+    Half, because a constant model must score as chance does.
+    """
+    own = np.diag(similarity)[:, None]
+    better = (similarity > own).sum(1)
+    ties = (similarity == own).sum(1) - 1
+    return better + ties / 2
+
+
+def recall_at(rank: Float[np.ndarray, " q"], k: int) -> Float[np.ndarray, " q"]:
+    """1 where the right candidate is among the first k."""
+    return (rank < k).astype(np.float64)
+
+
+def auc(label: Bool[np.ndarray, " n"], score: Float[np.ndarray, " n"]) -> float:
+    """Area under the ROC curve (Mann-Whitney, ties count half); NaN without both classes."""
+    positives, negatives = int(label.sum()), int((~label).sum())
+    if not positives or not negatives:
+        return float("nan")
+    order = average_ranks(score)
+    return float((order[label].sum() - positives * (positives + 1) / 2) / (positives * negatives))
+
+
+def average_ranks(x: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+    """Ranks from 1; equal values share their mean rank."""
+    _, inverse, counts = np.unique(x, return_inverse=True, return_counts=True)
+    last = np.cumsum(counts)
+    return (last - (counts - 1) / 2)[inverse]
+
+
+def bootstrap_patients(
+    patient: Int[np.ndarray, " n"], draws: int, seed: int
+) -> list[Int[np.ndarray, " m"]]:
+    """Index sets of `draws` resamples of whole patients, with replacement."""
+    rng = np.random.default_rng(seed)
+    names, inverse = np.unique(patient, return_inverse=True)
+    members = [np.flatnonzero(inverse == i) for i in range(len(names))]
+    picks = rng.integers(len(names), size=(draws, len(names)))
+    return [np.concatenate([members[i] for i in pick]) for pick in picks]
+
+
+def interval(values: Float[np.ndarray, " draws"]) -> tuple[float, float]:
+    """95 % percentile interval; draws without a value are left out."""
+    kept = values[~np.isnan(values)]
+    if not len(kept):
+        return float("nan"), float("nan")
+    low, high = np.percentile(kept, [2.5, 97.5])
+    return float(low), float(high)

@@ -1,0 +1,1 @@
+"""The two towers.  Flax lives here and nowhere else; parameters leave as a plain nested dict."""

@@ -1,0 +1,65 @@
+"""Two towers, one space: `apply(params, batch) -> Embeddings`.  Start reading the model here."""
+
+from typing import Any, cast
+
+import einops
+import flax.linen as nn
+import jax.numpy as jnp
+
+from cmr_jax.config import Model
+from cmr_jax.models.text_tower import TextTower
+from cmr_jax.models.video_tower import VideoTower
+from cmr_jax.types import Array, Batch, Embeddings, Key, Params
+
+
+class DualEncoder(nn.Module):
+    """Embeds the exams and the texts of a batch; a tower that is not asked for gives None."""
+
+    config: Model
+
+    @nn.compact
+    def __call__(
+        self, batch: Batch, *, train: bool = False, video: bool = True, text: bool = True
+    ) -> Embeddings:
+        c = self.config
+        dtype = jnp.dtype(c.precision.value)
+        z_video = z_text = None
+        if video:
+            tower = VideoTower(c.video, c.embedding, dtype, c.remat, name="video")
+            z_video = tower(batch.video, batch.coordinates, batch.frame_mask, train=train)
+        if text:
+            tower = TextTower(c.text, c.embedding, dtype, name="text")
+            tokens = einops.rearrange(batch.tokens, "b r l -> (b r) l")
+            mask = einops.rearrange(batch.text_mask, "b r l -> (b r) l")
+            z_text = einops.rearrange(
+                tower(tokens, mask, train=train), "(b r) e -> b r e", b=batch.tokens.shape[0]
+            )
+        log_scale = self.param(
+            "logit_scale", nn.initializers.constant(jnp.log(c.initial_scale)), ()
+        )
+        bias = self.param("logit_bias", nn.initializers.zeros, ())
+        scale = jnp.minimum(jnp.exp(log_scale), c.largest_scale)
+        return Embeddings(z_video, z_text, scale, bias)
+
+
+def init(config: Model, batch: Batch, key: Key[Array, ""]) -> Params:
+    """Fresh parameters as a plain nested dict; `batch` gives the shapes."""
+    return cast(Params, DualEncoder(config).init(cast(Any, {"params": key}), batch)["params"])
+
+
+def apply(
+    config: Model,
+    params: Params,
+    batch: Batch,
+    *,
+    train: bool = False,
+    key: Key[Array, ""] | None = None,
+    video: bool = True,
+    text: bool = True,
+) -> Embeddings:
+    """Embeddings of a batch.  `key` feeds dropout and is needed only where that is on."""
+    rngs: dict[str, Any] = {} if key is None else {"dropout": key}
+    made = DualEncoder(config).apply(
+        {"params": params}, batch, train=train, video=video, text=text, rngs=rngs
+    )
+    return cast(Embeddings, made)

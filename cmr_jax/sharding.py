@@ -1,0 +1,114 @@
+"""Which device holds what: a mesh of (data, fsdp, tensor) and a table from paths to axes.
+
+The table is total: a parameter without a rule is an error that names it.
+"""
+
+import re
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
+
+from cmr_jax import config as configs
+
+AXES = ("data", "fsdp", "tensor")
+BATCH = ("data", "fsdp")  # the batch lies over both
+
+# Parameter path -> what its dimensions mean; first match wins.
+DIMS = (
+    (r".*/(query|key|value)/kernel", "embed heads head_dim"),
+    (r".*/(query|key|value)/bias", "heads head_dim"),
+    (r".*/attention_out/kernel", "heads head_dim embed"),
+    (r".*/mlp/up/kernel", "embed mlp"),
+    (r".*/mlp/up/bias", "mlp"),
+    (r".*/mlp/down/kernel", "mlp embed"),
+    (r".*/stem.*/kernel", "pixels embed"),
+    (r".*/token/embedding", "vocab embed"),
+    (r".*/(view|sequence)/embedding", "table embed"),
+    (r".*/coordinates_(one|two)/kernel", "table embed"),
+    (r".*/(position|place)", "table embed"),
+    (r".*/places/kernel", "embed table"),
+    (r".*/project/kernel", "table shared"),
+    (r".*/(scale|bias)", "replicated"),
+    (r"logit_(scale|bias)", "replicated"),
+)
+# What a dimension means -> the mesh axis that splits it.
+PLACES = {"embed": "fsdp", "heads": "tensor", "mlp": "tensor", "vocab": "tensor"}
+
+
+def make_mesh(sizes: configs.Mesh, devices: list[Any] | None = None) -> jax.sharding.Mesh:
+    """The mesh; one axis may be -1 and takes the devices that are left."""
+    devices = jax.devices() if devices is None else devices
+    shape = [getattr(sizes, axis) for axis in AXES]
+    known = int(np.prod([n for n in shape if n != -1]))
+    if shape.count(-1) > 1 or min(shape) < -1 or 0 in shape or len(devices) % known:
+        raise ValueError(
+            f"mesh data={sizes.data} fsdp={sizes.fsdp} tensor={sizes.tensor} does not fit "
+            f"{len(devices)} devices. Use divisors of {len(devices)}, and -1 at most once."
+        )
+    shape = [len(devices) // known if n == -1 else n for n in shape]
+    if int(np.prod(shape)) != len(devices):
+        raise ValueError(
+            f"mesh {shape} has {int(np.prod(shape))} places for {len(devices)} devices."
+        )
+    return jax.make_mesh(shape, AXES, axis_types=(AxisType.Auto,) * len(AXES), devices=devices)
+
+
+def check_batch(batch: int, mesh: jax.sharding.Mesh) -> None:
+    """The batch must divide over the devices that share it."""
+    ways = mesh.shape["data"] * mesh.shape["fsdp"]
+    if batch % ways:
+        lower = batch // ways * ways
+        options = " or ".join(str(n) for n in (lower, lower + ways) if n)
+        raise ValueError(f"data.batch {batch} does not divide over {ways} devices. Use {options}.")
+
+
+def batch_sharding(mesh: jax.sharding.Mesh) -> NamedSharding:
+    """First dimension over the devices, the rest whole."""
+    return NamedSharding(mesh, PartitionSpec(BATCH))
+
+
+def path_of(keys: tuple) -> str:
+    """`video/block_0/mlp/up/kernel` from a key path of jax.tree_util."""
+    return "/".join(
+        str(getattr(key, "key", getattr(key, "name", getattr(key, "idx", key)))) for key in keys
+    )
+
+
+def dims(path: str, shape: tuple[int, ...]) -> tuple[str, ...]:
+    """What the dimensions of a parameter mean."""
+    for pattern, meaning in DIMS:
+        if re.fullmatch(pattern, path):
+            words = () if meaning == "replicated" else tuple(meaning.split())
+            if words and len(words) != len(shape):
+                raise ValueError(
+                    f"{path} has shape {shape}, but its sharding rule says {meaning!r}"
+                )
+            return words
+    raise ValueError(
+        f"no sharding rule for parameter {path} {shape}: add one to cmr_jax.sharding.DIMS"
+    )
+
+
+def tree_shardings(tree: Any, mesh: jax.sharding.Mesh) -> Any:
+    """A sharding for every array of a tree whose paths end in parameter paths."""
+
+    def one(keys: tuple, leaf: Any) -> NamedSharding:
+        words = dims(_parameter(path_of(keys)), leaf.shape) if leaf.ndim else ()
+        spec = []
+        for word, size in zip(words, leaf.shape, strict=False):
+            axis = PLACES.get(word)
+            # What does not divide stays whole; small things gain nothing from being split.
+            spec.append(axis if axis and size % mesh.shape[axis] == 0 else None)
+        return NamedSharding(mesh, PartitionSpec(*spec))
+
+    return jax.tree_util.tree_map_with_path(one, tree)
+
+
+def _parameter(path: str) -> str:
+    """The parameter path inside a path of the optimiser's state."""
+    for root in ("video/", "text/", "logit_"):
+        if (at := path.find(root)) >= 0:
+            return path[at:]
+    return path

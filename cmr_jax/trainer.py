@@ -1,0 +1,116 @@
+"""A run from an empty or half-finished workdir to the last step.  Start reading here: `run`."""
+
+import logging
+import math
+import pathlib
+import time
+
+import jax
+import numpy as np
+
+from cmr_jax import checkpoint, config, sharding, step
+from cmr_jax.data import pipeline
+from cmr_jax.journal import Journal, Progress
+from cmr_jax.schema import TOKENIZER_FILE
+from cmr_jax.tokenizer import Tokenizer
+from cmr_jax.types import Batch, TrainState
+
+log = logging.getLogger(__name__)
+
+
+def run(cfg: config.Experiment, workdir: pathlib.Path) -> TrainState:
+    """Trains to the last step, going on from the newest checkpoint if there is one."""
+    mesh = prepare(cfg)
+    if not cfg.data.path:
+        raise ValueError("no data: say where prepared data lies with --config.data.path=DIR.")
+    tokenizer = Tokenizer.load(pathlib.Path(cfg.data.path, TOKENIZER_FILE))
+    batches = pipeline.TrainBatches(cfg, tokenizer, jax.process_index(), jax.process_count())
+    checkpoint.write_run_files(workdir, cfg, tokenizer)
+    checkpoints = checkpoint.Checkpoints(workdir, cfg.run.keep)
+    with jax.set_mesh(mesh):
+        ways = mesh.shape["data"] * mesh.shape["fsdp"]
+        state = step.init_state(cfg, mesh, pipeline.example_batch(cfg, ways))
+        if found := checkpoints.restore(state):
+            state, position = found
+            batches.restore(position)
+        log.info("%s", _first_lines(cfg, mesh, workdir, int(state.step), batches.exams))
+        with Journal(workdir, int(state.step)) as journal:
+            state = fit(cfg, mesh, state, batches, checkpoints, journal)
+    checkpoints.close()
+    batches.close()
+    return state
+
+
+def prepare(cfg: config.Experiment, devices: list | None = None) -> jax.sharding.Mesh:
+    """Checks the config against the tokenizer and the devices, before anything is read."""
+    config.validate(cfg)
+    mesh = sharding.make_mesh(cfg.mesh, devices)
+    sharding.check_batch(cfg.data.batch, mesh)
+    if cfg.data.path and pathlib.Path(cfg.data.path, TOKENIZER_FILE).is_file():
+        size = Tokenizer.load(pathlib.Path(cfg.data.path, TOKENIZER_FILE)).size
+        if size > cfg.model.text.vocabulary:
+            raise ValueError(
+                f"the data's vocabulary has {size} pieces, model.text.vocabulary is "
+                f"{cfg.model.text.vocabulary}. Use --config.model.text.vocabulary={size}."
+            )
+    return mesh
+
+
+def fit(
+    cfg: config.Experiment,
+    mesh: jax.sharding.Mesh,
+    state: TrainState,
+    batches: pipeline.TrainBatches,
+    checkpoints: checkpoint.Checkpoints,
+    journal: Journal,
+) -> TrainState:
+    """The loop.  A checkpoint is taken before the next batch is, so step and data agree."""
+    train_step = step.make_step(cfg, mesh)
+    first, last = int(state.step), cfg.optim.steps
+    stop = min(last, cfg.run.stop_after or last)
+    progress, began = Progress(last, first), time.monotonic()
+    for at in range(first + 1, stop + 1):
+        state, parts = train_step(state, to_device(next(batches), mesh))
+        log_due = at % cfg.run.log_every == 0 or at == stop
+        save_due = at % cfg.run.save_every == 0 or at == stop
+        if log_due or save_due:  # what is saved is known to be finite
+            values = {name: float(value) for name, value in parts.items()}
+            check_finite(values, at)
+        if log_due:
+            rate = (at - first) * cfg.data.batch / (time.monotonic() - began)
+            journal.write(
+                at, {**{f"train/{k}": v for k, v in values.items()}, "time/exams_per_s": rate}
+            )
+            progress.show(
+                at,
+                f"loss {values['loss']:.3f}  accuracy {values['accuracy']:.2f}  {rate:.0f} exams/s",
+            )
+        if save_due:
+            checkpoints.save(state, batches.state, cfg)
+    return state
+
+
+def to_device(batch: Batch, mesh: jax.sharding.Mesh) -> Batch:
+    """This host's share of a batch as global arrays over the mesh."""
+    place = sharding.batch_sharding(mesh)
+    return jax.tree.map(
+        lambda x: jax.make_array_from_process_local_data(place, np.asarray(x)), batch
+    )
+
+
+def check_finite(values: dict[str, float], at: int) -> None:
+    """A run that left the numbers stops; what was saved before stays good."""
+    if bad := sorted(k for k, v in values.items() if not math.isfinite(v)):
+        raise FloatingPointError(
+            f"{', '.join(bad)} not finite by step {at}. "
+            "The last checkpoint is good; lower --config.optim.lr or look at the data."
+        )
+
+
+def _first_lines(cfg, mesh, workdir, at: int, exams: int) -> str:
+    per_device = cfg.data.batch // (mesh.shape["data"] * mesh.shape["fsdp"])
+    return (
+        f"mesh {dict(mesh.shape)}, {cfg.data.batch} exams a batch, {per_device} per device\n"
+        f"{exams} exams to train on, clips of {cfg.data.clip.frames} frames\n"
+        f"workdir {workdir}: {f'resuming step {at}' if at else 'fresh'}"
+    )

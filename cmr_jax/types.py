@@ -1,0 +1,79 @@
+"""What flows through a run, with the shape alphabet.
+
+`b` exams in the global batch · `t` frames · `h w` pixels · `c` channels (1) · `n` video tokens of
+a frame · `r` texts per exam · `l` text tokens · `s` any sequence · `d` tower width · `k` heads ·
+`m` head width · `e` shared embedding.  Masks are bool, True where data is real.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jaxtyping import Bool, Float, Int, Key, UInt8
+
+Params = dict[str, Any]
+Array = jax.Array | np.ndarray
+
+
+class Coordinates(NamedTuple):
+    """Where and when each frame was taken."""
+
+    view: Int[Array, "b t"]
+    sequence: Int[Array, "b t"]
+    stack: Int[Array, "b t"]
+    slice_mm: Float[Array, "b t"]
+    phase: Float[Array, "b t"]
+    is_cine: Bool[Array, "b t"]
+    spacing_mm: Float[Array, "b t"]
+
+
+class Batch(NamedTuple):
+    """Exams and their texts.  `report_group` is equal for word-for-word equal texts."""
+
+    video: UInt8[Array, "b t h w c"]
+    coordinates: Coordinates
+    frame_mask: Bool[Array, "b t"]
+    tokens: Int[Array, "b r l"]
+    text_mask: Bool[Array, "b r l"]
+    report_group: Int[Array, "b r"]
+    targets: dict[str, Float[Array, " b"]] | None = None
+
+
+class Embeddings(NamedTuple):
+    """Raw embeddings; losses and metrics normalise.  None for a tower not asked for."""
+
+    video: Float[Array, "b e"] | None
+    text: Float[Array, "b r e"] | None
+    scale: Float[Array, ""]
+    bias: Float[Array, ""]
+
+
+class Pairing(NamedTuple):
+    """Which texts belong to which exams: text k of exam j is a positive of exam i where any text
+    of i has the same group.  A negative group marks a text that is not there."""
+
+    group: Int[Array, "b r"]
+
+
+class TrainState(NamedTuple):
+    """Everything that a step changes."""
+
+    step: Int[Array, ""]
+    params: Params
+    optimizer: Any
+
+
+__all__ = [
+    "Array",
+    "Batch",
+    "Bool",
+    "Coordinates",
+    "Embeddings",
+    "Float",
+    "Int",
+    "Key",
+    "Pairing",
+    "Params",
+    "TrainState",
+    "UInt8",
+]

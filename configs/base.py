@@ -1,0 +1,39 @@
+"""ViT-B/16 over 64 frames of 224 x 224 pixels, bfloat16: the size of the published system.
+
+    python -m cmr_jax.train --config=configs/base.py --config.data.path=DIR --workdir=DIR
+
+One exam costs about 2.9 TFLOP forward, three times that in training; see `--dry_run`.
+Not trained yet: there is no result to compare with.
+"""
+
+from cmr_jax.config import (
+    Clip,
+    Data,
+    Experiment,
+    Model,
+    Optim,
+    Precision,
+    Remat,
+    Run,
+    TextTower,
+    VideoTower,
+)
+
+
+def get_config() -> Experiment:
+    """The defaults are this size; what differs is said here."""
+    return Experiment(
+        model=Model(
+            video=VideoTower(width=768, depth=12, heads=12, patch=16),
+            text=TextTower(width=512, depth=8, heads=8, vocabulary=2048, length=128),
+            embedding=512,
+            precision=Precision.BFLOAT16,
+            remat=Remat.FULL,
+        ),
+        # 6 x 8 short axis + 3 x 8 long axis cine would be 72; 5 slices and 7 phases leave room for LGE.
+        data=Data(
+            batch=256, clip=Clip(sax_slices=5, phases=7, lge_slices=5, size=224), texts=2, workers=8
+        ),
+        optim=Optim(lr=5e-4, warmup_steps=1000, steps=20_000, weight_decay=0.1),
+        run=Run(log_every=20, save_every=500),
+    )

@@ -1,0 +1,1 @@
+"""Offline preparation: DICOM exams and reports in, de-identified ArrayRecord shards out."""

@@ -1,0 +1,1 @@
+"""View and sequence of a stack from geometry, physics and words, with the evidence kept."""

@@ -1,0 +1,1 @@
+"""From loose instances to exams: stacks grouped and ordered by geometry and trigger time."""

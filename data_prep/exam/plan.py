@@ -1,0 +1,121 @@
+"""What will be made of one study: its stacks, labelled, and the few facts that may be kept."""
+
+import dataclasses
+
+from cmr_jax.schema import Sequence, View
+from data_prep.classify import decision
+from data_prep.exam.stacks import RawStack, build_stacks
+from data_prep.read.instance import PERSON_KEYWORDS, Instance
+from data_prep.read.reject import Reject, Why
+
+# Header strings that the second pass still needs; the rest stays behind.
+PIXEL_KEYWORDS = ("RescaleSlope", "RescaleIntercept", "PhotometricInterpretation")
+IDENTIFIER_KEYWORDS = (
+    *PERSON_KEYWORDS,
+    "PatientID",
+    "AccessionNumber",
+    "PatientBirthDate",
+    "StudyDate",
+    "OtherPatientIDs",
+    "PatientTelephoneNumbers",
+    "InstitutionName",
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class PlannedStack:
+    """A stack with its place, its frames stripped of header text, and its label."""
+
+    raw: RawStack
+    view: View
+    sequence: Sequence
+    confidence: float
+    evidence: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class ExamPlan:
+    """One study, local: identifiers are still in it.  Never shipped, deleted after the build."""
+
+    study_uid: str
+    patient_id: str
+    accession: str
+    study_date: str
+    vendor: str
+    field_strength_t: float
+    sex: str
+    age_band: str
+    identifiers: tuple[str, ...]  # this patient's strings, to be found and removed in the report
+    stacks: tuple[PlannedStack, ...]
+    rejects: tuple[Reject, ...]
+
+    @property
+    def frame_count(self) -> int:
+        """Frames in all stacks."""
+        return sum(len(s.frames) for stack in self.stacks for s in stack.raw.slices)
+
+
+def plan_exam(study_uid: str, instances: list[Instance]) -> ExamPlan | list[Reject]:
+    """Plans one study, or says why none of it can be used."""
+    patients = {i.text["PatientID"].strip() for i in instances}
+    if len(patients) > 1:
+        return [Reject(Why.PATIENT_CONFLICT, i.where) for i in instances]
+    raw, rejects = build_stacks(instances)
+    if not raw:
+        return rejects
+    decisions = decision.classify(raw)
+    stacks = tuple(
+        PlannedStack(_stripped(stack), d.view, d.sequence, d.confidence, d.evidence)
+        for stack, d in zip(raw, decisions, strict=True)
+    )
+    text = raw[0].first.text
+    return ExamPlan(
+        study_uid=study_uid,
+        patient_id=patients.pop(),
+        accession=text.get("AccessionNumber", ""),
+        study_date=text.get("StudyDate", ""),
+        vendor=vendor_of(text.get("Manufacturer", "")),
+        field_strength_t=round(raw[0].first.number("MagneticFieldStrength") or 0.0, 1),
+        sex=sex if (sex := text.get("PatientSex", "")) in ("M", "F") else "",
+        age_band=age_band(text.get("PatientAge", "")),
+        identifiers=_identifiers(instances),
+        stacks=stacks,
+        rejects=tuple(rejects),
+    )
+
+
+def vendor_of(manufacturer: str) -> str:
+    """One of four words: free text does not leave."""
+    lower = manufacturer.lower()
+    known = {"siemens": "Siemens", "ge ": "GE", "general electric": "GE", "philips": "Philips"}
+    return next((name for word, name in known.items() if word in lower + " "), "other")
+
+
+def age_band(age: str) -> str:
+    """`047Y` -> `40-49`; everybody from 90 is one group (HIPAA 45 CFR 164.514(b)(2)(i)(C))."""
+    if not (len(age) == 4 and age[:3].isdigit() and age[3] in "YMWD") or age == "000Y":
+        return ""
+    years = int(age[:3]) if age[3] == "Y" else 0
+    return "90+" if years >= 90 else f"{years // 10 * 10}-{years // 10 * 10 + 9}"
+
+
+def _identifiers(instances: list[Instance]) -> tuple[str, ...]:
+    found = {i.text[k] for i in instances for k in IDENTIFIER_KEYWORDS if i.text.get(k)}
+    return tuple(sorted(found))
+
+
+def _stripped(stack: RawStack) -> RawStack:
+    """The stack without header text that only planning needed."""
+    slices = tuple(
+        dataclasses.replace(
+            one,
+            frames=tuple(
+                dataclasses.replace(
+                    f, text={k: v for k, v in f.text.items() if k in PIXEL_KEYWORDS}
+                )
+                for f in one.frames
+            ),
+        )
+        for one in stack.slices
+    )
+    return dataclasses.replace(stack, slices=slices)

@@ -1,0 +1,1 @@
+"""What a build did, for people: an account in numbers and a contact sheet."""

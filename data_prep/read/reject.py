@@ -1,0 +1,57 @@
+"""What becomes of an input that cannot be used: it is counted, with a reason and a way out."""
+
+import dataclasses
+import enum
+
+
+class Why(enum.Enum):
+    """Reasons, each with what a person can do about it.  IGNORED ones are no fault of the input."""
+
+    NOT_DICOM = ("ignored", "not a DICOM file; nothing to do")
+    NOT_MR = ("ignored", "not an MR image object; export MR Image Storage")
+    REPEAT = ("ignored", "the same slice and moment scanned again; the latest is kept")
+    DUPLICATE = ("ignored", "the same object was read before")
+    EMPTY_FILE = ("rejected", "zero bytes; export it again")
+    TRUNCATED = ("rejected", "the file ends early; export it again")
+    UNREADABLE = ("rejected", "the header cannot be parsed; see the local list of paths")
+    IO_ERROR = ("rejected", "the file cannot be read; check permissions and the disk")
+    NO_GEOMETRY = ("rejected", "no position, orientation or spacing; the frame cannot be placed")
+    BAD_GEOMETRY = ("rejected", "orientation not orthonormal or spacing out of range")
+    BAD_PIXELS = ("rejected", "pixel module contradicts itself or the pixel data's length")
+    BURNED_IN = ("rejected", "BurnedInAnnotation YES: text in the pixels may identify a patient")
+    NO_IDENTIFIER = ("rejected", "no StudyInstanceUID, SeriesInstanceUID or PatientID")
+    DUPLICATE_CONFLICT = (
+        "rejected",
+        "one SOPInstanceUID, different objects; find out which is true",
+    )
+    PATIENT_CONFLICT = ("rejected", "one study, two PatientIDs; find out whose it is")
+    DECODE_FAILED = ("rejected", "the pixels cannot be decoded")
+    CONSTANT_IMAGE = ("rejected", "every pixel of the stack is the same")
+    NO_REPORT = ("rejected", "no report joins this exam; see --keep-unpaired")
+    NO_IMPRESSION = ("rejected", "the report has no impression section")
+    PHI_SUSPECT = (
+        "rejected",
+        "what looks like an identifier survived in the text; look at the report",
+    )
+    NO_EXAM = ("rejected", "no exam joins this report")
+    NO_KEY = ("rejected", "the row has no patient, study or accession")
+
+    @property
+    def ignored(self) -> bool:
+        """True where nothing is wrong and nothing is lost."""
+        return self.value[0] == "ignored"
+
+    @property
+    def way_out(self) -> str:
+        """What a person can do."""
+        return self.value[1]
+
+
+@dataclasses.dataclass(frozen=True)
+class Reject:
+    """One input that was not used.  `where` is a path or key: local, never for the output."""
+
+    why: Why
+    where: str
+    detail: str = ""
+    count: int = 1

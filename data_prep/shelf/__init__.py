@@ -1,0 +1,1 @@
+"""The shelf: deterministic ArrayRecord shards, TFDS metadata, vocabulary, manifest."""

@@ -1,0 +1,114 @@
+"""Eight CPU devices, no silent rank promotion, shapes enforced, a tiny data set for all."""
+
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import jax
+import pytest
+from absl import flags
+
+# What one test or child process compiled, the next need not.
+CACHE = tempfile.TemporaryDirectory(prefix="cmr_jax_tests_")
+CHILD = {
+    "JAX_PLATFORMS": "cpu",
+    "JAX_NUM_CPU_DEVICES": "1",
+    "JAX_COMPILATION_CACHE_DIR": CACHE.name,
+    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.3",
+}
+jax.config.update("jax_platforms", "cpu")
+jax.config.update("jax_num_cpu_devices", 8)
+jax.config.update("jax_numpy_rank_promotion", "raise")
+jax.config.update("jax_compilation_cache_dir", CACHE.name)
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
+flags.FLAGS.mark_as_parsed()
+
+ROOT = pathlib.Path(__file__).parent.parent
+SHARED = ROOT.parent / "shared"
+GOLDEN = pathlib.Path(__file__).parent / "golden"
+
+PREP = [
+    "--site",
+    "test",
+    "--spacing-mm",
+    "5",
+    "--size",
+    "32",
+    "--exams-per-shard",
+    "7",
+    "--vocabulary",
+    "400",
+]
+PREP += ["--splits", "train=0.6,val=0.1,test=0.3"]
+EXAMS = 60
+TINY = f"phantom:tiny:exams={EXAMS}"
+
+
+def run(*args: str, check: bool = True, **env: str) -> subprocess.CompletedProcess[str]:
+    """`python -m ...` as a user would run it, on one device."""
+    done = subprocess.run(
+        [sys.executable, "-m", *args],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env=os.environ | CHILD | env,
+        check=False,
+    )
+    assert not check or done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+def prepare(
+    out: pathlib.Path, *args: str, dicom: str = TINY, workers: str = "1"
+) -> subprocess.CompletedProcess[str]:
+    return run(
+        "data_prep.build", "--dicom", dicom, "--out", str(out), "--workers", workers, *PREP, *args
+    )
+
+
+def pytest_addoption(parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="write tests/golden anew")
+
+
+@pytest.fixture
+def update_golden(request) -> bool:
+    return request.config.getoption("--update-golden")
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory) -> pathlib.Path:
+    """A tiny prepared data set: 60 phantom exams of 32 x 32 pixels."""
+    out = tmp_path_factory.mktemp("tiny") / "data"
+    prepare(out)
+    return out
+
+
+def tiny_config(data: pathlib.Path | str):
+    """A model of a few thousand parameters over that data."""
+    from cmr_jax import config as c
+
+    return c.Experiment(
+        model=c.Model(
+            video=c.VideoTower(16, 2, 2, 2.0, 16, c.Stem.HIERARCHICAL, 2),
+            text=c.TextTower(16, 1, 2, 2.0, 512, 32),
+            embedding=8,
+        ),
+        data=c.Data(str(data), 8, c.Clip(2, 3, 1, size=32), texts=2, shift=2),
+        optim=c.Optim(lr=1e-3, warmup_steps=2, steps=20),
+        run=c.Run(log_every=1, save_every=4),
+    )
+
+
+@pytest.fixture
+def smoke(tiny):
+    return tiny_config(tiny)
+
+
+@pytest.fixture
+def shared() -> pathlib.Path:
+    """Fixtures that are not part of the project; CI has them."""
+    if not SHARED.is_dir():
+        pytest.skip("../shared is not here: it holds real DICOM that is not part of this project")
+    return SHARED

@@ -1,0 +1,94 @@
+"""The floor plan is a test: imports are read, not trusted."""
+
+import ast
+import pathlib
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parent.parent
+FLOORS = [  # a module may import what stands on a lower floor, and its own room
+    ["schema"],
+    ["config", "types"],
+    ["sharding", "metrics", "tokenizer", "journal"],
+    ["losses", "optim"],
+    ["models", "data"],
+    ["step", "checkpoint"],
+    ["weights"],
+    ["embedding"],
+    ["evals", "planner"],
+    ["trainer"],
+    ["train", "evaluate", "embed", "export"],
+]
+FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
+HOMES = {  # a heavy import has one home
+    "flax": {"models"},
+    "grain": {"data"},
+    "orbax": {"checkpoint"},
+    "sentencepiece": {"tokenizer"},
+    "sklearn": {"evals"},
+    "matplotlib": {"evals"},
+    "tensorboardX": {"journal"},
+}
+NEVER = {"data_prep", "apache_beam", "pydicom", "tensorflow", "configs", "torch"}
+SOURCES = sorted((ROOT / "cmr_jax").rglob("*.py"))
+PREP = sorted((ROOT / "data_prep").rglob("*.py"))
+LONGEST_MODULE = 260
+
+
+def imported(path: pathlib.Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path}: relative imports hide the floor"
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def room(path: pathlib.Path) -> str:
+    return path.relative_to(ROOT / "cmr_jax").with_suffix("").parts[0]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_imports_only_point_down(path):
+    here = room(path)
+    if here == "__init__":
+        return
+    for name in imported(path):
+        top, *rest = name.split(".")
+        assert top not in NEVER, f"{path} imports {name}"
+        assert top not in HOMES or here in HOMES[top], f"{path}: {top} lives in {HOMES[top]}"
+        if top == "cmr_jax" and rest and rest[0] in FLOOR and rest[0] != here:
+            assert FLOOR[rest[0]] < FLOOR[here], f"{path} looks up at {name}"
+
+
+def test_models_and_data_never_meet():
+    for path in SOURCES:
+        rooms = {name.split(".")[1] for name in imported(path) if name.startswith("cmr_jax.")}
+        assert not (room(path) == "models" and "data" in rooms), path
+        assert not (room(path) == "data" and "models" in rooms), path
+
+
+@pytest.mark.parametrize("path", PREP, ids=lambda p: str(p.relative_to(ROOT)))
+def test_preparation_knows_only_the_contract(path):
+    for name in imported(path):
+        if name.startswith("cmr_jax."):
+            assert name.split(".")[1] in ("schema", "tokenizer"), f"{path} imports {name}"
+
+
+def test_configs_know_only_config():
+    for path in (ROOT / "configs").glob("*.py"):
+        for name in imported(path):
+            assert name.startswith("cmr_jax.config"), f"{path} imports {name}"
+
+
+@pytest.mark.parametrize("path", SOURCES + PREP, ids=lambda p: str(p.relative_to(ROOT)))
+def test_a_module_fits_on_a_few_screens(path):
+    assert len(path.read_text().splitlines()) <= LONGEST_MODULE, f"{path} wants another room"
+
+
+def test_every_module_says_what_it_is():
+    for path in SOURCES + PREP:
+        tree = ast.parse(path.read_text())
+        assert ast.get_docstring(tree) or not tree.body, path

@@ -1,0 +1,138 @@
+"""Batches: the clip is what it says, randomness belongs to the index, position survives hosts."""
+
+import dataclasses
+
+import jax
+import numpy as np
+import pytest
+
+from cmr_jax.data import transforms
+from cmr_jax.data.pipeline import EvalBatches, TrainBatches
+from cmr_jax.data.source import ExamSource
+from cmr_jax.data.transforms import Jitter, ReadClip, group_of, spread
+from cmr_jax.schema import Sequence, View
+from cmr_jax.tokenizer import Tokenizer
+
+
+@pytest.fixture
+def tokenizer(tiny):
+    return Tokenizer.load(tiny / "tokenizer.model")
+
+
+def equal(a, b) -> bool:
+    return all(
+        np.array_equal(x, y) for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True)
+    )
+
+
+def test_a_clip_holds_what_the_exam_has_and_masks_the_rest(tiny, smoke):
+    source = ExamSource(str(tiny), "train")
+    read = ReadClip(source, smoke.data.clip, train=False)
+    for index in range(6):
+        element = read.random_map(index, np.random.default_rng(0))
+        mask, c = element["frame_mask"], element["coordinates"]
+        views = [s.view for s in element["exam"].stacks if s.sequence is Sequence.CINE]
+        assert mask.sum() >= 2 * 3
+        assert not mask[mask.argmin() :].any() or mask.all()
+        sax = mask & c["is_cine"] & (c["view"] == View.SAX)
+        assert sax.sum() == (2 * 3 if View.SAX in views else 0)
+        assert element["video"][~mask].sum() == 0
+        assert (c["phase"][mask & c["is_cine"]] < 1).all()
+        assert len(set(c["slice_mm"][sax])) == 2
+
+
+def test_spread_is_even():
+    assert spread(9, 3) == [1, 4, 7]
+    assert spread(2, 5) == [0, 1]
+    assert spread(10, 1) == [5]
+
+
+def test_batches_repeat_exactly_and_differ_between_epochs(tiny, smoke, tokenizer):
+    a, b = (TrainBatches(smoke, tokenizer) for _ in range(2))
+    first = [next(a) for _ in range(8)]
+    assert equal(first, [next(b) for _ in range(8)])
+    assert not equal(first[0], first[3])
+
+
+def test_position_is_one_number_and_goes_on_exactly(tiny, smoke, tokenizer):
+    a = TrainBatches(smoke, tokenizer)
+    for _ in range(3):
+        next(a)
+    state = a.state
+    expected = [next(a) for _ in range(3)]
+    b = TrainBatches(smoke, tokenizer)
+    b.restore(state)
+    assert equal(expected, [next(b) for _ in range(3)])
+    assert list(state.values()) == [24]
+
+
+def test_two_hosts_see_what_one_does(tiny, smoke, tokenizer):
+    whole = TrainBatches(smoke, tokenizer)
+    halves = [TrainBatches(smoke, tokenizer, host, 2) for host in range(2)]
+    for _ in range(4):
+        groups = sorted(next(whole).report_group[:, 0])
+        assert groups == sorted(np.concatenate([next(h).report_group[:, 0] for h in halves]))
+
+
+def test_texts_are_the_impression_then_sentences_of_it(tiny, smoke, tokenizer):
+    source = ExamSource(str(tiny), "train")
+    choose = transforms.ChooseTexts(tokenizer, 64, 3, train=True)
+    exam = source[0]
+    element = choose.random_map({"exam": exam}, np.random.default_rng(0))
+    assert element["tokens"].shape == (3, 64)
+    assert element["report_group"][0] == group_of(exam.impression)
+    assert element["report_group"][1] in {group_of(s) for s in exam.sentences}
+    silent = dataclasses.replace(exam, impression="", sentences=())
+    assert (
+        choose.random_map({"exam": silent}, np.random.default_rng(0))["report_group"] == -1
+    ).all()
+
+
+def test_groups_ignore_order_case_and_numbering():
+    assert group_of("1. Normal LV. 2. No LGE.") != group_of("No LGE.")
+    assert group_of("Normal LV.\nNo LGE.") == group_of("no lge. normal LV")
+
+
+def test_jitter_never_flips_and_moves_all_frames_alike(tiny, smoke):
+    video = np.zeros((3, 32, 32, 1), np.uint8)
+    video[:, 8:12, 4:8] = 200
+    moved = Jitter(2, 0.04, 10.0).random_map({"video": video}, np.random.default_rng(3))["video"]
+    np.testing.assert_array_equal(moved[0], moved[2])
+    rows, columns = np.nonzero(moved[0, :, :, 0] > 100)
+    assert columns.mean() < 12
+    assert rows.mean() < 15
+
+
+def test_evaluation_sees_every_exam_once(tiny, smoke, tokenizer):
+    source = ExamSource(str(tiny), "test")
+    real = [n for _, n in EvalBatches(source, smoke, tokenizer)]
+    assert sum(real) == len(source)
+
+
+def test_a_control_run_borrows_reports(tiny, smoke, tokenizer):
+    own = next(TrainBatches(smoke, tokenizer))
+    smoke.data.permute_reports = 3
+    other = next(TrainBatches(smoke, tokenizer))
+    assert np.array_equal(own.video, other.video)
+    assert (own.report_group[:, 0] != other.report_group[:, 0]).mean() > 0.5
+
+
+def test_frames_of_another_size_say_what_to_do(tiny, smoke):
+    smoke.data.clip.size = 64
+    read = ReadClip(ExamSource(str(tiny), "train"), smoke.data.clip, train=False)
+    with pytest.raises(ValueError, match=r"data.clip.size=32"):
+        read.random_map(0, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize(
+    ("path", "split", "says"),
+    [("", "train", "data.path"), ("/nowhere", "train", "data_prep.build")],
+)
+def test_no_data_says_what_to_do(path, split, says):
+    with pytest.raises(ValueError, match=says):
+        ExamSource(path, split)
+
+
+def test_a_split_that_is_not_there_is_named(tiny):
+    with pytest.raises(ValueError, match="no split 'tset'"):
+        ExamSource(str(tiny), "tset")

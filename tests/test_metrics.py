@@ -1,0 +1,69 @@
+"""Metrics against hand counts, scikit-learn, and chance."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from cmr_jax import metrics
+from cmr_jax.evals import retrieval, zero_shot
+
+
+def test_ranks_by_hand():
+    similarity = np.array([[0.9, 0.1, 0.2], [0.8, 0.5, 0.1], [0.3, 0.3, 0.3]])
+    np.testing.assert_array_equal(metrics.ranks(similarity), [0, 1, 1])
+
+
+def test_a_constant_model_scores_as_chance_does():
+    n = 200
+    rank = metrics.ranks(np.ones((n, n)))
+    assert np.all(rank == (n - 1) / 2)
+    assert metrics.recall_at(rank, 10).mean() == 0
+    assert metrics.auc(np.arange(n) % 2 == 0, np.ones(n)) == 0.5
+
+
+def test_auc_equals_scikit_learn_with_ties():
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        label = rng.random(50) < 0.3
+        score = rng.integers(0, 8, 50).astype(float)
+        assert metrics.auc(label, score) == pytest.approx(roc_auc_score(label, score))
+    assert np.isnan(metrics.auc(np.zeros(5, bool), np.arange(5.0)))
+
+
+def test_bootstrap_draws_whole_patients():
+    patient = np.array([0, 0, 1, 2, 2, 2])
+    for draw in metrics.bootstrap_patients(patient, 50, 0):
+        counts = np.bincount(draw, minlength=6)
+        assert counts[0] == counts[1]
+        assert counts[3] == counts[4] == counts[5]
+
+
+def test_perfect_pairs_are_found_and_random_ones_are_not():
+    rng = np.random.default_rng(1)
+    z = rng.normal(size=(100, 16))
+    draws = metrics.bootstrap_patients(np.arange(100), 200, 0)
+    perfect, ranks = retrieval.evaluate(z, z, draws)
+    assert perfect["report_to_exam"]["R@1"]["value"] == 1
+    assert ranks["rank_exam_to_report"].max() == 1
+    chance, _ = retrieval.evaluate(z, rng.normal(size=(100, 16)), draws)
+    r10 = chance["report_to_exam"]["R@10"]
+    assert r10["low"] <= r10["chance"] <= r10["high"]
+
+
+def test_zero_shot_counts_every_finding_with_enough_positives():
+    rng = np.random.default_rng(2)
+    labels = {"lge": (np.arange(60) < 20) * 1.0, "hcm": (np.arange(60) < 4) * 1.0}
+    score = {"lge": labels["lge"] + rng.normal(0, 0.1, 60), "hcm": rng.normal(size=60)}
+    block = zero_shot.evaluate([score], labels, metrics.bootstrap_patients(np.arange(60), 50, 0))
+    assert block["findings"]["lge"]["n_positive"] == 20
+    assert block["mean_auc"]["value"] == pytest.approx(1.0)
+    assert block["left_out"] == {"hcm": 4}
+
+
+def test_several_runs_are_averaged_and_widen_the_interval():
+    label = {"f": (np.arange(80) < 40) * 1.0}
+    good, bad = {"f": label["f"]}, {"f": -label["f"]}
+    draws = metrics.bootstrap_patients(np.arange(80), 100, 0)
+    block = zero_shot.evaluate([good, bad], label, draws)["findings"]["f"]["auc"]
+    assert block["value"] == 0.5
+    assert (block["low"], block["high"]) == (0.0, 1.0)

@@ -1,0 +1,397 @@
+"""The preparation: grouped and ordered right, counted to the last file, the same bytes every time."""
+
+import dataclasses
+import hashlib
+import json
+import os
+import pathlib
+
+import numpy as np
+import pytest
+
+from cmr_jax import schema
+from cmr_jax.data.source import ExamSource
+from cmr_jax.schema import Sequence, View
+from data_prep.classify import geometry, lexicon
+from data_prep.exam.crop import crop
+from data_prep.exam.plan import ExamPlan, age_band, plan_exam, vendor_of
+from data_prep.phantom.protocol import profile
+from data_prep.phantom.study import Study
+from data_prep.pipeline import Geometry
+from data_prep.read import instance, walker
+from data_prep.read.instance import Instance
+from data_prep.read.pixels import decode
+from data_prep.read.reject import Reject, Why
+from data_prep.read.source import FolderSource, PhantomSource
+from tests.conftest import EXAMS, TINY, prepare
+
+
+def files_of(index: int, pixels: bool = False):
+    return list(Study(profile("tiny"), index).files(pixels=pixels))
+
+
+def instances_of(index: int) -> list[Instance]:
+    read = [instance.read(*f) for f in files_of(index)]
+    assert all(isinstance(i, Instance) for i in read)
+    return read
+
+
+def planned(instances) -> ExamPlan:
+    plan = plan_exam("study", instances)
+    assert isinstance(plan, ExamPlan)
+    return plan
+
+
+def digest(folder: pathlib.Path) -> dict[str, str]:
+    return {
+        str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest()
+        for p in sorted(folder.rglob("*"))
+        if p.is_file() and p.suffix != ".png"
+    }
+
+
+# --- reading
+
+
+def test_walker_and_pydicom_read_the_same(monkeypatch):
+    for name, head, size in files_of(1)[:20]:
+        fast = instance.read(name, head, size)
+        monkeypatch.setattr(instance, "walk", lambda *_: None)
+        slow = instance.read(name, head, size)
+        monkeypatch.undo()
+        assert isinstance(fast, Instance)
+        assert dataclasses.replace(
+            fast, pixel_offset=-1, pixel_length=-1, text={}
+        ) == dataclasses.replace(slow, text={})
+        for key in ("TriggerTime", "PatientName", "SeriesDescription", "ImageType"):
+            assert fast.text.get(key, "") == slow.text.get(key, ""), key
+
+
+def test_walker_steps_aside_for_what_it_does_not_know():
+    _, data, _ = files_of(0, pixels=True)[0]
+    assert walker.walk(data, instance.WANTED) is not None
+    assert walker.walk(data[:140], instance.WANTED) is None
+    assert walker.walk(b"x" * 400, instance.WANTED) is None
+    assert walker.walk(data[:128] + b"DICM" + os.urandom(300), instance.WANTED) is None
+
+
+BAD = {
+    Why.EMPTY_FILE: lambda d: b"",
+    Why.NOT_DICOM: lambda d: b"hello",
+    Why.TRUNCATED: lambda d: d[:-100],
+    Why.NOT_MR: lambda d: d.replace(b"5.1.4.1.1.4\0", b"5.1.4.1.1.2\0"),
+    Why.NO_GEOMETRY: lambda d: d.replace(b"\x20\x00\x32\x00DS", b"\x20\x00\x31\x00DS"),
+    Why.BAD_GEOMETRY: lambda d: d.replace(
+        b"\x28\x00\x30\x00DS\x10\x00", b"\x28\x00\x30\x00DS\x10\x00" + b"99"
+    ),
+}
+
+
+@pytest.mark.parametrize("why", list(BAD), ids=lambda w: w.name)
+def test_bad_files_are_rejected_with_the_reason(why):
+    _, data, _ = files_of(0, pixels=True)[0]
+    broken = BAD[why](data)
+    if why is Why.BAD_GEOMETRY:  # a spacing of 995 mm, same length
+        at = data.index(b"\x28\x00\x30\x00DS") + 8
+        broken = data[:at] + b"99" + data[at + 2 :]
+    found = instance.read("file", broken, len(broken))
+    assert isinstance(found, Reject)
+    assert found.why is why
+
+
+def test_pixels_are_masked_signed_and_inverted():
+    _, data, size = files_of(0, pixels=True)[0]
+    one = instance.read("x", data, size)
+    plain = decode(one, data)
+    raw = np.frombuffer(data, "<u2", offset=one.pixel_offset).reshape(plain.shape)
+    np.testing.assert_array_equal(plain, raw)
+    dirty = data[: one.pixel_offset] + (raw | 0xF000).astype("<u2").tobytes()
+    np.testing.assert_array_equal(decode(one, dirty), raw)  # bits above the stored twelve
+    signed = dataclasses.replace(one, bits=(16, 12, 11, 1))
+    np.testing.assert_array_equal(
+        decode(signed, data), np.where(raw > 2047, raw.astype(int) - 4096, raw)
+    )
+    inverted = dataclasses.replace(
+        one, text={"PhotometricInterpretation": "MONOCHROME1", "RescaleSlope": "2"}
+    )
+    np.testing.assert_array_equal(decode(inverted, data), -2.0 * raw)
+
+
+# --- exams
+
+
+@pytest.mark.parametrize("index", range(8))
+def test_stacks_come_out_as_they_were_scanned(index):
+    study = Study(profile("tiny"), index)
+    plan = planned(instances_of(index))
+    scanned = sorted((len(s.planes), len(s.phases)) for s in study.scans)
+    assert sorted((len(s.raw.slices), s.raw.phase_count) for s in plan.stacks) == scanned
+    for stack in plan.stacks:
+        positions = [s.position_mm for s in stack.raw.slices]
+        assert positions == sorted(positions)
+        assert len(set(np.round(positions, 2))) == len(positions)
+        for one in stack.raw.slices:
+            triggers = np.array(one.trigger_ms)
+            assert np.isnan(triggers).all() or (np.diff(triggers) > 0).all()
+            assert (np.diff(one.phases) > 0).all()
+
+
+def test_views_and_sequences_are_right_or_other_and_rarely_other():
+    wrong = unknown = total = 0
+    names = {"SAX": View.SAX, "4CH": View.CH4, "3CH": View.CH3, "2CH": View.CH2}
+    for index in range(24):
+        study = Study(profile("tiny"), index)
+        for stack in planned(instances_of(index)).stacks:
+            at = np.array(stack.raw.first.position)
+            scan = min(
+                study.scans, key=lambda s: min(np.linalg.norm(p.position - at) for p in s.planes)
+            )
+            total += 1
+            unknown += stack.view is View.OTHER
+            wrong += stack.view not in (View.OTHER, names[scan.view])
+    assert wrong <= 0.02 * total
+    assert unknown <= 0.05 * total
+
+
+def test_order_of_files_does_not_matter():
+    one = instances_of(2)
+    two = [one[i] for i in np.random.default_rng(0).permutation(len(one))]
+    assert repr(planned(one)) == repr(planned(two))
+
+
+def test_duplicates_are_dropped_and_conflicts_belong_to_nobody():
+    one = instances_of(0)
+    copy = dataclasses.replace(one[0], where="copy.dcm")
+    plan = planned([*one, copy])
+    assert [r.why for r in plan.rejects] == [Why.DUPLICATE]
+    other = dataclasses.replace(copy, position=(0.0, 0.0, 0.0))
+    assert [r.why for r in planned([*one, other]).rejects] == [Why.DUPLICATE_CONFLICT] * 2
+
+
+def test_one_study_with_two_patients_is_nobodys():
+    one = instances_of(0)
+    stranger = dataclasses.replace(one[1], text=one[1].text | {"PatientID": "someone else"})
+    rejects = plan_exam("s", [one[0], stranger])
+    assert [r.why for r in rejects] == [Why.PATIENT_CONFLICT] * 2
+
+
+def test_a_moment_scanned_twice_keeps_the_latest():
+    one = instances_of(0)
+    cine = next(i for i in one if i.number("InversionTime") is None)
+    again = dataclasses.replace(
+        cine, where="zz", text=cine.text | {"SOPInstanceUID": "1.2.3", "InstanceNumber": "999"}
+    )
+    plan = planned([*one, again])
+    assert [r.why for r in plan.rejects] == [Why.REPEAT]
+    assert plan.rejects[0].where == cine.where
+
+
+def test_facts_that_leave_are_coarse():
+    assert [age_band(a) for a in ("047Y", "093Y", "006M", "000Y", "", "abc")] == [
+        "40-49",
+        "90+",
+        "0-9",
+        "",
+        "",
+        "",
+    ]
+    assert [vendor_of(v) for v in ("SIEMENS", "GE MEDICAL SYSTEMS", "Philips", "Dr. Smith")] == [
+        "Siemens",
+        "GE",
+        "Philips",
+        "other",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "view", "sequence"),
+    [
+        ("4CH_FIESTA", View.CH4, Sequence.CINE),
+        ("cine_tf2d_retro_SAX", View.SAX, Sequence.CINE),
+        ("CINE_segmented_SAX_InlineVF", View.SAX, Sequence.OTHER),
+        ("LVOT_(3CH) cine", View.CH3, Sequence.CINE),
+        ("CINE_IR", None, Sequence.OTHER),
+        ("Vierkammerblick trufi", View.CH4, Sequence.CINE),
+        ("PS: short axis MDE", View.SAX, Sequence.LGE_PSIR),
+        ("DE_overview SAX_2ChStack_4ChStack", None, Sequence.LGE_MAG),
+        ("<script>alert('cmr')</script>", None, None),
+        ("sBTFE_BH_SA", View.SAX, Sequence.CINE),
+        ("T1map_MOLLI_SAX", View.SAX, Sequence.T1MAP),
+    ],
+)
+def test_words_name_view_and_sequence(words, view, sequence):
+    assert lexicon.view_of(words) is view
+    assert lexicon.sequence_of(words) is sequence
+
+
+def test_lexicon_knows_its_own_examples():
+    text = pathlib.Path(lexicon.__file__).with_name("lexicon.tsv").read_text()
+    for line in text.splitlines():
+        if line and not line.startswith("#"):
+            kind, label, *_, example = line.split("\t")
+            found = (lexicon.view_of if kind == "view" else lexicon.sequence_of)(example)
+            assert found is not None, line
+            assert found.name == label, line
+
+
+def test_a_name_that_the_plane_contradicts_is_not_believed():
+    one = instances_of(0)
+    plan = planned(
+        [dataclasses.replace(i, text=i.text | {"SeriesDescription": "4CH cine"}) for i in one]
+    )
+    sax = max(plan.stacks, key=lambda s: len(s.raw.slices))
+    assert sax.view is View.OTHER
+    assert any("conflict" in e for e in sax.evidence)
+    assert geometry.view_of(sax.raw)[0] is View.SAX
+
+
+def test_crop_keeps_size_and_place():
+    one = instances_of(0)[0]
+    frame = dataclasses.replace(one, rows=60, columns=60, spacing_mm=(2.0, 2.0))
+    picture = np.zeros((1, 60, 60), np.float32)
+    picture[0, 20:30, 25:45] = 100  # 20 mm high, 40 mm wide
+    row, column = np.array(frame.orientation[:3]), np.array(frame.orientation[3:])
+    centre = np.array(frame.position) + 2 * (34.5 * row + 24.5 * column)
+    out, origin = crop(frame, picture, centre, 1.0, 64)
+    inside = np.argwhere(out[0] > 50)
+    np.testing.assert_allclose(np.ptp(inside, axis=0) + 1, [20, 40], atol=1)
+    np.testing.assert_allclose(inside.mean(0), [31.5, 31.5], atol=0.6)
+    np.testing.assert_allclose(origin + 31.5 * (row + column), centre, atol=1e-3)
+
+
+# --- the whole build
+
+
+def test_found_is_used_plus_rejected_plus_ignored(tiny):
+    account = json.loads((tiny / "manifest.json").read_text())["account"]
+    assert account["exams_found"] == account["exams_written"] == EXAMS
+    assert account["files_found"] == account["files_used"] == account["frames_written"]
+    assert sum(account["exams_by_split"].values()) == EXAMS
+    assert (tiny / "contact_sheet.png").stat().st_size > 1000
+
+
+def test_records_read_back_through_tfds(tiny):
+    source = ExamSource(str(tiny), "train")
+    assert len(source) >= 20
+    for i in range(3):
+        exam = source[i]
+        assert len(exam.exam_id) == 16
+        for stack in exam.stacks:
+            assert len(stack.slice_mm) == len(stack.phases) == len(stack.origins_mm)
+            video = source.frames(stack, len(stack.slice_mm) - 1)
+            assert video.shape == (len(stack.phases[-1]), 32, 32)
+            assert stack.spacing_mm == 5.0
+            assert np.ptp(video) > 50
+
+
+def test_splits_share_no_patient(tiny):
+    patients = {
+        s: {
+            e.patient_id
+            for e in (lambda x: [x[i] for i in range(len(x))])(ExamSource(str(tiny), s))
+        }
+        for s in ("train", "val", "test")
+    }
+    assert not patients["train"] & patients["test"]
+    assert not patients["val"] & (patients["train"] | patients["test"])
+
+
+def test_same_input_same_bytes_whatever_the_workers(tiny, tmp_path):
+    prepare(tmp_path / "two", workers="2")
+    assert digest(tmp_path / "two") == digest(tiny)
+
+
+def test_files_and_memory_prepare_to_the_same_bytes(tiny, tmp_path):
+    from data_prep.phantom.__main__ import main
+
+    assert main(["--out", str(tmp_path), "--profile", "tiny", "--exams", str(EXAMS)]) == 0
+    key = tmp_path / "key"
+    from data_prep.deid.pseudonym import DEMO_KEY
+
+    key.write_bytes(DEMO_KEY)
+    key.chmod(0o600)
+    prepare(
+        tmp_path / "out",
+        "--reports",
+        str(tmp_path / "reports.csv"),
+        "--labels",
+        str(tmp_path / "labels.csv"),
+        "--key-file",
+        str(key),
+        dicom=str(tmp_path / "dicom"),
+    )
+    assert digest(tmp_path / "out") == digest(tiny)
+
+
+def test_strange_files_are_counted_and_nothing_is_lost(tmp_path):
+    from data_prep.phantom.__main__ import main
+
+    assert main(["--out", str(tmp_path), "--profile", "tiny", "--exams", "6"]) == 0
+    exams = tmp_path / "dicom"
+    (exams / "notes.txt").write_text("hello")
+    (exams / "empty.dcm").touch()
+    os.mkfifo(exams / "pipe")
+    whole = sorted(exams.rglob("*.dcm"))
+    whole[3].write_bytes(whole[3].read_bytes()[:-50])
+    (exams / "copy.dcm").write_bytes(whole[5].read_bytes())
+    key = tmp_path / "key"
+    key.write_bytes(os.urandom(32))
+    key.chmod(0o600)
+    reports = (tmp_path / "reports.csv").read_text().splitlines(keepends=True)
+    (tmp_path / "reports.csv").write_text("".join(reports) + "nobody,1.2.3,none,IMPRESSION: x y\n")
+    out = tmp_path / "out"
+    done = prepare(
+        out, "--reports", str(tmp_path / "reports.csv"), "--key-file", str(key), dicom=str(exams)
+    )
+    account = json.loads((out / "manifest.json").read_text())["account"]
+    assert account["rejects"]["files"] == {
+        "NOT_DICOM": 2,
+        "EMPTY_FILE": 1,
+        "TRUNCATED": 1,
+        "DUPLICATE": 1,
+    }
+    assert account["rejects"]["reports"] == {"NO_EXAM": 1}
+    total = account["files_used"] + sum(account["rejects"]["files"].values())
+    assert total == account["files_found"] == len(whole) + 3  # empty.dcm is one of the whole
+    assert "REJECTED 1 files: truncated" in done.stdout
+    local = tmp_path / "out.rejected_paths.tsv"
+    assert local.stat().st_mode & 0o077 == 0
+    assert "empty.dcm" in local.read_text()
+    assert "empty.dcm" not in (out / "rejects.jsonl").read_text()
+
+
+def test_a_killed_writer_leaves_no_shard_with_a_name(tmp_path):
+    from data_prep.shelf import records
+
+    path = tmp_path / "frames" / "x"
+
+    def killed():
+        with records.shard_writer(path) as writer:
+            writer.write(b"half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        killed()
+    assert not list(path.parent.iterdir())
+
+
+def test_sources_list_and_load_the_same(tmp_path):
+    phantom = PhantomSource("tiny:exams=1")
+    unit = phantom.units()[0]
+    names = [where for where, _, _ in phantom.heads(unit)]
+    loaded = dict(phantom.load(names[:3]))
+    assert set(loaded) == set(names[:3])
+    for name, data in loaded.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(data)
+    folder = FolderSource(str(tmp_path))
+    assert sum(len(list(folder.heads(u))) for u in folder.units()) == 3
+
+
+def test_frames_survive_the_record():
+    video = np.arange(2 * 3 * 4, dtype=np.uint8).reshape(2, 3, 4)
+    np.testing.assert_array_equal(schema.load_frames(schema.dump_frames("x", video)), video)
+    with pytest.raises(ValueError, match="uint8"):
+        schema.dump_frames("x", video.astype(np.float32))
+    assert Geometry(1.0, 4).size == 4
+    assert TINY.startswith("phantom:")

@@ -1,0 +1,192 @@
+"""A run: devices do not matter, interruption does not matter, labels are not looked at."""
+
+import builtins
+import io
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import jax
+import numpy as np
+import pytest
+
+from cmr_jax import checkpoint, config, metrics, optim, planner, sharding, step, trainer, weights
+from cmr_jax.config import Mesh, Positives
+from cmr_jax.data import pipeline
+from cmr_jax.embedding import Embedder
+from cmr_jax.models import dual_encoder
+from cmr_jax.schema import LABELS_FILE
+from cmr_jax.tokenizer import Tokenizer
+from tests.conftest import CHILD, ROOT, tiny_config
+
+
+def losses(workdir: pathlib.Path) -> list[float]:
+    lines = (workdir / "metrics.jsonl").read_text().splitlines()
+    return [json.loads(line)["train/loss"] for line in lines]
+
+
+def test_eight_devices_and_one_give_the_same_curve(smoke):
+    curves = []
+    for sizes, devices in ((Mesh(1), 1), (Mesh(8), 8), (Mesh(2, 2, 2), 8)):
+        mesh = sharding.make_mesh(sizes, jax.devices()[:devices])
+        tokenizer = Tokenizer.load(pathlib.Path(smoke.data.path, "tokenizer.model"))
+        batches = pipeline.TrainBatches(smoke, tokenizer)
+        with jax.set_mesh(mesh):
+            state = step.init_state(smoke, mesh, pipeline.example_batch(smoke, 8))
+            train_step = step.make_step(smoke, mesh)
+            curve = []
+            for _ in range(20):
+                state, parts = train_step(state, trainer.to_device(next(batches), mesh))
+                curve.append(float(parts["loss"]))
+        curves.append(curve)
+    np.testing.assert_allclose(curves[1], curves[0], atol=2e-4)
+    np.testing.assert_allclose(curves[2], curves[0], atol=2e-4)
+    assert len(set(np.round(curves[0], 5))) > 10  # something moved
+
+
+def test_an_interrupted_run_equals_an_uninterrupted_one(smoke, tmp_path):
+    smoke.optim.steps, smoke.run.save_every = 8, 4
+    whole = trainer.run(smoke, tmp_path / "whole")
+    smoke.run.stop_after = 4
+    trainer.run(smoke, tmp_path / "halves")
+    smoke.run.stop_after = 0
+    halves = trainer.run(smoke, tmp_path / "halves")
+    for a, b in zip(jax.tree.leaves(whole), jax.tree.leaves(halves), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert losses(tmp_path / "whole") == losses(tmp_path / "halves")
+
+
+def test_a_killed_run_goes_on_from_the_last_checkpoint(tiny, tmp_path):
+    command = [
+        sys.executable,
+        "-m",
+        "cmr_jax.train",
+        "--config=configs/smoke.py",
+        f"--config.data.path={tiny}",
+        f"--workdir={tmp_path / 'run'}",
+        "--config.data.batch=8",
+        "--config.data.clip.size=32",
+        "--config.optim.steps=30",
+        "--config.run.save_every=5",
+        "--config.run.log_every=1",
+        "--config.model.video.width=16",
+        "--config.model.text.width=16",
+    ]
+    env = os.environ | CHILD
+    with subprocess.Popen(command, cwd=ROOT, env=env, stderr=subprocess.PIPE, text=True) as first:
+        deadline = time.monotonic() + 240
+        done = checkpoint.FOLDER
+        while time.monotonic() < deadline:
+            saved = [p for p in (tmp_path / "run" / done).glob("*") if p.name.isdigit()]
+            if saved:
+                break
+            time.sleep(0.1)
+        assert saved, "no checkpoint appeared"
+        first.send_signal(signal.SIGKILL)
+    again = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    assert again.returncode == 0, again.stderr
+    assert "resuming step" in again.stderr
+    lines = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in lines] == list(range(1, 31))
+
+
+def test_it_learns_and_the_loss_goes_down(smoke, tmp_path):
+    smoke.optim.steps, smoke.optim.lr, smoke.run.save_every = 60, 3e-3, 60
+    trainer.run(smoke, tmp_path)
+    curve = losses(tmp_path)
+    assert np.mean(curve[-10:]) < np.mean(curve[:10]) - 0.15
+
+
+def test_training_never_opens_labels(smoke, tmp_path, monkeypatch):
+    opened = []
+    for module, name in ((builtins, "open"), (io, "open"), (os, "open")):
+        real = getattr(module, name)
+
+        def spy(path, *args, real=real, **kwargs):
+            opened.append(str(path))
+            return real(path, *args, **kwargs)
+
+        monkeypatch.setattr(module, name, spy)
+    smoke.optim.steps = 2
+    trainer.run(smoke, tmp_path)
+    assert any(path.endswith("manifest.json") for path in opened)  # the spy sees
+    assert not [path for path in opened if path.endswith(LABELS_FILE)]
+
+
+def test_a_run_that_leaves_the_numbers_stops():
+    with pytest.raises(FloatingPointError, match=r"loss not finite.*checkpoint is good"):
+        trainer.check_finite({"loss": float("nan"), "lr": 1.0}, 10)
+
+
+def test_decay_spares_vectors_and_embeddings():
+    cfg = tiny_config("")
+    params = dual_encoder.init(cfg.model, pipeline.example_batch(cfg, 1), jax.random.key(0))
+    flags = {
+        sharding.path_of(k): v
+        for k, v in jax.tree_util.tree_leaves_with_path(optim.decayed(params))
+    }
+    assert flags["video/block_0/mlp/up/kernel"]
+    assert not any(
+        flags[p]
+        for p in ("video/position", "text/token/embedding", "logit_scale", "video/norm/bias")
+    )
+
+
+def test_positives_are_own_texts_or_equal_ones(smoke):
+    batch = pipeline.example_batch(smoke, 3)._replace(
+        report_group=np.array([[5, 5], [5, 8], [9, -1]], np.int32)
+    )
+    own = np.asarray(step.pairing_of(batch, Positives.SELF).group)
+    assert own.tolist() == [[0, 0], [1, 1], [2, -1]]
+    assert np.asarray(step.pairing_of(batch, Positives.GROUP).group).tolist() == [
+        [5, 5],
+        [5, 8],
+        [9, -1],
+    ]
+
+
+def test_export_reads_back_to_equal_embeddings(smoke, tmp_path):
+    smoke.optim.steps = 2
+    trainer.run(smoke, tmp_path / "run")
+    weights.save(tmp_path / "export", weights.load(str(tmp_path / "run")))
+    a, b = (
+        Embedder.from_path(str(tmp_path / n), 8).exams(smoke.data.path, "test")
+        for n in ("run", "export")
+    )
+    np.testing.assert_array_equal(a.video, b.video)
+    np.testing.assert_array_equal(a.text, b.text)
+    assert np.isfinite(a.video).all()
+    assert len(metrics.ranks(a.text @ a.video.T)) == len(a.exams)
+
+
+def test_a_foreign_config_is_refused(smoke, tmp_path):
+    smoke.optim.steps = 1
+    trainer.run(smoke, tmp_path)
+    plain = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(plain | {"surprise": 1}))
+    with pytest.raises(ValueError, match="surprise"):
+        weights.load(str(tmp_path))
+    (tmp_path / "config.json").write_text("import os")
+    with pytest.raises(ValueError, match="not a config"):
+        weights.load(str(tmp_path))
+
+
+def test_config_survives_json(smoke):
+    assert config.from_json(config.to_json(smoke)) == smoke
+
+
+def test_flops_follow_the_formula_of_the_published_size():
+    """One base exam: 12 blocks, 64 frames of 196 patches; linear layers dominate."""
+    cfg = config.Experiment()
+    cfg.data.clip = config.Clip(sax_slices=5, phases=7, lge_slices=5, size=224)
+    assert cfg.data.clip.frames == 64
+    tokens, d = 64 * 196, 768
+    linear = 12 * 32 * tokens * d * d
+    attention = 12 * 4 * d * tokens * (64 + 196)
+    stem = 2 * tokens * 256 * d
+    assert planner.forward_flops(cfg)["video"] == pytest.approx(linear + attention + stem)
+    assert planner.forward_flops(cfg)["video"] / 1e12 == pytest.approx(2.98, abs=0.03)
