@@ -120,7 +120,7 @@ class Data:
     clip: Clip = dataclasses.field(default_factory=Clip)
     texts: int = 1  # per exam: the impression first, then sentences of it
     augment: bool = True
-    permute_reports: int = 0  # a control: reports permuted among exams by this seed; 0: not
+    permute_reports: bool = False  # a control: reports permuted among exams, by run.seed
     workers: int = 0  # processes that read ahead
     shift: int = 4  # pixels of random shift
     rotate_deg: float = 10.0  # of random turn in the plane: pictures lie differently by site

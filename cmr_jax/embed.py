@@ -4,10 +4,11 @@ The file holds exam_id, patient_id, video and text: raw float32 embeddings, one 
 """
 
 import pathlib
-import sys
 
 import numpy as np
-from absl import app, flags, logging
+from absl import app, flags
+
+from cmr_jax import cli
 
 _WEIGHTS = flags.DEFINE_string("weights", None, "Workdir of a run, or an export.", required=True)
 _DATA = flags.DEFINE_string("data", None, "Prepared data.", required=True)
@@ -18,16 +19,10 @@ _BATCH = flags.DEFINE_integer("batch", 32, "Exams at a time.")
 
 def main(argv: list[str]) -> None:
     """Command line."""
-    if len(argv) > 1:
-        raise app.UsageError(f"what is {argv[1]!r}?")
-    logging.set_verbosity(logging.WARNING)  # TFDS tells every path it opens
-    from cmr_jax.embedding import Embedder
+    with cli.command("cmr_jax.embed", argv):
+        from cmr_jax.embedding import Embedder  # after the flags: `--help` needs no devices
 
-    try:
         embedded = Embedder.from_path(_WEIGHTS.value, _BATCH.value).exams(_DATA.value, _SPLIT.value)
-    except ValueError as error:
-        print(f"cmr_jax.embed: {error}", file=sys.stderr)
-        sys.exit(2)
     out = pathlib.Path(_OUT.value)
     out.parent.mkdir(parents=True, exist_ok=True)
     np.savez(

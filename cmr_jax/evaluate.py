@@ -8,9 +8,10 @@ Only here are labels opened.  Not a medical device.
 
 import json
 import pathlib
-import sys
 
-from absl import app, flags, logging
+from absl import app, flags
+
+from cmr_jax import cli
 
 _WEIGHTS = flags.DEFINE_string("weights", None, "Workdir of a run, or an export.", required=True)
 _DATA = flags.DEFINE_string("data", None, "Prepared data.", required=True)
@@ -19,7 +20,7 @@ _OUT = flags.DEFINE_string("out", None, "Folder to write.", required=True)
 _SPLIT = flags.DEFINE_string("split", "test", "Which split of --data.")
 _CONTROLS = flags.DEFINE_boolean("controls", True, "Baselines and shuffled motion (needs labels).")
 _PERMUTED = flags.DEFINE_multi_string(
-    "permuted_weights", [], "Models trained on permuted reports (several runs, several seeds)."
+    "permuted_weights", [], "Model trained on permuted reports, or a folder of several seeds."
 )
 _DRAWS = flags.DEFINE_integer("bootstrap", 500, "Bootstrap draws over patients.")
 _BATCH = flags.DEFINE_integer("batch", 32, "Exams at a time.")
@@ -27,22 +28,21 @@ _BATCH = flags.DEFINE_integer("batch", 32, "Exams at a time.")
 
 def main(argv: list[str]) -> None:
     """Command line."""
-    if len(argv) > 1:
-        raise app.UsageError(f"what is {argv[1]!r}?")
-    logging.set_verbosity(logging.WARNING)  # TFDS tells every path it opens
-    from cmr_jax.embedding import Embedder
-    from cmr_jax.evals import report, suite
+    with cli.command("cmr_jax.evaluate", argv):
+        from cmr_jax import weights  # after the flags: `--help` needs no devices
+        from cmr_jax.embedding import Embedder
+        from cmr_jax.evals import report, suite
 
-    try:
         data = {"internal": _DATA.value} | dict(_named(pair) for pair in _EXTERNAL.value)
         embedder = Embedder.from_path(_WEIGHTS.value, _BATCH.value)
-        permuted = [Embedder.from_path(path, _BATCH.value) for path in _PERMUTED.value]
+        permuted = [
+            Embedder.from_path(str(run), _BATCH.value)
+            for folder in _PERMUTED.value
+            for run in weights.runs(folder)
+        ]
         options = suite.Options(_SPLIT.value, _DRAWS.value, _CONTROLS.value)
         out = pathlib.Path(_OUT.value)
         results = suite.evaluate(embedder, permuted, data, options, out)
-    except ValueError as error:
-        print(f"cmr_jax.evaluate: {error}", file=sys.stderr)
-        sys.exit(2)
     (out / "results.json").write_text(json.dumps(results, indent=1, allow_nan=False) + "\n")
     for name, block in results["data"].items():
         print(report.table(name, block))

@@ -44,7 +44,12 @@ def describe(cfg: config.Experiment, mesh: jax.sharding.Mesh) -> str:
                 lambda: jax.tree.map(np.asarray, pipeline.example_batch(cfg, cfg.data.batch))
             ),
         )
-        memory = step.make_step(cfg, mesh).lower(given, batch).compile().memory_analysis()
+        memory = (
+            step.make_step(cfg, mesh)
+            .lower(given, batch, jax.random.key(0))
+            .compile()
+            .memory_analysis()
+        )
     flops = forward_flops(cfg)
     total = sum(flops.values())
     lines += [

@@ -16,7 +16,7 @@ from cmr_jax import config, optim, sharding
 from cmr_jax.config import Objective, Positives
 from cmr_jax.losses import LOSSES
 from cmr_jax.models import dual_encoder
-from cmr_jax.types import Batch, Pairing, Params, TrainState
+from cmr_jax.types import Array, Batch, Key, Pairing, Params, TrainState
 
 Parts = dict[str, jax.Array]
 
@@ -57,16 +57,19 @@ def init_state(cfg: config.Experiment, mesh: jax.sharding.Mesh, example: Batch) 
 
 def make_step(
     cfg: config.Experiment, mesh: jax.sharding.Mesh
-) -> Callable[[TrainState, Batch], tuple[TrainState, Parts]]:
-    """The jitted step.  The state it is given is donated: use the one that comes back."""
+) -> Callable[[TrainState, Batch, Key[Array, ""]], tuple[TrainState, Parts]]:
+    """The jitted step, given the key of the run: runs that differ in their seed share one program.
+
+    The state it is given is donated: use the one that comes back.
+    """
     optimizer = optim.make(cfg.optim)
     rate = optim.schedule(cfg.optim)
     objective = functools.partial(OBJECTIVES[cfg.objective], cfg, mesh)
 
-    def step(state: TrainState, batch: Batch) -> tuple[TrainState, Parts]:
+    def step(state: TrainState, batch: Batch, key: Key[Array, ""]) -> tuple[TrainState, Parts]:
         # Keys are derived from the step, not carried: resuming needs nothing more.
-        key = jax.random.fold_in(jax.random.key(cfg.run.seed), state.step)
-        (loss, parts), grads = jax.value_and_grad(objective, has_aux=True)(state.params, batch, key)
+        own = jax.random.fold_in(key, state.step)
+        (loss, parts), grads = jax.value_and_grad(objective, has_aux=True)(state.params, batch, own)
         updates, optimizer_state = optimizer.update(grads, state.optimizer, state.params)
         params = cast(Params, optax.apply_updates(state.params, updates))
         parts = parts | {

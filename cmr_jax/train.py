@@ -4,44 +4,46 @@ The same command goes on after an interruption.  `--dry_run` prints parameters, 
 and bytes per device, and stops.
 """
 
-import logging
 import os
 import pathlib
-import sys
 
 from absl import app, flags
-from absl import logging as absl_logging
 from ml_collections import config_flags
 
+from cmr_jax import cli
+
+NAME = "cmr_jax.train"
 _CONFIG = config_flags.DEFINE_config_file("config", None, "What to train: a file of configs/.")
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run: checkpoints, metrics, config.")
+_REPEATS = flags.DEFINE_integer(
+    "repeats", 1, "Runs that differ in --config.run.seed alone, in WORKDIR/seedN.", lower_bound=1
+)
 _DRY_RUN = flags.DEFINE_boolean("dry_run", False, "Say what a run would cost, and stop.")
 flags.mark_flags_as_required(["config"])
 
 
 def main(argv: list[str]) -> None:
     """Command line."""
-    if len(argv) > 1:
-        raise app.UsageError(f"what is {argv[1]!r}?")
-    absl_logging.set_verbosity(absl_logging.WARNING)  # TFDS tells every path it opens
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr, force=True)
-    logging.getLogger("cmr_jax").setLevel(logging.INFO)
-    import jax  # after the flags: `--help` needs no devices
+    with cli.command(NAME, argv):
+        import jax  # after the flags: `--help` needs no devices
 
-    if "JAX_COORDINATOR_ADDRESS" in os.environ or "SLURM_NTASKS" in os.environ:
-        jax.distributed.initialize()
-    from cmr_jax import planner, trainer
+        if "JAX_COORDINATOR_ADDRESS" in os.environ or "SLURM_NTASKS" in os.environ:
+            jax.distributed.initialize()
+        from cmr_jax import planner, trainer
 
-    try:
+        cfg = _CONFIG.value
         if _DRY_RUN.value:
-            print(planner.describe(_CONFIG.value, trainer.prepare(_CONFIG.value)))
+            print(planner.describe(cfg, trainer.prepare(cfg)))
             return
         if not _WORKDIR.value:
             raise ValueError("--workdir is missing: a folder for checkpoints and metrics.")
-        trainer.run(_CONFIG.value, pathlib.Path(_WORKDIR.value))
-    except (ValueError, FloatingPointError) as error:
-        print(f"cmr_jax.train: {error}", file=sys.stderr)
-        sys.exit(2)
+        workdir = pathlib.Path(_WORKDIR.value)
+        if _REPEATS.value == 1:
+            trainer.run(cfg, workdir)
+            return
+        for _ in range(_REPEATS.value):
+            trainer.run(cfg, workdir / f"seed{cfg.run.seed}")
+            cfg.run.seed += 1
 
 
 def _parse(argv: list[str]) -> list[str]:
@@ -49,9 +51,7 @@ def _parse(argv: list[str]) -> list[str]:
     try:
         return flags.FLAGS(argv)
     except (flags.Error, AttributeError, KeyError, TypeError, ValueError, OSError) as error:
-        said = " ".join(str(error).split())
-        print(f"cmr_jax.train: {said} (every option is in cmr_jax/config.py)", file=sys.stderr)
-        sys.exit(2)
+        cli.fail(NAME, ValueError(f"{error} (every option is in cmr_jax/config.py)"))
 
 
 if __name__ == "__main__":

@@ -65,12 +65,12 @@ def fit(
     journal: Journal,
 ) -> TrainState:
     """The loop.  A checkpoint is taken before the next batch is, so step and data agree."""
-    train_step = step.make_step(cfg, mesh)
+    train_step, key = step.make_step(cfg, mesh), jax.random.key(cfg.run.seed)
     first, last = int(state.step), cfg.optim.steps
     stop = min(last, cfg.run.stop_after or last)
     progress, began = Progress(last, first), time.monotonic()
     for at in range(first + 1, stop + 1):
-        state, parts = train_step(state, to_device(next(batches), mesh))
+        state, parts = train_step(state, to_device(next(batches), mesh), key)
         log_due = at % cfg.run.log_every == 0 or at == stop
         save_due = at % cfg.run.save_every == 0 or at == stop
         if log_due or save_due:  # what is saved is known to be finite

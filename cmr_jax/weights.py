@@ -52,6 +52,15 @@ def load(path: str) -> Weights:
     return Weights(params, cfg, tokenizer)
 
 
+def runs(path: str) -> list[pathlib.Path]:
+    """The models at `path`: itself, or those in it (as `cmr_jax.train --repeats` writes them)."""
+    folder = pathlib.Path(path)
+    inside = sorted(
+        config_file.parent for config_file in folder.glob(f"*/{checkpoint.CONFIG_FILE}")
+    )
+    return [folder] if (folder / checkpoint.CONFIG_FILE).is_file() or not inside else inside
+
+
 def save(folder: pathlib.Path, weights: Weights) -> None:
     """Writes an export that `load` reads back to equal embeddings."""
     checkpoint.write_run_files(folder, weights.config, weights.tokenizer)

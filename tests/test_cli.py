@@ -202,11 +202,11 @@ def test_dry_run_tells_costs_and_writes_nothing(tmp_path):
 
 @pytest.fixture(scope="module")
 def trained(tiny, tmp_path_factory):
-    """Two short runs over the tiny data, one of them on permuted reports."""
+    """Short runs over the tiny data: one, and two seeds on permuted reports."""
     out = tmp_path_factory.mktemp("trained")
     flags = [f"--config.data.path={tiny}", *SMALL, "--config.optim.steps=6"]
     run("cmr_jax.train", "--config=configs/smoke.py", *flags, f"--workdir={out / 'run'}")
-    permuted = [*flags, "--config.data.permute_reports=1"]
+    permuted = [*flags, "--config.data.permute_reports", "--repeats=2"]
     run("cmr_jax.train", "--config=configs/smoke.py", *permuted, f"--workdir={out / 'permuted'}")
     return out
 
@@ -236,6 +236,7 @@ def test_evaluation_writes_the_promised_shape(trained, tiny, tmp_path):
     for finding in block["zero_shot"]["findings"].values():
         assert finding["n_positive"] >= 10
         assert finding["auc"]["low"] <= finding["auc"]["value"] <= finding["auc"]["high"]
+    assert "2 runs" in block["controls"]["permuted_reports"]["what"]
     controls = {
         "embedding_probe",
         "shuffled_phases",

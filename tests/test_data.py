@@ -111,7 +111,7 @@ def test_evaluation_sees_every_exam_once(tiny, smoke, tokenizer):
 
 def test_a_control_run_borrows_reports(tiny, smoke, tokenizer):
     own = next(TrainBatches(smoke, tokenizer))
-    smoke.data.permute_reports = 3
+    smoke.data.permute_reports = True
     other = next(TrainBatches(smoke, tokenizer))
     assert np.array_equal(own.video, other.video)
     assert (own.report_group[:, 0] != other.report_group[:, 0]).mean() > 0.5

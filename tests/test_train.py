@@ -37,10 +37,10 @@ def test_eight_devices_and_one_give_the_same_curve(smoke):
         batches = pipeline.TrainBatches(smoke, tokenizer)
         with jax.set_mesh(mesh):
             state = step.init_state(smoke, mesh, pipeline.example_batch(smoke, 8))
-            train_step = step.make_step(smoke, mesh)
+            train_step, key = step.make_step(smoke, mesh), jax.random.key(0)
             curve = []
             for _ in range(20):
-                state, parts = train_step(state, trainer.to_device(next(batches), mesh))
+                state, parts = train_step(state, trainer.to_device(next(batches), mesh), key)
                 curve.append(float(parts["loss"]))
         curves.append(curve)
     np.testing.assert_allclose(curves[1], curves[0], atol=2e-4)
@@ -190,3 +190,27 @@ def test_flops_follow_the_formula_of_the_published_size():
     stem = 2 * tokens * 256 * d
     assert planner.forward_flops(cfg)["video"] == pytest.approx(linear + attention + stem)
     assert planner.forward_flops(cfg)["video"] / 1e12 == pytest.approx(2.98, abs=0.03)
+
+
+def test_runs_of_several_seeds_differ_and_are_found(smoke, tmp_path):
+    smoke.optim.steps = 1
+    for smoke.run.seed in (3, 4):
+        trainer.run(smoke, tmp_path / f"seed{smoke.run.seed}")
+    assert [p.name for p in weights.runs(str(tmp_path))] == ["seed3", "seed4"]
+    assert weights.runs(str(tmp_path / "seed3")) == [tmp_path / "seed3"]
+    assert weights.runs("/nowhere") == [
+        pathlib.Path("/nowhere")
+    ]  # whose loading says what is wrong
+    assert losses(tmp_path / "seed3") != losses(tmp_path / "seed4")
+
+
+def test_seeds_share_one_compiled_program(smoke):
+    texts = []
+    for smoke.run.seed in (1, 2):
+        mesh = sharding.make_mesh(smoke.mesh, jax.devices()[:1])
+        with jax.set_mesh(mesh):
+            batch = pipeline.example_batch(smoke, smoke.data.batch)
+            state = jax.eval_shape(lambda b=batch, m=mesh: step.init_state(smoke, m, b))
+            lowered = step.make_step(smoke, mesh).lower(state, batch, jax.random.key(0))
+        texts.append(lowered.as_text())
+    assert texts[0] == texts[1]

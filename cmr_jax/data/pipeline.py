@@ -35,7 +35,7 @@ class TrainBatches:
             flags.FLAGS.mark_as_parsed()
         data = grain.MapDataset.range(len(source)).seed(cfg.run.seed).shuffle().repeat(None)
         length = cfg.model.text.length
-        for step in transforms.for_training(source, cfg.data, tokenizer, length):
+        for step in transforms.for_training(source, cfg.data, tokenizer, length, cfg.run.seed):
             random = isinstance(step, grain.transforms.RandomMap)
             data = data.random_map(step) if random else data.map(step)
         workers = cfg.data.workers

@@ -166,13 +166,15 @@ def group_of(text: str) -> int:
     return zlib.crc32(key.encode()) & 0x7FFFFFFF
 
 
-def for_training(source: ExamSource, data: config.Data, tokenizer: Tokenizer, length: int) -> list:
-    """The transforms of training, in order."""
+def for_training(
+    source: ExamSource, data: config.Data, tokenizer: Tokenizer, length: int, seed: int
+) -> list:
+    """The transforms of training, in order; `seed` is that of the run."""
     steps: list = [ReadClip(source, data.clip, train=True)]
     if data.augment:
         steps.append(Jitter(data.shift, data.zoom, data.rotate_deg))
     if data.permute_reports:
-        steps.append(BorrowReport(source, data.permute_reports))
+        steps.append(BorrowReport(source, seed))
     return [*steps, ChooseTexts(tokenizer, length, data.texts, train=True), Arrays()]
 
 

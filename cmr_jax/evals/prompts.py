@@ -1,7 +1,7 @@
 """Sentences that say a finding is there, and that it is not.
 
-Names are columns of labels.csv.  Wording follows common report language; nothing here was tuned
-on labels.
+Names are columns of labels.csv.  Wording follows common report language, each grade and each usual
+word once; nothing here was chosen by results.
 """
 
 from typing import NamedTuple
@@ -19,42 +19,86 @@ NO_LGE = (
     "No evidence of LGE.",
     "Absence of delayed enhancement.",
 )
+NO_HYPERTROPHY = (
+    "No LV hypertrophy.",
+    "No evidence of LV hypertrophy.",
+    "Normal LV wall thickness.",
+)
+NORMAL_RV = ("Right ventricle is normal in size and function.", "Normal RV size and function.")
 
 PROMPTS: dict[str, Prompts] = {
     "lv_dilation": Prompts(
-        ("Dilated left ventricle.", "The left ventricle is enlarged.", "Moderately dilated LV."),
-        ("Left ventricle is normal in size.", "LV is not dilated.", "Normal LV size."),
+        (
+            "Dilated left ventricle.",
+            "The left ventricle is enlarged.",
+            "Mildly dilated left ventricle.",
+            "Moderately dilated LV.",
+            "Severely dilated LV.",
+        ),
+        (
+            "Left ventricle is normal in size.",
+            "LV is not dilated.",
+            "Normal LV size.",
+            "Normal left ventricular size.",
+        ),
     ),
     "lv_dysfunction": Prompts(
-        ("Reduced left ventricular systolic function.", "Severely decreased LV systolic function."),
-        ("Normal left ventricular systolic function.", "Preserved LV systolic function."),
+        (
+            "Reduced left ventricular systolic function.",
+            "Depressed global LV systolic function.",
+            "Mildly reduced LV systolic function.",
+            "Moderately decreased left ventricular systolic function.",
+            "Severely impaired LV systolic function.",
+        ),
+        (
+            "Normal left ventricular systolic function.",
+            "Preserved left ventricular systolic function.",
+            "Normal LV systolic function.",
+            "Preserved LV systolic function.",
+        ),
     ),
     "lv_hypertrophy": Prompts(
         (
             "Left ventricular hypertrophy.",
             "Concentric LV hypertrophy.",
+            "Asymmetric septal hypertrophy.",
             "Increased LV wall thickness.",
         ),
-        ("No LV hypertrophy.", "No evidence of LV hypertrophy."),
+        NO_HYPERTROPHY,
     ),
     "rv_dilation": Prompts(
-        ("Dilated right ventricle.", "Enlarged RV.", "Moderately dilated RV."),
-        ("Right ventricle is normal in size and function.", "Normal RV size and function."),
+        (
+            "Dilated right ventricle.",
+            "Enlarged RV.",
+            "Mildly dilated right ventricle.",
+            "Moderately dilated RV.",
+            "Severely dilated RV.",
+        ),
+        NORMAL_RV,
     ),
     "rv_dysfunction": Prompts(
         (
             "Reduced right ventricular systolic function.",
-            "Severely decreased RV systolic function.",
+            "Mildly reduced RV systolic function.",
+            "Moderately decreased right ventricular systolic function.",
+            "Severely impaired RV systolic function.",
         ),
-        ("Right ventricle is normal in size and function.", "Normal RV size and function."),
+        (*NORMAL_RV, "Preserved right ventricular systolic function."),
     ),
     "aortic_dilation": Prompts(
-        ("Dilated aortic root.", "Mildly dilated aortic root.", "Ectatic aortic root."),
+        (
+            "Dilated aortic root.",
+            "Enlarged aortic root.",
+            "Ectatic aortic root.",
+            "Mildly dilated aortic root.",
+            "Moderately dilated aortic root.",
+        ),
         ("Aortic root is not dilated.", "Normal caliber aortic root.", "Aorta normal in caliber."),
     ),
     "pericardial_effusion": Prompts(
         (
             "Pericardial effusion.",
+            "Small pericardial effusion.",
             "Moderate pericardial effusion.",
             "Large circumferential pericardial effusion.",
         ),
@@ -65,6 +109,7 @@ PROMPTS: dict[str, Prompts] = {
             "Late gadolinium enhancement in the anterior wall.",
             "Mid-wall late gadolinium enhancement.",
             "Diffuse late gadolinium enhancement.",
+            "Transmural delayed enhancement.",
             "Patchy LGE.",
             "Subendocardial LGE.",
         ),
@@ -74,6 +119,9 @@ PROMPTS: dict[str, Prompts] = {
         (
             "Subendocardial late gadolinium enhancement consistent with prior myocardial infarction.",
             "Transmural LGE in the inferior wall, prior infarct.",
+            "Subendocardial LGE in the anterior wall, LAD territory.",
+            "Akinesis of the inferior wall.",
+            "Hypokinesis of the lateral wall.",
             "Ischemic cardiomyopathy.",
         ),
         NO_LGE,
@@ -82,6 +130,7 @@ PROMPTS: dict[str, Prompts] = {
         (
             "Mid-wall septal late gadolinium enhancement in a nonischemic pattern.",
             "Patchy mid-myocardial LGE at the RV insertion points, nonischemic pattern.",
+            "Linear mid-myocardial septal fibrosis.",
         ),
         NO_LGE,
     ),
@@ -97,7 +146,7 @@ PROMPTS: dict[str, Prompts] = {
             "Hypertrophic cardiomyopathy.",
             "Asymmetric septal hypertrophy, phenotype of hypertrophic cardiomyopathy.",
         ),
-        ("No LV hypertrophy.", "No evidence of LV hypertrophy."),
+        NO_HYPERTROPHY,
     ),
     "dcm": Prompts(
         ("Dilated cardiomyopathy.", "Nonischemic cardiomyopathy."),

@@ -53,6 +53,14 @@ def page(meta: dict[str, Any], sections: list[Section]) -> str:
     return PAGE.substitute(meta=_e(facts), sections="\n".join(_section(s) for s in sections))
 
 
+# Differences of mean AUC on the same patients, as controls report them.
+DIFFERENCES = {
+    "behind_model": "AUC below the model's prompts",
+    "behind_embedding_probe": "AUC below the model's embeddings, same labels",
+    "motion_auc_drop": "AUC lost on findings of motion",
+}
+
+
 def table(name: str, block: dict[str, Any]) -> str:
     """The same numbers for a terminal."""
     lines = [f"{name}: {block['n_exams']} exams of {block['n_patients']} patients"]
@@ -69,15 +77,11 @@ def table(name: str, block: dict[str, Any]) -> str:
             lines.append(
                 f"  control {control.replace('_', ' '):32} mean AUC {_value(c['mean_auc'])}"
             )
-        if "behind_embedding_probe" in c:
-            behind = _value(c["behind_embedding_probe"])
-            lines.append(
-                f"  control {control.replace('_', ' '):32} AUC below the embeddings {behind}"
-            )
-        if "motion_auc_drop" in c:
-            lines.append(
-                f"  control {control.replace('_', ' '):32} AUC lost on motion findings {_value(c['motion_auc_drop'])}"
-            )
+        lines += [
+            f"  control {control.replace('_', ' '):32} {what} {_value(c[key])}"
+            for key, what in DIFFERENCES.items()
+            if key in c
+        ]
     return "\n".join(lines)
 
 
@@ -137,16 +141,9 @@ def _findings_table(block: dict[str, Any]) -> str:
 def _controls(controls: dict[str, Any]) -> str:
     rows = []
     for name, c in controls.items():
-        mean = _value(c["mean_auc"]) if "mean_auc" in c else ""
-        drop = _value(c["motion_auc_drop"]) if "motion_auc_drop" in c else ""
-        behind = _value(c["behind_embedding_probe"]) if "behind_embedding_probe" in c else ""
-        rows.append([c.get("what", name), mean, behind, drop])
-    head = [
-        "control",
-        "mean AUC (95 %)",
-        "AUC below the embeddings",
-        "AUC lost on findings of motion",
-    ]
+        numbers = [_value(c[key]) if key in c else "" for key in ("mean_auc", *DIFFERENCES)]
+        rows.append([c.get("what", name), *numbers])
+    head = ["control", "mean AUC (95 %)", *DIFFERENCES.values()]
     return _html_table(head, rows) if rows else ""
 
 

@@ -150,13 +150,16 @@ def _controls(
             for s in (train, ExamSource(path, split))
         ],
     }
-    supervised = {}
+    supervised, asked = {}, {name: score[name] for name in findings}
     for name, (known, unseen) in inputs.items():
         supervised[name] = controls.supervised_scores(known, train_labels, unseen, findings)
         baseline = scored(name, SUPERVISED[name], supervised[name])
         if name != "embedding_probe":
-            ahead = _ahead(supervised["embedding_probe"], supervised[name], found, draws)
-            baseline["behind_embedding_probe"] = ahead
+            for better, of in (
+                ("model", asked),
+                ("embedding_probe", supervised["embedding_probe"]),
+            ):
+                baseline[f"behind_{better}"] = _ahead(of, supervised[name], found, draws)
     return blocks
 
 

@@ -11,7 +11,9 @@ import jax.numpy as jnp
 
 from cmr_jax.types import Array, Bool, Float
 
-INIT = nn.initializers.truncated_normal(0.02)
+EMBEDDING = nn.initializers.truncated_normal(0.02)
+# By fan-in, so that narrow towers start with as much say in their residual branches as wide ones.
+KERNEL = nn.initializers.lecun_normal()
 NORM_EPSILON = 1e-6
 
 
@@ -27,13 +29,13 @@ class Attention(nn.Module):
         shape = (self.heads, width // self.heads)
 
         def split(name: str) -> Float[Array, "q s k m"]:
-            return nn.DenseGeneral(shape, kernel_init=INIT, dtype=self.dtype, name=name)(x)
+            return nn.DenseGeneral(shape, kernel_init=KERNEL, dtype=self.dtype, name=name)(x)
 
         out = jax.nn.dot_product_attention(
             split("query"), split("key"), split("value"), mask=mask[:, None, None, :]
         )
         return nn.DenseGeneral(
-            width, axis=(-2, -1), kernel_init=INIT, dtype=self.dtype, name="attention_out"
+            width, axis=(-2, -1), kernel_init=KERNEL, dtype=self.dtype, name="attention_out"
         )(out)
 
 
@@ -46,8 +48,8 @@ class Mlp(nn.Module):
     @nn.compact
     def __call__(self, x: Float[Array, "*s d"]) -> Float[Array, "*s d"]:
         width = x.shape[-1]
-        x = nn.gelu(nn.Dense(self.hidden, kernel_init=INIT, dtype=self.dtype, name="up")(x))
-        return nn.Dense(width, kernel_init=INIT, dtype=self.dtype, name="down")(x)
+        x = nn.gelu(nn.Dense(self.hidden, kernel_init=KERNEL, dtype=self.dtype, name="up")(x))
+        return nn.Dense(width, kernel_init=KERNEL, dtype=self.dtype, name="down")(x)
 
 
 class Block(nn.Module):

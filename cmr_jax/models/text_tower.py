@@ -4,7 +4,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from cmr_jax.config import TextTower as TextTowerConfig
-from cmr_jax.models.layers import INIT, Block, masked_mean, norm
+from cmr_jax.models.layers import EMBEDDING, KERNEL, Block, masked_mean, norm
 from cmr_jax.types import Array, Bool, Float, Int
 
 
@@ -20,13 +20,13 @@ class TextTower(nn.Module):
         self, tokens: Int[Array, "b l"], mask: Bool[Array, "b l"], *, train: bool
     ) -> Float[Array, "b e"]:
         c = self.config
-        x = nn.Embed(c.vocabulary, c.width, embedding_init=INIT, dtype=self.dtype, name="token")(
-            tokens
-        )
-        position = self.param("position", INIT, (c.length, c.width))
+        x = nn.Embed(
+            c.vocabulary, c.width, embedding_init=EMBEDDING, dtype=self.dtype, name="token"
+        )(tokens)
+        position = self.param("position", EMBEDDING, (c.length, c.width))
         x = x + position[None, : tokens.shape[1]].astype(self.dtype)
         for i in range(c.depth):
             block = Block(c.heads, c.mlp_ratio, c.dropout, self.dtype, name=f"block_{i}")
             x = block(x, mask, train=train)
         x = masked_mean(norm("norm", self.dtype)(x), mask)
-        return nn.Dense(self.embedding, kernel_init=INIT, use_bias=False, name="project")(x)
+        return nn.Dense(self.embedding, kernel_init=KERNEL, use_bias=False, name="project")(x)

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from cmr_jax import schema
 from cmr_jax.config import Remat, Stem
 from cmr_jax.config import VideoTower as VideoTowerConfig
-from cmr_jax.models.layers import INIT, SpaceTimeBlock, masked_mean, norm
+from cmr_jax.models.layers import EMBEDDING, KERNEL, SpaceTimeBlock, masked_mean, norm
 from cmr_jax.types import Array, Bool, Coordinates, Float, UInt8
 
 # Grey values of stored frames, as 0..1: middle and spread after percentile scaling.
@@ -40,7 +40,7 @@ class VideoTower(nn.Module):
         c = self.config
         grey = (video.astype(self.dtype) / 255 - GREY_MEAN) / GREY_SPREAD
         x = PatchStem(c.width, c.patch, c.stem, self.dtype, name="stem")(grey)
-        position = self.param("position", INIT, (x.shape[2], c.width))
+        position = self.param("position", EMBEDDING, (x.shape[2], c.width))
         place = FrameEmbedding(c.width, c.coordinate_frequencies, self.dtype, name="frame")
         x = x + position.astype(self.dtype)[None, None] + place(coordinates)[:, :, None]
         block = SpaceTimeBlock
@@ -53,11 +53,11 @@ class VideoTower(nn.Module):
         frames = einops.rearrange(x, "b t n d -> b t (n d)")
         over_time = einops.rearrange(masked_mean(frames, mask), "b (n d) -> b n d", n=x.shape[2])
         # The mean tells how much there is of something, the places where it is.
-        places = nn.Dense(c.place_width, kernel_init=INIT, name="places")(over_time)
+        places = nn.Dense(c.place_width, kernel_init=KERNEL, name="places")(over_time)
         pooled = jnp.concatenate(
             [over_time.mean(1), einops.rearrange(places, "b n d -> b (n d)")], -1
         )
-        return nn.Dense(self.embedding, kernel_init=INIT, use_bias=False, name="project")(pooled)
+        return nn.Dense(self.embedding, kernel_init=KERNEL, use_bias=False, name="project")(pooled)
 
 
 class PatchStem(nn.Module):
@@ -77,8 +77,7 @@ class PatchStem(nn.Module):
         for i, (step, width) in enumerate(zip(steps, widths, strict=True)):
             pattern = "b t (h p) (w q) c -> b t h w (p q c)"
             x = einops.rearrange(x, pattern, p=step, q=step)
-            first = nn.initializers.lecun_normal()
-            x = nn.Dense(width, kernel_init=first, dtype=self.dtype, name=f"stem_{i}")(x)
+            x = nn.Dense(width, kernel_init=KERNEL, dtype=self.dtype, name=f"stem_{i}")(x)
             if i + 1 < len(steps):
                 x = nn.gelu(norm(f"norm_{i}", self.dtype)(x))
         return einops.rearrange(x, "b t h w d -> b t (h w) d")
@@ -93,7 +92,7 @@ class FrameEmbedding(nn.Module):
 
     @nn.compact
     def __call__(self, coordinates: Coordinates) -> Float[Array, "b t d"]:
-        table = {"embedding_init": INIT, "dtype": self.dtype}
+        table = {"embedding_init": EMBEDDING, "dtype": self.dtype}
         view = nn.Embed(len(schema.View), self.width, name="view", **table)(coordinates.view)
         sequence = nn.Embed(len(schema.Sequence), self.width, name="sequence", **table)
         x = numbers(coordinates, self.frequencies).astype(self.dtype)

@@ -35,9 +35,12 @@ def rotation(tilt_deg: tuple[float, float, float]) -> np.ndarray:
 
 def ellipsoid(x, y, z, a, b, c) -> np.ndarray:
     """First-order signed distance to an ellipsoid of semi-axes a, b, c around the origin."""
-    q = np.sqrt((x / a) ** 2 + (y / b) ** 2 + (z / c) ** 2)
-    steep = np.sqrt((x / a**2) ** 2 + (y / b**2) ** 2 + (z / c**2) ** 2)
-    return (q - 1) * q / np.maximum(steep, 1e-6)
+    # Products of what is there already: this is called for every structure of every picture.
+    x, y, z = x / a, y / b, z / c
+    square = x * x + y * y + z * z
+    x, y, z = x / a, y / b, z / c
+    steep = np.sqrt(x * x + y * y + z * z)
+    return (square - np.sqrt(square)) / np.maximum(steep, 1e-6)
 
 
 def capsule(points, start, end, radius: float) -> np.ndarray:
