@@ -24,6 +24,11 @@ class Checkpoints:
         self._manager = ocp.CheckpointManager(
             self.workdir / FOLDER,
             options=ocp.CheckpointManagerOptions(max_to_keep=keep, enable_async_checkpointing=True),
+            item_handlers={
+                "state": ocp.StandardCheckpointHandler(),
+                "data": ocp.JsonCheckpointHandler(),
+                "config": ocp.JsonCheckpointHandler(),
+            },
         )
 
     def save(self, state: TrainState, data: dict[str, Any], cfg: config.Experiment) -> None:

@@ -5,6 +5,7 @@ import numpy as np
 
 from cmr_jax import config, sharding, step
 from cmr_jax.data import pipeline
+from cmr_jax.models.video_tower import stem_plan
 from cmr_jax.sharding import path_of
 
 
@@ -15,7 +16,10 @@ def forward_flops(cfg: config.Experiment) -> dict[str, float]:
     tokens = n * frames
     linear = tokens * d * d * (8 + 8 + 4 * v.mlp_ratio)
     attention = 4 * d * tokens * (frames + n)
-    stem = 2 * tokens * v.patch**2 * d
+    stem, pixels, channels = 0.0, tokens * v.patch**2, 1
+    for step, width in stem_plan(v.stem, v.patch, d):
+        stem += 2 * pixels * channels * width
+        pixels, channels = pixels // step**2, width
     length = t.length * cfg.data.texts
     text = t.depth * (length * t.width**2 * (8 + 4 * t.mlp_ratio) + 4 * t.width * length * t.length)
     return {"video": v.depth * (linear + attention) + stem, "text": text}

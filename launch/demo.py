@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 
-PREP = "--spacing-mm 2.5 --size 64 --splits train=0.78,val=0.04,test=0.18 --vocabulary 768"
+PREP = "--spacing-mm 2.0 --size 64 --splits train=0.78,val=0.04,test=0.18 --vocabulary 768"
 
 # XLA on a CPU asks for its scratch memory anew in every step.  By default glibc returns it to the
 # kernel each time, and having it zeroed again takes longer than the arithmetic.

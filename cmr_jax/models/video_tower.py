@@ -70,17 +70,21 @@ class PatchStem(nn.Module):
 
     @nn.compact
     def __call__(self, x: Float[Array, "b t h w c"]) -> Float[Array, "b t n d"]:
-        if self.stem is Stem.LINEAR:
-            steps, widths = [self.patch], [self.width]
-        else:  # a quarter of the patch, then twice by two
-            steps, widths = [self.patch // 4, 2, 2], [self.width // 4, self.width // 2, self.width]
-        for i, (step, width) in enumerate(zip(steps, widths, strict=True)):
+        plan = stem_plan(self.stem, self.patch, self.width)
+        for i, (step, width) in enumerate(plan):
             pattern = "b t (h p) (w q) c -> b t h w (p q c)"
             x = einops.rearrange(x, pattern, p=step, q=step)
             x = nn.Dense(width, kernel_init=KERNEL, dtype=self.dtype, name=f"stem_{i}")(x)
-            if i + 1 < len(steps):
+            if i + 1 < len(plan):
                 x = nn.gelu(norm(f"norm_{i}", self.dtype)(x))
         return einops.rearrange(x, "b t h w d -> b t (h w) d")
+
+
+def stem_plan(stem: Stem, patch: int, width: int) -> list[tuple[int, int]]:
+    """Stages of the stem as (side of the square that becomes one, numbers it becomes)."""
+    if stem is Stem.LINEAR:
+        return [(patch, width)]
+    return [(patch // 4, width // 4), (2, width // 2), (2, width)]
 
 
 class FrameEmbedding(nn.Module):
