@@ -1,5 +1,6 @@
 """One masked embedding pass over a split, shared by evaluation and search."""
 
+import copy
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -35,6 +36,14 @@ class Embedder:
         self._text = jax.jit(
             lambda params, b: dual_encoder.apply(model, params, b, video=False).text
         )
+
+    def with_weights(self, loaded: Weights) -> "Embedder":
+        """Another model of the same shape as the same function: it is not compiled again."""
+        if loaded.config.model != self.cfg.model or loaded.config.data.clip != self.cfg.data.clip:
+            return Embedder(loaded, self.cfg.data.batch)
+        other = copy.copy(self)
+        other.weights = loaded
+        return other
 
     @classmethod
     def from_path(cls, path: str, batch: int = 32) -> "Embedder":

@@ -36,7 +36,7 @@ def main(argv: list[str]) -> None:
         data = {"internal": _DATA.value} | dict(_named(pair) for pair in _EXTERNAL.value)
         embedder = Embedder.from_path(_WEIGHTS.value, _BATCH.value)
         permuted = [
-            Embedder.from_path(str(run), _BATCH.value)
+            embedder.with_weights(weights.load(str(run)))
             for folder in _PERMUTED.value
             for run in weights.runs(folder)
         ]

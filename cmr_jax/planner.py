@@ -17,9 +17,9 @@ def forward_flops(cfg: config.Experiment) -> dict[str, float]:
     linear = tokens * d * d * (8 + 8 + 4 * v.mlp_ratio)
     attention = 4 * d * tokens * (frames + n)
     stem, pixels, channels = 0.0, tokens * v.patch**2, 1
-    for step, width in stem_plan(v.stem, v.patch, d):
+    for side, width in stem_plan(v.stem, v.patch, d):
         stem += 2 * pixels * channels * width
-        pixels, channels = pixels // step**2, width
+        pixels, channels = pixels // side**2, width
     length = t.length * cfg.data.texts
     text = t.depth * (length * t.width**2 * (8 + 4 * t.mlp_ratio) + 4 * t.width * length * t.length)
     return {"video": v.depth * (linear + attention) + stem, "text": text}

@@ -47,12 +47,13 @@ OBJECTIVES: dict[Objective, Callable[..., tuple[jax.Array, Parts]]] = {
 def init_state(cfg: config.Experiment, mesh: jax.sharding.Mesh, example: Batch) -> TrainState:
     """A fresh state, every array born where it will live."""
 
-    def fresh() -> TrainState:
-        params = dual_encoder.init(cfg.model, example, jax.random.key(cfg.run.seed))
+    def fresh(key: Key[Array, ""]) -> TrainState:
+        params = dual_encoder.init(cfg.model, example, key)
         return TrainState(jnp.zeros((), jnp.int32), params, optim.make(cfg.optim).init(params))
 
-    shardings = sharding.tree_shardings(jax.eval_shape(fresh), mesh)
-    return jax.jit(fresh, out_shardings=shardings)()
+    key = jax.random.key(cfg.run.seed)
+    shardings = sharding.tree_shardings(jax.eval_shape(fresh, key), mesh)
+    return jax.jit(fresh, out_shardings=shardings)(key)
 
 
 def make_step(

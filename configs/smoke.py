@@ -13,7 +13,7 @@ def get_config(arg: str = "") -> Experiment:
     """Two small towers, clips of 27 frames of 64 x 64 pixels."""
     if arg not in ("", "short"):
         raise ValueError(f"configs/smoke.py:{arg}: there is only :short.")
-    steps = 160 if arg == "short" else 600
+    steps = 160 if arg == "short" else 460
     return Experiment(
         model=Model(
             video=VideoTower(

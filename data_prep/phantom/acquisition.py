@@ -1,6 +1,7 @@
 """Scans a heart: partial volume, coil shading, Rician noise."""
 
 import dataclasses
+import math
 
 import numpy as np
 
@@ -31,7 +32,7 @@ class Scan:
 
 def _blend(picture, distance, value, width):
     """Paints `value` where distance < 0, with edges as wide as a voxel: the partial volume."""
-    share = np.clip(0.5 - distance / width, 0, 1)
+    share = np.clip(0.5 - distance * (1 / width), 0, 1)
     return picture + share * (value - picture)
 
 
@@ -52,10 +53,10 @@ class Scanner:
         # Phase-sensitive pictures are divided by a reference, and the coil's shading with it.
         coil = np.inf if scan.contrast is Contrast.LGE_PSIR else scan.coil_mm
         clean = np.stack([self._slice(plane, scan.phases, table, coil) for plane in scan.planes])
-        real = clean + rng.normal(0, scan.noise, clean.shape).astype(np.float32)
+        real = clean + scan.noise * rng.standard_normal(clean.shape, np.float32)
         if scan.contrast is Contrast.LGE_PSIR:  # a phase-sensitive picture keeps its sign
             return np.clip(2048 + 900 * real, 0, 4095).astype(np.uint16)
-        imaginary = rng.normal(0, scan.noise, clean.shape).astype(np.float32)
+        imaginary = scan.noise * rng.standard_normal(clean.shape, np.float32)
         return np.clip(160 * np.hypot(real, imaginary), 0, 4095).astype(np.uint16)
 
     def cavity(self, plane: Plane, phases: np.ndarray) -> np.ndarray:
@@ -107,7 +108,7 @@ class Scanner:
         rv_outer = np.maximum(d["rv"] - subject.rv_wall_mm, -d["lv_epi"])
         ventricles = np.minimum(d["lv_epi"], rv_outer)
         sac = np.minimum(ventricles, np.minimum(d["la"], d["ra"]) - 2.0)
-        lateral = 0.5 + 0.5 * np.cos(now.theta - np.deg2rad(215))
+        lateral = 0.5 + 0.5 * np.cos(now.theta - math.radians(215))
         fluid = subject.effusion_mm * (0.45 + 0.55 * lateral)
 
         picture = _blend(picture, np.minimum(sac - 6.0 - fluid, d["aorta"] - 7), table.fat, width)
@@ -147,7 +148,7 @@ def scar_share(subject, theta, height, depth) -> np.ndarray:
     if scar is Scar.MIDWALL:  # a septal stripe
         stripe = np.clip(1.6 - np.abs(depth - 0.5) / 0.17, 0, 1)
         septum = np.clip(
-            (np.deg2rad(62) - np.abs(np.arctan2(np.sin(theta), np.cos(theta)))) * 4, 0, 1
+            (math.radians(62) - np.abs(np.arctan2(np.sin(theta), np.cos(theta)))) * 4, 0, 1
         )
         return stripe * septum * np.clip((0.75 - height) * 8, 0, 1)
     if scar is Scar.PATCHY:  # at the insertions of the right ventricle
@@ -155,7 +156,7 @@ def scar_share(subject, theta, height, depth) -> np.ndarray:
         rng = exam_rng(subject.seed, subject.index, 1)
         share = np.zeros(np.shape(theta), np.float32)
         for angle, at in spots:
-            turn = theta - np.deg2rad(angle + rng.normal(0, 8))
+            turn = theta - math.radians(angle + rng.normal(0, 8))
             away = (2 * np.sin(turn / 2) / 0.38) ** 2 + ((height - at) / 0.2) ** 2
             away = away + ((depth - 0.5) / 0.42) ** 2
             share = np.maximum(share, np.clip(1.4 - away, 0, 1))

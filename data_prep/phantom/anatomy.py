@@ -115,12 +115,13 @@ class Heart:
         x, y, z = np.meshgrid(
             np.arange(-30, 90, step), np.arange(-66, 67, step), np.arange(-10, 110, step)
         )
-        points = np.stack([x, y, z], -1).reshape(-1, 3)
+        points = np.stack([x, y, z], -1).reshape(-1, 3).astype(np.float32)
+        moment = np.array([[f]], np.float32)
         scales = np.linspace(0.55, 1.6, 15)
-        lv, base = self._lv(points, np.array([[f]]))
+        lv, base = self._lv(points, moment)
         outside = lv["lv_epi"] > 0
         volumes = [
-            ((self._rv(points, np.array([[f]]), base, k) < 0) & outside).sum() * step**3 / 1000
+            ((self._rv(points, moment, base, float(k)) < 0) & outside).sum() * step**3 / 1000
             for k in scales
         ]
         return float(np.interp(volume_ml, np.maximum.accumulate(volumes), scales))
@@ -171,7 +172,8 @@ class Heart:
 
     def _atria(self, p, f, base):
         x, y, z = p.T
-        full = (3 / (4 * np.pi) * self.subject.la_max_ml * 1000 / np.prod(ATRIUM_SHAPE)) ** (1 / 3)
+        shape = float(np.prod(ATRIUM_SHAPE))  # a NumPy scalar would make everything float64
+        full = (3 / (4 * np.pi) * self.subject.la_max_ml * 1000 / shape) ** (1 / 3)
         size = full * (0.45 + 0.55 * f) ** (1 / 3)  # fills while the ventricle empties
         a, b, c = (size * k for k in ATRIUM_SHAPE)
         left = np.maximum(ellipsoid(x + 4, y + 6, z - base + 0.82 * c, a, b, c), z - base)
@@ -180,7 +182,7 @@ class Heart:
         )
         # Leaflets are shut while the ventricle contracts.
         annulus = np.hypot(x, y) - 16
-        leaflet = np.maximum(np.abs(z - base) - 0.9, annulus) + 4 * (f < 0.03)
+        leaflet = np.maximum(np.abs(z - base) - 0.9, annulus) + np.float32(4) * (f < 0.03)
         return {"la": left, "ra": right, "leaflet": leaflet}
 
     def _vessels(self, p, base):

@@ -5,6 +5,7 @@ down.  The wall keeps its volume at every angle and height, so it thickens where
 """
 
 import dataclasses
+import math
 
 import numpy as np
 from scipy.interpolate import PchipInterpolator
@@ -59,9 +60,9 @@ def territory_weight(territory: Territory | None, theta: Real, height: Real) -> 
     if territory is None:
         return np.zeros(np.broadcast(theta, height).shape, np.float32)
     low, high = TERRITORY_DEG[territory]
-    middle, half = np.deg2rad((low + high) / 2), np.deg2rad((high - low) / 2)
+    middle, half = math.radians((low + high) / 2), math.radians((high - low) / 2)
     away = np.abs((theta - middle + np.pi) % (2 * np.pi) - np.pi) - half
-    weight = _step(-away / np.deg2rad(15))
+    weight = _step(-away / math.radians(15))
     if territory is Territory.LAD:
         return np.maximum(weight * _step((height - 0.1) / 0.15), _step((height - 0.85) / 0.08))
     return weight * _step((0.78 - height) / 0.1)
