@@ -3,7 +3,7 @@
     python -m data_prep.build --dicom phantom:demo --site demo --out runs/data --spacing-mm 2.0 --size 64
     python -m cmr_jax.train --config=configs/smoke.py --config.data.path=runs/data --workdir=runs/smoke
 
-`--config=configs/smoke.py:short` is the same in a fifth of the steps.
+`--config=configs/smoke.py:short` is the same in a third of the steps.
 """
 
 from cmr_jax.config import Clip, Data, Experiment, Model, Optim, Run, Stem, TextTower, VideoTower

@@ -77,6 +77,8 @@ class Scanner:
         picture = np.repeat(self._chest(points, table, width)[None], len(phases), 0)
         middle = HEART_CENTRE_MM @ self.heart.axes
         near = ((points - middle) ** 2).sum(-1) < HEART_RADIUS_MM**2
+        if len(phases) > 2:  # worth a look at two phases first
+            near[near] = self.heart.reached(points[near])
         picture[:, near] = self._heart(points[near], phases, picture[:, near], table, width)
         below_skin = np.clip(points[:, 1] + HEART_DEPTH_MM, 0, 230)
         picture *= np.exp((HEART_DEPTH_MM - below_skin) / coil_mm).astype(np.float32)

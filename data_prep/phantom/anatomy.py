@@ -20,6 +20,8 @@ MEAN_POSE = np.array([[-0.54, -0.82, 0.21], [0.55, -0.15, 0.82], [-0.64, 0.56, 0
 RV_LENGTH_RATIO = 0.88
 ATRIUM_SHAPE = (0.92, 1.08, 0.98)
 
+# Fat, lines and partial volume around the heart, and what a path between two phases may bulge.
+REACH_MM = 20.0
 
 def rotation(tilt_deg: tuple[float, float, float]) -> np.ndarray:
     """The turn about L, then P, then S."""
@@ -159,7 +161,18 @@ class Heart:
 
     def at(self, lps: np.ndarray, phase: np.ndarray) -> Moment:
         """Everything that moves, at points (n, 3) and phases (t,)."""
-        f = self.contraction(phase)[:, None].astype(np.float32)
+        return self._contracted(lps, self.contraction(phase)[:, None].astype(np.float32))
+
+    def reached(self, lps: np.ndarray) -> np.ndarray:
+        """Which points (n, 3) the heart, its fat and its fluid may touch in some phase, (n,) bool.
+
+        Every structure lies between its places at rest and at full contraction, or close by.
+        """
+        extremes = self._contracted(lps, np.array([[0.0], [1.0]], np.float32)).distance
+        nearest = np.min([np.broadcast_to(d, (2, len(lps))).min(0) for d in extremes.values()], 0)
+        return nearest < REACH_MM + self.subject.effusion_mm
+
+    def _contracted(self, lps: np.ndarray, f: np.ndarray) -> Moment:
         p = self.to_heart(lps).astype(np.float32)
         distance, (base, theta, height) = self._lv(p, f)
         wide, narrow = self.rv_scales
