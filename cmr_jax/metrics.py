@@ -2,6 +2,7 @@
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
+from scipy import stats
 
 
 def normalise(x: Float[np.ndarray, "*b e"]) -> Float[np.ndarray, "*b e"]:
@@ -59,4 +60,11 @@ def interval(values: Float[np.ndarray, " draws"]) -> tuple[float, float]:
     if not len(kept):
         return float("nan"), float("nan")
     low, high = np.percentile(kept, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def interval_of_runs(values: Float[np.ndarray, " runs"]) -> tuple[float, float]:
+    """95 % interval of the mean over independent runs (Student's t); at least two runs."""
+    error = values.std(ddof=1) / np.sqrt(len(values))
+    low, high = values.mean() + error * stats.t.ppf([0.025, 0.975], len(values) - 1)
     return float(low), float(high)

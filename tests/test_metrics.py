@@ -60,6 +60,12 @@ def test_zero_shot_counts_every_finding_with_enough_positives():
     assert block["left_out"] == {"hcm": 4}
 
 
+def test_the_interval_of_runs_is_students():
+    low, high = metrics.interval_of_runs(np.array([0.4, 0.5, 0.6]))
+    # t(0.975, 2) = 4.3027; the standard error is 0.1 / sqrt(3)
+    np.testing.assert_allclose([low, high], [0.5 - 0.24842, 0.5 + 0.24842], atol=1e-4)
+
+
 def test_several_runs_are_averaged_and_widen_the_interval():
     label = {"f": (np.arange(80) < 40) * 1.0}
     good, bad = {"f": label["f"]}, {"f": -label["f"]}

@@ -23,6 +23,7 @@ ATRIUM_SHAPE = (0.92, 1.08, 0.98)
 # Fat, lines and partial volume around the heart, and what a path between two phases may bulge.
 REACH_MM = 20.0
 
+
 def rotation(tilt_deg: tuple[float, float, float]) -> np.ndarray:
     """The turn about L, then P, then S."""
     turn = np.eye(3)

@@ -21,8 +21,8 @@ class Profile:
 
 
 PROFILES = {
-    "demo": Profile(1250, 0, matrix=80, pixel_mm=3.0, sax_slices=5, lge_slices=4, phases=8),
-    "demo-short": Profile(320, 0, matrix=80, pixel_mm=3.0, sax_slices=5, lge_slices=3, phases=6),
+    "demo": Profile(1150, 0, matrix=64, pixel_mm=3.0, sax_slices=5, lge_slices=4, phases=8),
+    "demo-short": Profile(320, 0, matrix=64, pixel_mm=3.0, sax_slices=5, lge_slices=3, phases=6),
     "tiny": Profile(24, 7, matrix=48, pixel_mm=5.0, sax_slices=5, lge_slices=3, phases=8),
     "clinical": Profile(20, 0, matrix=192, pixel_mm=1.6, sax_slices=11, lge_slices=10, phases=25),
 }
