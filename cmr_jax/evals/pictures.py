@@ -85,7 +85,7 @@ def auc_plot(zero_shot: dict[str, Any], controls: dict[str, Any]) -> str:
     axes.set_yticks(at, [f.replace("_", " ") for f in findings])
     axes.set_xlim(0.3, 1.01)
     axes.set_xlabel("AUC, 95 % interval by patient")
-    axes.legend(loc="lower left", fontsize=8, frameon=False)
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, fontsize=8, frameon=False)
     return _png(figure)
 
 
