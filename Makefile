@@ -22,8 +22,9 @@ demo: setup
 demo-short: setup
 	$(RUN) -m launch.demo --short --out $(OUT)-short
 
+# Two processes; a file stays with one of them, and so does the data it prepares.
 test: setup
-	$(RUN) -m pytest -q
+	$(RUN) -m pytest -q -n 2 --dist loadfile
 
 # The shortest way through everything, for another Python.
 smoke: setup
