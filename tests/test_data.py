@@ -136,3 +136,16 @@ def test_no_data_says_what_to_do(path, split, says):
 def test_a_split_that_is_not_there_is_named(tiny):
     with pytest.raises(ValueError, match="no split 'tset'"):
         ExamSource(str(tiny), "tset")
+
+
+def test_training_starts_a_cine_anywhere_within_one_step(tiny, smoke):
+    smoke.data.clip.phases = 2
+    source = ExamSource(str(tiny), "train")
+    rng = np.random.default_rng(0)
+    read = ReadClip(source, smoke.data.clip, train=True)
+    records = [read.random_map(0, rng) for _ in range(20)]
+    first = [float(r["coordinates"]["phase"][0]) for r in records]
+    assert len(set(np.round(first, 3))) > 2
+    assert max(first) < 0.5
+    still = ReadClip(source, smoke.data.clip, train=False)
+    assert {float(still.random_map(0, rng)["coordinates"]["phase"][0]) for _ in range(3)} == {0.0}
