@@ -24,7 +24,7 @@ def command(name: str, argv: list[str]) -> Iterator[None]:
         fail(name, error)
 
 
-def fail(name: str, error: Exception) -> NoReturn:
+def fail(name: str, error: object) -> NoReturn:
     """Ends the program with one line."""
     print(f"{name}: {' '.join(str(error).split())}", file=sys.stderr)
     sys.exit(2)

@@ -47,7 +47,7 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser("python -m launch.demo", description=__doc__)
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("runs/demo"))
-    parser.add_argument("--short", action="store_true", help="about two minutes, for a quick check")
+    parser.add_argument("--short", action="store_true", help="a few minutes, for a quick check")
     args = parser.parse_args()
     out = args.out
     if out.exists():
@@ -56,7 +56,7 @@ def main() -> None:
         ("demo-short", "configs/smoke.py:short") if args.short else ("demo", "configs/smoke.py")
     )
     train = f"cmr_jax.train --config={config} --config.data.path={out}/data"
-    # A control that must learn nothing: short runs are enough, a few alone would be luck.
+    # A control that must learn nothing: short runs are enough, one alone would be luck.
     repeats = 2 if args.short else 4
     stages = Stages(out / "compiled")
     stages.run(

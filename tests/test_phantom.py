@@ -190,3 +190,13 @@ def test_an_unknown_phantom_is_named():
         profile("nobody")
     with pytest.raises(ValueError, match="exams=N"):
         profile("tiny:exams=many")
+
+
+def test_points_left_out_would_not_have_changed_a_picture(monkeypatch):
+    for index in (0, 5):
+        study = Study(profile("tiny"), index)
+        scanner = acquisition.Scanner(study.heart, study.origin, 2)
+        quick = scanner.render(sax_of(study), 1)
+        with monkeypatch.context() as patched:
+            patched.setattr(Heart, "reached", lambda self, lps: np.ones(len(lps), bool))
+            np.testing.assert_array_equal(scanner.render(sax_of(study), 1), quick)

@@ -4,6 +4,13 @@ import html
 import string
 from typing import Any, NamedTuple
 
+# Differences of mean AUC on the same patients, as controls report them.
+DIFFERENCES = {
+    "behind_model": "AUC below the model's prompts",
+    "behind_embedding_probe": "AUC below the model's embeddings, same labels",
+    "motion_auc_drop": "AUC lost on findings of motion",
+}
+
 
 class Found(NamedTuple):
     """One exam that a query found: how near, what its report says, a moving picture."""
@@ -51,14 +58,6 @@ def page(meta: dict[str, Any], sections: list[Section]) -> str:
     """The whole page."""
     facts = ", ".join(f"{k} {v}" for k, v in meta.items() if isinstance(v, str | int | float))
     return PAGE.substitute(meta=_e(facts), sections="\n".join(_section(s) for s in sections))
-
-
-# Differences of mean AUC on the same patients, as controls report them.
-DIFFERENCES = {
-    "behind_model": "AUC below the model's prompts",
-    "behind_embedding_probe": "AUC below the model's embeddings, same labels",
-    "motion_auc_drop": "AUC lost on findings of motion",
-}
 
 
 def table(name: str, block: dict[str, Any]) -> str:

@@ -70,7 +70,7 @@ def evaluate(
         "program": f"cmr_jax {cmr_jax.__version__}",
         "split": options.split,
         "bootstrap_draws": options.draws,
-        "interval": "95 % percentile bootstrap over patients",
+        "interval": "95 % percentile bootstrap over patients, Student's t over runs",
     }
     (out / "report.html").write_text(report.page(meta, sections))
     return _finite({"schema_version": SCHEMA_VERSION, "meta": meta, "data": blocks})
