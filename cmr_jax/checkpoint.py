@@ -13,7 +13,7 @@ from cmr_jax.tokenizer import Tokenizer
 from cmr_jax.types import TrainState
 
 FOLDER = "checkpoints"
-CONFIG_FILE, TOKENIZER_FILE = "config.json", "tokenizer.model"
+CONFIG_FILE = "config.json"
 
 
 class Checkpoints:
@@ -76,8 +76,12 @@ class Checkpoints:
 
     def close(self) -> None:
         """Waits for the save under way."""
-        self._manager.wait_until_finished()
         self._manager.close()
+
+
+def any_in(workdir: pathlib.Path) -> bool:
+    """Whether a run has saved something there.  Looks only, makes nothing."""
+    return any(entry.name.isdigit() for entry in (workdir / FOLDER).glob("*"))
 
 
 def _one_device() -> jax.sharding.Sharding:
@@ -88,4 +92,4 @@ def write_run_files(workdir: pathlib.Path, cfg: config.Experiment, tokenizer: To
     """What makes a workdir a model: its config and its tokenizer."""
     workdir.mkdir(parents=True, exist_ok=True)
     (workdir / CONFIG_FILE).write_text(json.dumps(config.to_json(cfg), indent=1) + "\n")
-    (workdir / TOKENIZER_FILE).write_bytes(tokenizer.model)
+    tokenizer.save(workdir)

@@ -3,10 +3,10 @@
 import contextlib
 import logging
 import sys
-from collections.abc import Iterator
-from typing import NoReturn
+from collections.abc import Callable, Iterator
+from typing import Any, NoReturn
 
-from absl import app
+from absl import app, flags
 from absl import logging as absl_logging
 
 
@@ -22,6 +22,35 @@ def command(name: str, argv: list[str]) -> Iterator[None]:
         yield
     except (ValueError, FloatingPointError) as error:
         fail(name, error)
+
+
+def weights_flags(many: bool = False) -> Callable[[], tuple[Any, dict[str, Any]]]:
+    """Defines how a command line is told of weights; gives a function that reads it.
+
+    The function returns the path (of `many`: the paths), and what `weights.Options.of` takes.
+    """
+    if many:
+        text = "Start from these: a workdir, an export, a published model, a ViT, a BERT."
+        path = flags.DEFINE_multi_string("weights", [], text)
+    else:
+        text = "Workdir of a run, an export, or a file or folder of the published CMR-CLIP."
+        path = flags.DEFINE_string("weights", None, text, required=True)
+    partial = flags.DEFINE_boolean("partial", False, "Take what fits and start the rest anew.")
+    inflate = flags.DEFINE_enum(
+        "inflate",
+        "zeros",
+        ["zeros", "nearest", "linear"],
+        "What frames get that the weights have no row for.",
+    )
+    mean_time = not many and flags.DEFINE_boolean(
+        "mean_time", False, "Dead attention over frames of published weights as the mean it is."
+    )
+
+    def read() -> tuple[Any, dict[str, Any]]:
+        mean = bool(mean_time and mean_time.value)
+        return path.value, {"partial": partial.value, "inflate": inflate.value, "mean_time": mean}
+
+    return read
 
 
 def fail(name: str, error: object) -> NoReturn:

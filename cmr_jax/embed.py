@@ -10,7 +10,7 @@ from absl import app, flags
 
 from cmr_jax import cli
 
-_WEIGHTS = flags.DEFINE_string("weights", None, "Workdir of a run, or an export.", required=True)
+_WEIGHTS = cli.weights_flags()
 _DATA = flags.DEFINE_string("data", None, "Prepared data.", required=True)
 _OUT = flags.DEFINE_string("out", None, "File to write (.npz).", required=True)
 _SPLIT = flags.DEFINE_string("split", "test", "Which split.")
@@ -20,9 +20,12 @@ _BATCH = flags.DEFINE_integer("batch", 32, "Exams at a time.")
 def main(argv: list[str]) -> None:
     """Command line."""
     with cli.command("cmr_jax.embed", argv):
-        from cmr_jax.embedding import Embedder  # after the flags: `--help` needs no devices
+        from cmr_jax import weights  # after the flags: `--help` needs no devices
+        from cmr_jax.embedding import Embedder
 
-        embedded = Embedder.from_path(_WEIGHTS.value, _BATCH.value).exams(_DATA.value, _SPLIT.value)
+        path, how = _WEIGHTS()
+        embedder = Embedder(weights.load(path, weights.Options.of(how)), _BATCH.value)
+        embedded = embedder.exams(_DATA.value, _SPLIT.value)
     out = pathlib.Path(_OUT.value)
     out.parent.mkdir(parents=True, exist_ok=True)
     np.savez(

@@ -7,7 +7,6 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from cmr_jax import weights
 from cmr_jax.data import pipeline
 from cmr_jax.data.source import Exam, ExamSource
 from cmr_jax.models import dual_encoder
@@ -27,7 +26,8 @@ class Embedder:
     """A model as a function: exams of a split, or texts, to arrays."""
 
     def __init__(self, loaded: Weights, batch: int = 32):
-        self.weights = loaded
+        # On the device once, not with every batch.
+        self.weights = loaded._replace(params=jax.device_put(loaded.params))
         self.cfg = loaded.config
         self.cfg.data.batch = batch
         self.cfg.data.texts = 1
@@ -42,13 +42,8 @@ class Embedder:
         if loaded.config.model != self.cfg.model or loaded.config.data.clip != self.cfg.data.clip:
             return Embedder(loaded, self.cfg.data.batch)
         other = copy.copy(self)
-        other.weights = loaded
+        other.weights = loaded._replace(params=jax.device_put(loaded.params))
         return other
-
-    @classmethod
-    def from_path(cls, path: str, batch: int = 32) -> "Embedder":
-        """Through the one door for weights."""
-        return cls(weights.load(path), batch)
 
     def exams(
         self, data: str, split: str, change: Callable[[Batch], Batch] = lambda b: b

@@ -13,7 +13,7 @@ from absl import app, flags
 
 from cmr_jax import cli
 
-_WEIGHTS = flags.DEFINE_string("weights", None, "Workdir of a run, or an export.", required=True)
+_WEIGHTS = cli.weights_flags()
 _DATA = flags.DEFINE_string("data", None, "Prepared data.", required=True)
 _EXTERNAL = flags.DEFINE_multi_string("external", [], "More prepared data, as NAME=DIR.")
 _OUT = flags.DEFINE_string("out", None, "Folder to write.", required=True)
@@ -34,7 +34,8 @@ def main(argv: list[str]) -> None:
         from cmr_jax.evals import report, suite
 
         data = {"internal": _DATA.value} | dict(_named(pair) for pair in _EXTERNAL.value)
-        embedder = Embedder.from_path(_WEIGHTS.value, _BATCH.value)
+        path, how = _WEIGHTS()
+        embedder = Embedder(weights.load(path, weights.Options.of(how)), _BATCH.value)
         permuted = [
             embedder.with_weights(weights.load(str(run)))
             for folder in _PERMUTED.value

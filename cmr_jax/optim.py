@@ -1,36 +1,113 @@
-"""The optimiser: AdamW with a warm-up and a cosine; what decays is decided by path."""
+"""The optimiser: AdamW with a warm-up and a cosine; what decays or rests is decided by path."""
 
 import re
+from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 import optax
 
 from cmr_jax import config
+from cmr_jax.config import Optimizer
 from cmr_jax.sharding import path_of
-from cmr_jax.types import Params
+from cmr_jax.types import Array, Int, Params
 
 # Vectors that shift or scale, embeddings and temperatures are not pulled towards zero.
-NOT_DECAYED = re.compile(r".*/(bias|scale|position|embedding)|logit_(scale|bias)")
+NOT_DECAYED = re.compile(
+    r".*/(bias|scale|position|embedding|segment|index|cls|cls_position)|logit_(scale|bias)"
+)
 
 
 def schedule(c: config.Optim) -> optax.Schedule:
-    """Learning rate by step: linear up, cosine down to zero at `steps`."""
-    warmup = min(c.warmup_steps, max(c.steps - 1, 0))
-    return optax.warmup_cosine_decay_schedule(0.0, c.lr, warmup, c.steps)
+    """Learning rate by step: linear up, cosine down at `steps`, new every `hold` steps."""
+    last = max(c.steps // c.hold, 1)
+    warmup = min(c.warmup_steps // c.hold, last - 1)
+    rate = optax.warmup_cosine_decay_schedule(c.lr_start, c.lr, warmup, last, c.lr_end)
+    return lambda step: rate(step // c.hold)
 
 
 def decayed(params: Params) -> Params:
     """True where weight decay applies."""
-    return jax.tree_util.tree_map_with_path(
-        lambda keys, _: not NOT_DECAYED.fullmatch(path_of(keys)), params
-    )
+    return _by_path(params, lambda path: not NOT_DECAYED.fullmatch(path))
 
 
 def make(c: config.Optim) -> optax.GradientTransformation:
-    """The whole chain: clip by global norm, AdamW."""
-    return optax.chain(
-        optax.clip_by_global_norm(c.clip_norm),
-        optax.adamw(
-            schedule(c), b1=c.b1, b2=c.b2, eps=c.eps, weight_decay=c.weight_decay, mask=decayed
+    """The whole chain: clip by global norm, AdamW; what is frozen gets neither step nor decay."""
+    rate, mask = schedule(c), None if c.decay_all else decayed
+    chain = {
+        Optimizer.ADAMW: lambda: optax.adamw(
+            rate, b1=c.b1, b2=c.b2, eps=c.eps, weight_decay=c.weight_decay, mask=mask
+        ),
+        Optimizer.TRANSFORMERS: lambda: optax.chain(
+            scale_by_uncorrected_adam(c.b1, c.b2, c.eps),
+            optax.scale_by_learning_rate(rate),
+            decay_afterwards(rate, c.weight_decay, mask),
+        ),
+    }[c.kind]()
+    if c.clip_norm:
+        chain = optax.chain(optax.clip_by_global_norm(c.clip_norm), chain)
+    if not c.frozen:
+        return chain
+    rests = re.compile(c.frozen)
+    return optax.partition(
+        {"learns": chain, "rests": optax.set_to_zero()},
+        lambda params: _by_path(
+            params, lambda path: "rests" if rests.fullmatch(path) else "learns"
         ),
     )
+
+
+class Moments(NamedTuple):
+    """Running means of the gradient and of its square."""
+
+    count: Int[Array, ""]
+    mu: Params
+    nu: Params
+
+
+def scale_by_uncorrected_adam(b1: float, b2: float, eps: float) -> optax.GradientTransformation:
+    """Adam as transformers 4 has it: epsilon is added to the square root before its bias is
+    corrected (optax adds it after), so that it weighs more in the first steps."""
+
+    def init(params: Params) -> Moments:
+        zeros = lambda: jax.tree.map(jnp.zeros_like, params)  # noqa: E731
+        return Moments(jnp.zeros((), jnp.int32), zeros(), zeros())
+
+    def update(
+        grads: Params, state: Moments, params: Params | None = None
+    ) -> tuple[Params, Moments]:
+        del params
+        count = state.count + 1
+        mu = optax.tree.update_moment(grads, state.mu, b1, 1)
+        nu = optax.tree.update_moment(grads, state.nu, b2, 2)
+        size = jnp.sqrt(1 - b2**count) / (1 - b1**count)
+        step = jax.tree.map(lambda m, v: size * m / (jnp.sqrt(v) + eps), mu, nu)
+        return step, Moments(count, mu, nu)
+
+    return optax.GradientTransformation(init, update)
+
+
+def decay_afterwards(
+    rate: optax.Schedule, weight_decay: float, mask
+) -> optax.GradientTransformation:
+    """Decay of the parameters as the step leaves them: p + u -> (p + u)(1 - rate decay)."""
+
+    def init(params: Params) -> optax.ScaleByScheduleState:
+        del params
+        return optax.ScaleByScheduleState(jnp.zeros((), jnp.int32))
+
+    def update(
+        updates: Params, state: optax.ScaleByScheduleState, params: Params | None = None
+    ) -> tuple[Params, optax.ScaleByScheduleState]:
+        keep = 1 - rate(state.count) * weight_decay
+        decays = jax.tree.map(lambda _: True, params) if mask is None else mask(params)
+        updates = jax.tree.map(
+            lambda u, p, yes: keep * u - (1 - keep) * p if yes else u, updates, params, decays
+        )
+        return updates, optax.ScaleByScheduleState(state.count + 1)
+
+    return optax.GradientTransformation(init, update)
+
+
+def _by_path(params: Params, what) -> Params:
+    return jax.tree_util.tree_map_with_path(lambda keys, _: what(path_of(keys)), params)

@@ -4,8 +4,9 @@ import jax
 import numpy as np
 
 from cmr_jax import config, sharding, step
+from cmr_jax.config import Pool, TimeMixing
 from cmr_jax.data import pipeline
-from cmr_jax.models.video_tower import stem_plan
+from cmr_jax.models.frames import stem_plan
 from cmr_jax.sharding import path_of
 
 
@@ -13,10 +14,14 @@ def forward_flops(cfg: config.Experiment) -> dict[str, float]:
     """FLOPs of one exam's forward pass by formula (a multiply and an add are two)."""
     v, t, clip = cfg.model.video, cfg.model.text, cfg.data.clip
     n, frames, d = (clip.size // v.patch) ** 2, clip.frames, v.width
-    tokens = n * frames
-    linear = tokens * d * d * (8 + 8 + 4 * v.mlp_ratio)
-    attention = 4 * d * tokens * (frames + n)
-    stem, pixels, channels = 0.0, tokens * v.patch**2, 1
+    patches, cls = n * frames, int(v.pool is Pool.CLS)
+    tokens, attends = patches + cls, v.time is TimeMixing.ATTENTION
+    # Layers of attention over frames, within a frame, and of the MLP.  A mean has next to none.
+    linear = tokens * d * d * (8 * attends + 8 + 4 * v.mlp_ratio)
+    # A patch attends to its group and to the clip's token, that token to all.
+    scores = attends * (patches * (frames + cls) + cls * tokens)
+    attention = 4 * d * (scores + patches * (n + cls) + cls * tokens)
+    stem, pixels, channels = 0.0, patches * v.patch**2, len(v.pixel_mean)
     for side, width in stem_plan(v.stem, v.patch, d):
         stem += 2 * pixels * channels * width
         pixels, channels = pixels // side**2, width

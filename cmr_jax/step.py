@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from cmr_jax import config, optim, sharding
@@ -35,7 +36,7 @@ def contrastive(
 ) -> tuple[jax.Array, Parts]:
     """The contrastive objective over the global batch."""
     embeddings = dual_encoder.apply(cfg.model, params, batch, train=True, key=key)
-    loss, parts = LOSSES[cfg.loss](embeddings, pairing_of(batch, cfg.positives), mesh)
+    loss, parts = LOSSES[cfg.loss](embeddings, pairing_of(batch, cfg.positives), cfg.contrast, mesh)
     return loss, parts | {"scale": embeddings.scale}
 
 
@@ -54,6 +55,26 @@ def init_state(cfg: config.Experiment, mesh: jax.sharding.Mesh, example: Batch) 
     key = jax.random.key(cfg.run.seed)
     shardings = sharding.tree_shardings(jax.eval_shape(fresh, key), mesh)
     return jax.jit(fresh, out_shardings=shardings)(key)
+
+
+def parameter_shapes(cfg: config.Experiment, example: Batch) -> dict[str, tuple[int, ...]]:
+    """Shape of every parameter, by path."""
+    params = jax.eval_shape(lambda: dual_encoder.init(cfg.model, example, jax.random.key(0)))
+    leaves = jax.tree_util.tree_leaves_with_path(params)
+    return {sharding.path_of(keys): leaf.shape for keys, leaf in leaves}
+
+
+def with_parameters(state: TrainState, given: dict[str, np.ndarray]) -> TrainState:
+    """The state with these arrays in place of the parameters at their paths."""
+
+    def one(keys: tuple, leaf: jax.Array) -> jax.Array:
+        value = given.get(sharding.path_of(keys))
+        if value is None:
+            return leaf
+        own = np.asarray(value, leaf.dtype)
+        return jax.make_array_from_callback(leaf.shape, leaf.sharding, lambda index: own[index])
+
+    return state._replace(params=jax.tree_util.tree_map_with_path(one, state.params))
 
 
 def make_step(

@@ -1,4 +1,8 @@
-"""Text to tokens: SentencePiece behind a small interface that pickles and loads on first use."""
+"""Text to tokens behind one small interface: SentencePiece, or BERT's WordPiece.
+
+A tokenizer holds the bytes of its file, so that it travels to workers and into checkpoints, and
+builds what it needs on first use.
+"""
 
 import functools
 import pathlib
@@ -10,18 +14,30 @@ PAD = 0
 
 
 class Tokenizer:
-    """A SentencePiece model.  Holds bytes, so it travels to workers and into checkpoints."""
+    """A SentencePiece model; the base of other kinds."""
+
+    FILE = "tokenizer.model"
 
     def __init__(self, model: bytes):
         self.model = model
 
-    @classmethod
-    def load(cls, path: str | pathlib.Path) -> "Tokenizer":
-        """Reads a model file."""
+    @staticmethod
+    def load(path: str | pathlib.Path) -> "Tokenizer":
+        """Reads a tokenizer's file, or the one that lies in a folder: its name tells its kind."""
         file = pathlib.Path(path)
+        if file.is_dir():
+            file = next((file / k.FILE for k in KINDS if (file / k.FILE).is_file()), file)
         if not file.is_file():
-            raise ValueError(f"no tokenizer at {path}. Prepared data has one; is the path right?")
-        return cls(file.read_bytes())
+            raise ValueError(
+                f"no tokenizer at {path}: neither {' nor '.join(k.FILE for k in KINDS)}. "
+                "Prepared data has one; published weights need BERT's vocab.txt beside them."
+            )
+        kind = WordPiece if file.suffix == ".txt" else Tokenizer
+        return kind(file.read_bytes())
+
+    def save(self, folder: pathlib.Path) -> None:
+        """Writes the file that `load` reads."""
+        (folder / self.FILE).write_bytes(self.model)
 
     @functools.cached_property
     def _processor(self) -> sentencepiece.SentencePieceProcessor:
@@ -35,10 +51,52 @@ class Tokenizer:
         """Number of pieces."""
         return self._processor.get_piece_size()
 
+    def _pieces(self, text: str) -> list[int]:
+        """Start, pieces, end."""
+        return self._processor.encode(text, add_bos=True, add_eos=True)
+
     def encode(self, texts: list[str], length: int) -> tuple[np.ndarray, np.ndarray]:
-        """Tokens and their mask, (texts, length) int32 and bool; start and end included."""
+        """Tokens and their mask, (texts, length) int32 and bool; start and end included.
+
+        What is longer is cut, its end with it.
+        """
         tokens = np.full((len(texts), length), PAD, np.int32)
-        for row, text in zip(tokens, texts, strict=True):
-            pieces = self._processor.encode(text, add_bos=True, add_eos=True)[:length]
+        mask = np.zeros((len(texts), length), bool)
+        for row, real, text in zip(tokens, mask, texts, strict=True):
+            pieces = self._pieces(text)[:length]
             row[: len(pieces)] = pieces
-        return tokens, tokens != PAD
+            real[: len(pieces)] = True
+        return tokens, mask
+
+
+class WordPiece(Tokenizer):
+    """BERT's tokenizer over its vocabulary file, one piece a line.
+
+    Text is lower-cased and loses its accents even where the vocabulary is cased: so the published
+    text tower was fed (its hub configuration does not say otherwise), and so it must be again.
+    """
+
+    FILE = "vocab.txt"
+
+    @functools.cached_property
+    def _processor(self):
+        try:
+            from tokenizers.implementations import BertWordPieceTokenizer
+        except ImportError:
+            raise ValueError(
+                "WordPiece needs the tokenizers package: pip install 'cmr_jax[published]'."
+            ) from None
+        pieces = self.model.decode().split("\n")
+        vocabulary = {piece.rstrip("\r"): i for i, piece in enumerate(pieces) if piece}
+        return BertWordPieceTokenizer(vocabulary, lowercase=True, strip_accents=True)
+
+    @property
+    def size(self) -> int:
+        """Number of pieces."""
+        return self._processor.get_vocab_size(with_added_tokens=False)
+
+    def _pieces(self, text: str) -> list[int]:
+        return self._processor.encode(text).ids
+
+
+KINDS = (Tokenizer, WordPiece)

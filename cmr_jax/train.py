@@ -18,6 +18,7 @@ _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run: checkpoints,
 _REPEATS = flags.DEFINE_integer(
     "repeats", 1, "Runs that differ in --config.run.seed alone, in WORKDIR/seedN.", lower_bound=1
 )
+_WEIGHTS = cli.weights_flags(many=True)
 _DRY_RUN = flags.DEFINE_boolean("dry_run", False, "Say what a run would cost, and stop.")
 flags.mark_flags_as_required(["config"])
 
@@ -29,7 +30,7 @@ def main(argv: list[str]) -> None:
 
         if "JAX_COORDINATOR_ADDRESS" in os.environ or "SLURM_NTASKS" in os.environ:
             jax.distributed.initialize()
-        from cmr_jax import planner, trainer
+        from cmr_jax import planner, trainer, weights
 
         cfg = _CONFIG.value
         if _DRY_RUN.value:
@@ -37,12 +38,13 @@ def main(argv: list[str]) -> None:
             return
         if not _WORKDIR.value:
             raise ValueError("--workdir is missing: a folder for checkpoints and metrics.")
-        workdir = pathlib.Path(_WORKDIR.value)
+        workdir, (paths, how) = pathlib.Path(_WORKDIR.value), _WEIGHTS()
+        start = trainer.Start(paths, weights.Options.of(how))
         if _REPEATS.value == 1:
-            trainer.run(cfg, workdir)
+            trainer.run(cfg, workdir, start)
             return
         for _ in range(_REPEATS.value):
-            trainer.run(cfg, workdir / f"seed{cfg.run.seed}")
+            trainer.run(cfg, workdir / f"seed{cfg.run.seed}", start)
             cfg.run.seed += 1
 
 

@@ -4,32 +4,48 @@ import logging
 import math
 import pathlib
 import time
+from typing import NamedTuple
 
 import jax
 import numpy as np
 
-from cmr_jax import checkpoint, config, sharding, step
+from cmr_jax import checkpoint, config, sharding, step, weights
 from cmr_jax.data import pipeline
 from cmr_jax.journal import Journal, Progress
-from cmr_jax.schema import TOKENIZER_FILE
 from cmr_jax.tokenizer import Tokenizer
 from cmr_jax.types import Batch, TrainState
 
 log = logging.getLogger(__name__)
 
 
-def run(cfg: config.Experiment, workdir: pathlib.Path) -> TrainState:
+class Start(NamedTuple):
+    """Where a run begins that has no checkpoint yet: files of weights, and how to take them."""
+
+    paths: list[str]
+    options: weights.Options
+
+
+def run(cfg: config.Experiment, workdir: pathlib.Path, start: Start | None = None) -> TrainState:
     """Trains to the last step, going on from the newest checkpoint if there is one."""
     mesh = prepare(cfg)
     if not cfg.data.path:
         raise ValueError("no data: say where prepared data lies with --config.data.path=DIR.")
-    tokenizer = Tokenizer.load(pathlib.Path(cfg.data.path, TOKENIZER_FILE))
+    # Its own checkpoint comes first, then the weights it is to start from, then fresh ones.
+    given, tokenizer = {}, None
+    if start and start.paths and not checkpoint.any_in(workdir):
+        fresh = step.parameter_shapes(cfg, pipeline.example_batch(cfg, 1))
+        given, tokenizer = weights.start(cfg, fresh, start.paths, start.options)
+    if checkpoint.any_in(workdir):
+        tokenizer = Tokenizer.load(workdir)
+    tokenizer = tokenizer or Tokenizer.load(cfg.data.vocabulary or cfg.data.path)
+    check_vocabulary(cfg, tokenizer)
     batches = pipeline.TrainBatches(cfg, tokenizer, jax.process_index(), jax.process_count())
     checkpoint.write_run_files(workdir, cfg, tokenizer)
     checkpoints = checkpoint.Checkpoints(workdir, cfg.run.keep)
     with jax.set_mesh(mesh):
         ways = mesh.shape["data"] * mesh.shape["fsdp"]
         state = step.init_state(cfg, mesh, pipeline.example_batch(cfg, ways))
+        state = step.with_parameters(state, given)
         if found := checkpoints.restore(state):
             state, position = found
             batches.restore(position)
@@ -42,18 +58,20 @@ def run(cfg: config.Experiment, workdir: pathlib.Path) -> TrainState:
 
 
 def prepare(cfg: config.Experiment, devices: list | None = None) -> jax.sharding.Mesh:
-    """Checks the config against the tokenizer and the devices, before anything is read."""
+    """Checks the config, by itself and against the devices, before anything is read."""
     config.validate(cfg)
     mesh = sharding.make_mesh(cfg.mesh, devices)
     sharding.check_batch(cfg.data.batch, mesh)
-    if cfg.data.path and pathlib.Path(cfg.data.path, TOKENIZER_FILE).is_file():
-        size = Tokenizer.load(pathlib.Path(cfg.data.path, TOKENIZER_FILE)).size
-        if size > cfg.model.text.vocabulary:
-            raise ValueError(
-                f"the data's vocabulary has {size} pieces, model.text.vocabulary is "
-                f"{cfg.model.text.vocabulary}. Use --config.model.text.vocabulary={size}."
-            )
     return mesh
+
+
+def check_vocabulary(cfg: config.Experiment, tokenizer: Tokenizer) -> None:
+    """Every piece needs a row of the table of tokens."""
+    if tokenizer.size > cfg.model.text.vocabulary:
+        raise ValueError(
+            f"the vocabulary has {tokenizer.size} pieces, model.text.vocabulary is "
+            f"{cfg.model.text.vocabulary}. Use --config.model.text.vocabulary={tokenizer.size}."
+        )
 
 
 def fit(

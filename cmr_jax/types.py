@@ -28,9 +28,12 @@ class Coordinates(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Exams and their texts.  `report_group` is equal for word-for-word equal texts."""
+    """Exams and their texts.  `report_group` is equal for word-for-word equal texts.
 
-    video: UInt8[Array, "b t h w c"]
+    Pictures are stored grey values (uint8), or float in 0..1 where they were resized after that.
+    """
+
+    video: UInt8[Array, "b t h w c"] | Float[Array, "b t h w c"]
     coordinates: Coordinates
     frame_mask: Bool[Array, "b t"]
     tokens: Int[Array, "b r l"]

@@ -70,6 +70,28 @@ def prepare(
 
 def pytest_addoption(parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="write tests/golden anew")
+    parser.addoption(
+        "--golden",
+        default=str(SHARED / "golden"),
+        help="fixtures of the published model: a folder of case folders and eval/",
+    )
+
+
+def pytest_generate_tests(metafunc) -> None:
+    """One run of a test for each case folder of `--golden`."""
+    if "golden_case" in metafunc.fixturenames:
+        folder = pathlib.Path(metafunc.config.getoption("--golden"))
+        cases = sorted(p.parent for p in folder.glob("*/meta.json"))
+        metafunc.parametrize("golden_case", cases, ids=[c.name for c in cases], scope="module")
+
+
+@pytest.fixture(scope="session")
+def golden(request) -> pathlib.Path:
+    """The folder of those fixtures."""
+    folder = pathlib.Path(request.config.getoption("--golden"))
+    if not folder.is_dir():
+        pytest.skip(f"{folder} is not here: fixtures of the published model are not part of this")
+    return folder
 
 
 @pytest.fixture
@@ -91,11 +113,24 @@ def tiny_config(data: pathlib.Path | str):
 
     return c.Experiment(
         model=c.Model(
-            video=c.VideoTower(16, 2, 2, 2.0, 16, c.Stem.HIERARCHICAL, 2),
-            text=c.TextTower(16, 1, 2, 2.0, 512, 32),
+            video=c.VideoTower(
+                width=16,
+                depth=2,
+                heads=2,
+                mlp_ratio=2.0,
+                stem=c.Stem.HIERARCHICAL,
+                coordinate_frequencies=2,
+            ),
+            text=c.TextTower(16, 1, 2, 2.0, vocabulary=512, length=32),
             embedding=8,
         ),
-        data=c.Data(str(data), 8, c.Clip(2, 3, 1, size=32), texts=2, shift=2),
+        data=c.Data(
+            str(data),
+            8,
+            c.Clip(sax_slices=2, phases=3, lge_slices=1, size=32),
+            texts=2,
+            shift=2,
+        ),
         optim=c.Optim(lr=1e-3, warmup_steps=2, steps=20),
         run=c.Run(log_every=1, save_every=4),
     )

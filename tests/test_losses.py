@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from cmr_jax.config import Mesh
+from cmr_jax.config import Contrast, Mesh
 from cmr_jax.losses import softmax
 from cmr_jax.losses.distributed import gathered_softmax_loss
 from cmr_jax.sharding import make_mesh
@@ -62,7 +62,7 @@ def shared_groups():
 @pytest.mark.parametrize("groups", [None, shared_groups()], ids=["own", "shared"])
 def test_softmax_loss_equals_loops(groups):
     e, pairing = some(groups=groups)
-    assert float(softmax.softmax_loss(e, pairing)[0]) == pytest.approx(
+    assert float(softmax.softmax_loss(e, pairing, Contrast())[0]) == pytest.approx(
         by_hand(e, pairing), abs=1e-5
     )
 
@@ -78,7 +78,9 @@ def test_with_one_text_each_it_is_clip():
         )
         / 2
     )
-    assert float(softmax.softmax_loss(e, pairing)[0]) == pytest.approx(float(clip), abs=1e-6)
+    assert float(softmax.softmax_loss(e, pairing, Contrast())[0]) == pytest.approx(
+        float(clip), abs=1e-6
+    )
 
 
 @pytest.mark.parametrize("sizes", [Mesh(1), Mesh(8), Mesh(2, 4), Mesh(4, 1, 2)], ids=str)
@@ -87,11 +89,11 @@ def test_gathered_loss_equals_plain_in_value_and_gradient(sizes, groups):
     e, pairing = some(groups=groups)
     count = max(sizes.data, 1) * sizes.fsdp * sizes.tensor
     mesh = make_mesh(sizes, jax.devices()[:count])
-    plain = jax.value_and_grad(lambda e: softmax.softmax_loss(e, pairing)[0])(e)
+    plain = jax.value_and_grad(lambda e: softmax.softmax_loss(e, pairing, Contrast())[0])(e)
     with jax.set_mesh(mesh):
-        spread = jax.jit(jax.value_and_grad(lambda e: gathered_softmax_loss(e, pairing, mesh)[0]))(
-            e
-        )
+        spread = jax.jit(
+            jax.value_and_grad(lambda e: gathered_softmax_loss(e, pairing, Contrast(), mesh)[0])
+        )(e)
     assert float(plain[0]) == pytest.approx(float(spread[0]), abs=1e-6)
     for a, b in zip(jax.tree.leaves(plain[1]), jax.tree.leaves(spread[1]), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-6)
@@ -101,7 +103,11 @@ def test_gathered_loss_gathers_and_does_not_make_global_logits():
     e, pairing = some()
     mesh = make_mesh(Mesh(8))
     with jax.set_mesh(mesh):
-        text = jax.jit(lambda e: gathered_softmax_loss(e, pairing, mesh)[0]).lower(e).as_text()
+        text = (
+            jax.jit(lambda e: gathered_softmax_loss(e, pairing, Contrast(), mesh)[0])
+            .lower(e)
+            .as_text()
+        )
     assert "all_gather" in text
     assert f"tensor<{B}x{B * R}xf32>" not in text
     assert f"tensor<{B // 8}x{B * R}xf32>" in text
@@ -111,7 +117,7 @@ def test_an_exam_without_texts_gives_no_nan():
     groups = np.arange(B * R).reshape(B, R)
     groups[4] = -1
     e, pairing = some(groups=groups)
-    value, grads = jax.value_and_grad(lambda e: softmax.softmax_loss(e, pairing)[0])(e)
+    value, grads = jax.value_and_grad(lambda e: softmax.softmax_loss(e, pairing, Contrast())[0])(e)
     assert np.isfinite(value)
     assert all(np.isfinite(g).all() for g in jax.tree.leaves(grads))
 
@@ -120,6 +126,6 @@ def test_order_of_exams_does_not_matter():
     e, pairing = some(groups=shared_groups())
     p = np.random.default_rng(0).permutation(B)
     shuffled = e._replace(video=e.video[p], text=e.text[p])
-    a = softmax.softmax_loss(e, pairing)[0]
-    b = softmax.softmax_loss(shuffled, Pairing(pairing.group[p]))[0]
+    a = softmax.softmax_loss(e, pairing, Contrast())[0]
+    b = softmax.softmax_loss(shuffled, Pairing(pairing.group[p]), Contrast())[0]
     assert float(a) == pytest.approx(float(b), abs=1e-6)

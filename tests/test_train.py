@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from cmr_jax import checkpoint, config, metrics, optim, planner, sharding, step, trainer, weights
-from cmr_jax.config import Mesh, Positives
+from cmr_jax.config import Mesh, Positives, published
 from cmr_jax.data import pipeline
 from cmr_jax.embedding import Embedder
 from cmr_jax.models import dual_encoder
@@ -154,7 +154,7 @@ def test_export_reads_back_to_equal_embeddings(smoke, tmp_path):
     trainer.run(smoke, tmp_path / "run")
     weights.save(tmp_path / "export", weights.load(str(tmp_path / "run")))
     a, b = (
-        Embedder.from_path(str(tmp_path / n), 8).exams(smoke.data.path, "test")
+        Embedder(weights.load(str(tmp_path / n)), 8).exams(smoke.data.path, "test")
         for n in ("run", "export")
     )
     np.testing.assert_array_equal(a.video, b.video)
@@ -190,6 +190,17 @@ def test_flops_follow_the_formula_of_the_published_size():
     stem = 2 * tokens * 256 * d
     assert planner.forward_flops(cfg)["video"] == pytest.approx(linear + attention + stem)
     assert planner.forward_flops(cfg)["video"] / 1e12 == pytest.approx(2.98, abs=0.03)
+
+
+@pytest.mark.parametrize(("frames", "gflop"), [(8, 369.2), (16, 739.2), (64, 2978.2)])
+def test_flops_of_the_published_model_are_those_that_pytorch_counts(frames, gflop):
+    cfg = published.experiment(1)
+    cfg.data.clip.sampled, cfg.model.text.length = frames, 128
+    found = planner.forward_flops(cfg)
+    assert found["video"] / 1e9 == pytest.approx(gflop, abs=0.06)
+    assert found["text"] / 1e9 == pytest.approx(22.3, abs=0.06)
+    cfg.model.video.time = config.TimeMixing.MEAN
+    assert planner.forward_flops(cfg)["video"] / 1e9 < 0.8 * gflop
 
 
 def test_runs_of_several_seeds_differ_and_are_found(smoke, tmp_path):

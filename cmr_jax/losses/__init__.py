@@ -1,4 +1,5 @@
-"""Contrastive losses over the global batch: `loss(embeddings, pairing, mesh) -> scalar, parts`."""
+"""Contrastive losses over the global batch: `loss(embeddings, pairing, contrast, mesh) ->
+scalar, parts`."""
 
 from collections.abc import Callable
 

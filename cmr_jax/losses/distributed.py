@@ -9,12 +9,15 @@ from typing import Any
 import jax
 from jax.sharding import PartitionSpec
 
+from cmr_jax.config import Contrast
 from cmr_jax.losses.softmax import rows_loss
 from cmr_jax.sharding import BATCH
 from cmr_jax.types import Embeddings, Pairing
 
 
-def gathered_softmax_loss(embeddings: Embeddings, pairing: Pairing, mesh: jax.sharding.Mesh):
+def gathered_softmax_loss(
+    embeddings: Embeddings, pairing: Pairing, contrast: Contrast, mesh: jax.sharding.Mesh
+):
     """`softmax_loss` over a batch that lies across the mesh; equal in value and gradient."""
     rows, whole = PartitionSpec(BATCH), PartitionSpec()
 
@@ -23,7 +26,8 @@ def gathered_softmax_loss(embeddings: Embeddings, pairing: Pairing, mesh: jax.sh
             return jax.lax.all_gather(x, BATCH, tiled=True)
 
         everyone = own._replace(video=gather(own.video), text=gather(own.text))
-        loss, parts = rows_loss(own, own_pairing, everyone, Pairing(gather(own_pairing.group)))
+        all_pairing = Pairing(gather(own_pairing.group))
+        loss, parts = rows_loss(own, own_pairing, everyone, all_pairing, contrast)
         # Every device has as many rows: the mean of means is the mean.
         return jax.lax.pmean((loss, parts), BATCH)
 

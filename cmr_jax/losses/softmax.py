@@ -7,15 +7,17 @@ target is then uniform over them (Khosla 2020, arXiv:2004.11362, L_out with soft
 import jax
 import jax.numpy as jnp
 
+from cmr_jax.config import Contrast
 from cmr_jax.types import Array, Bool, Embeddings, Float, Pairing
 
+LEAST_LENGTH = 1e-8
 HIDDEN = -1e9  # logit of what is not there: exp gives 0, and gradients stay finite
 
 
 def normalise(x: Float[Array, "*batch e"]) -> Float[Array, "*batch e"]:
-    """Unit length in float32; a zero vector stays zero, with zero gradient."""
+    """Unit length in float32; a zero vector stays zero, and its gradient finite."""
     x = x.astype(jnp.float32)
-    return x * jax.lax.rsqrt(jnp.maximum((x * x).sum(-1, keepdims=True), 1e-12))
+    return x * jax.lax.rsqrt(jnp.maximum((x * x).sum(-1, keepdims=True), LEAST_LENGTH**2))
 
 
 def positives(own: Pairing, all_: Pairing) -> Bool[Array, "b g r"]:
@@ -33,24 +35,31 @@ def cross_entropy(logits: Float[Array, "n m"], target: Bool[Array, "n m"]) -> Fl
 
 
 def softmax_loss(
-    embeddings: Embeddings, pairing: Pairing
+    embeddings: Embeddings, pairing: Pairing, contrast: Contrast
 ) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]]]:
     """The plain form, for one device or under jit over the whole batch.
 
-    Each direction is a mean over its rows; their mean is the loss.
+    Each direction is a mean over its rows; their mean is the loss, or their sum (CMR-CLIP).
     """
-    return rows_loss(embeddings, pairing, embeddings, pairing)
+    return rows_loss(embeddings, pairing, embeddings, pairing, contrast)
 
 
-def rows_loss(own: Embeddings, own_pairing: Pairing, all_: Embeddings, all_pairing: Pairing):
+def rows_loss(
+    own: Embeddings,
+    own_pairing: Pairing,
+    all_: Embeddings,
+    all_pairing: Pairing,
+    contrast: Contrast,
+):
     """The loss of the rows `own` against all exams and texts; over disjoint rows it averages.
 
     A text that is not there is a row of loss 0, so that every device has as many rows.
     """
     if own.video is None or own.text is None or all_.video is None or all_.text is None:
         raise ValueError("a contrastive loss needs both towers")
-    video, text = normalise(own.video), normalise(own.text)
-    every_video, every_text = normalise(all_.video), normalise(all_.text)
+    length = normalise if contrast.normalise else lambda x: x.astype(jnp.float32)
+    video, text = length(own.video), length(own.text)
+    every_video, every_text = length(all_.video), length(all_.text)
     b, r = own_pairing.group.shape
     g = every_video.shape[0]
     to_text = (own.scale * jnp.einsum("be,gre->bgr", video, every_text)).reshape(b, g * r)
@@ -67,5 +76,5 @@ def rows_loss(own: Embeddings, own_pairing: Pairing, all_: Embeddings, all_pairi
     right = jnp.take_along_axis(
         positives(own_pairing, all_pairing)[:, :, 0], best[:, None], 1
     ).mean()
-    loss = (video_loss + text_loss) / 2
+    loss = (video_loss + text_loss) / (1 if contrast.sum_directions else 2)
     return loss, {"video_loss": video_loss, "text_loss": text_loss, "accuracy": right}

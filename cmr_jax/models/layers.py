@@ -1,112 +1,129 @@
-"""Attention, MLP and the blocks that both towers are made of.
+"""The blocks that the towers are made of, and what they share."""
 
-Every softmax runs in float32 and every mask is True where data is real, so that padding can
-reach nothing.
-"""
-
-import einops
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from cmr_jax.config import Activation, Head, NormPlace, Residual, TimeInit, TimeMixing
+from cmr_jax.config import TextTower as TextTowerConfig
+from cmr_jax.config import VideoTower as VideoTowerConfig
+from cmr_jax.models.attention import KERNEL, Attention, ClipAttention, ClipMean, Over
 from cmr_jax.types import Array, Bool, Float
 
 EMBEDDING = nn.initializers.truncated_normal(0.02)
-# By fan-in, so that narrow towers start with as much say in their residual branches as wide ones.
-KERNEL = nn.initializers.lecun_normal()
-NORM_EPSILON = 1e-6
-
-
-class Attention(nn.Module):
-    """Multi-head self-attention over the last but one axis."""
-
-    heads: int
-    dtype: jnp.dtype
-
-    @nn.compact
-    def __call__(self, x: Float[Array, "q s d"], mask: Bool[Array, "q s"]) -> Float[Array, "q s d"]:
-        width = x.shape[-1]
-        shape = (self.heads, width // self.heads)
-
-        def split(name: str) -> Float[Array, "q s k m"]:
-            return nn.DenseGeneral(shape, kernel_init=KERNEL, dtype=self.dtype, name=name)(x)
-
-        out = jax.nn.dot_product_attention(
-            split("query"), split("key"), split("value"), mask=mask[:, None, None, :]
-        )
-        return nn.DenseGeneral(
-            width, axis=(-2, -1), kernel_init=KERNEL, dtype=self.dtype, name="attention_out"
-        )(out)
+TIME_OUT = {  # the output layer of attention over frames
+    TimeInit.IDENTITY: nn.initializers.zeros,
+    TimeInit.RANDOM: KERNEL,
+    TimeInit.ZEROS: nn.initializers.ones,
+}
 
 
 class Mlp(nn.Module):
     """Two layers with a GELU between them."""
 
-    hidden: int
+    ratio: float
+    activation: Activation
     dtype: jnp.dtype
 
     @nn.compact
     def __call__(self, x: Float[Array, "*s d"]) -> Float[Array, "*s d"]:
-        width = x.shape[-1]
-        x = nn.gelu(nn.Dense(self.hidden, kernel_init=KERNEL, dtype=self.dtype, name="up")(x))
+        width, hidden = x.shape[-1], int(self.ratio * x.shape[-1])
+        x = nn.Dense(hidden, kernel_init=KERNEL, dtype=self.dtype, name="up")(x)
+        x = nn.gelu(x, approximate=self.activation is Activation.GELU_TANH)
         return nn.Dense(width, kernel_init=KERNEL, dtype=self.dtype, name="down")(x)
 
 
 class Block(nn.Module):
-    """Pre-norm transformer block over one sequence axis."""
+    """Transformer block over one sequence axis."""
 
-    heads: int
-    mlp_ratio: float
-    dropout: float
+    config: TextTowerConfig
     dtype: jnp.dtype
 
     @nn.compact
     def __call__(
         self, x: Float[Array, "b s d"], mask: Bool[Array, "b s"], *, train: bool
     ) -> Float[Array, "b s d"]:
-        drop = nn.Dropout(self.dropout, deterministic=not train)
-        y = norm("norm_attention", self.dtype)(x)
-        x = x + drop(Attention(self.heads, self.dtype, name="attention")(y, mask))
-        y = norm("norm_mlp", self.dtype)(x)
-        return x + drop(Mlp(int(self.mlp_ratio * x.shape[-1]), self.dtype, name="mlp")(y))
+        c = self.config
+        drop = nn.Dropout(c.dropout, deterministic=not train)
+        attention = Attention(c.heads, self.dtype, c.attention_dropout, name="attention")
+        mlp = Mlp(c.mlp_ratio, c.activation, self.dtype, name="mlp")
+        first, second = (norm(n, c.epsilon, self.dtype) for n in ("norm_attention", "norm_mlp"))
+        if c.norm is NormPlace.POST:
+            x = first(x + drop(attention(x, mask, train=train)))
+            return second(x + drop(mlp(x)))
+        x = x + drop(attention(first(x), mask, train=train))
+        return x + drop(mlp(second(x)))
 
 
 class SpaceTimeBlock(nn.Module):
-    """Divided attention (Bertasius 2021, arXiv:2102.05095): over frames, then within a frame.
+    """Divided attention: over frames, then within a frame; then an MLP.
 
-    `mask` says which frames are real; a frame's own patches always are.
+    `mask` says which frames are real; a frame's own patches always are.  With `patches` False
+    only `cls` comes out, and what it does not need is not computed.
     """
 
-    heads: int
-    mlp_ratio: float
-    dropout: float
+    config: VideoTowerConfig
     dtype: jnp.dtype
 
     @nn.compact
     def __call__(
-        self, x: Float[Array, "b t n d"], mask: Bool[Array, "b t"], train: bool
-    ) -> Float[Array, "b t n d"]:
-        b, t, n, _ = x.shape
-        drop = nn.Dropout(self.dropout, deterministic=not train)
+        self,
+        x: Float[Array, "b t n d"],
+        cls: Float[Array, "b 1 1 d"] | None,
+        mask: Bool[Array, "b t"],
+        train: bool,
+        patches: bool = True,
+    ) -> tuple[Float[Array, "b t n d"] | None, Float[Array, "b 1 1 d"] | None]:
+        c = self.config
+        drop = nn.Dropout(c.dropout, deterministic=not train)
 
-        y = einops.rearrange(norm("norm_time", self.dtype)(x), "b t n d -> (b n) t d")
-        y = Attention(self.heads, self.dtype, name="time")(y, jnp.repeat(mask, n, axis=0))
-        x = x + drop(einops.rearrange(y, "(b n) t d -> b t n d", b=b))
+        def both(layer, *parts):
+            """The same layer for patches and `cls`, whichever there are."""
+            return [None if part is None else layer(part) for part in parts]
 
-        y = einops.rearrange(norm("norm_space", self.dtype)(x), "b t n d -> (b t) n d")
-        y = Attention(self.heads, self.dtype, name="space")(y, jnp.ones((b * t, n), bool))
-        x = x + drop(einops.rearrange(y, "(b t) n d -> b t n d", b=b))
+        def add(parts, more):
+            return [a if b is None else a + drop(b) for a, b in zip(parts, more, strict=True)]
 
-        y = norm("norm_mlp", self.dtype)(x)
-        return x + drop(Mlp(int(self.mlp_ratio * x.shape[-1]), self.dtype, name="mlp")(y))
+        given = [x, cls]
+        over_frames = self._over_frames()(*both(self._norm("norm_time"), *given), mask)
+        timed = add(given, over_frames)
+        base = given if c.residual is Residual.FROZEN_IN_TIME else timed
+        space = ClipAttention(c.heads, Over.PATCHES, self.dtype, name="space")
+        within = space(*both(self._norm("norm_space"), *timed), mask, patches=patches)
+        spaced = add(base, within)
+        if not patches:
+            spaced[0] = None
+        mlp = Mlp(c.mlp_ratio, c.activation, self.dtype, name="mlp")
+        mixed = both(mlp, *both(self._norm("norm_mlp"), *spaced))
+        x, cls = add(spaced, mixed)
+        return x, cls
+
+    def _norm(self, name: str) -> nn.LayerNorm:
+        return norm(name, self.config.epsilon, self.dtype)
+
+    def _over_frames(self) -> nn.Module:
+        c = self.config
+        init = nn.initializers.zeros if c.time_init is TimeInit.ZEROS else KERNEL
+        out = TIME_OUT[c.time_init]
+        if c.time is TimeMixing.MEAN:
+            return ClipMean(c.heads, self.dtype, init, out, name="time")
+        return ClipAttention(c.heads, Over.FRAMES, self.dtype, init, out, name="time")
 
 
-def norm(name: str, dtype: jnp.dtype) -> nn.LayerNorm:
+def norm(name: str, epsilon: float, dtype: jnp.dtype) -> nn.LayerNorm:
     """LayerNorm; its statistics are float32 whatever the dtype."""
-    return nn.LayerNorm(epsilon=NORM_EPSILON, dtype=dtype, name=name)
+    # Not E[x^2] - E[x]^2, which loses digits where the mean is large beside the spread.
+    return nn.LayerNorm(epsilon=epsilon, dtype=dtype, use_fast_variance=False, name=name)
 
 
 def masked_mean(x: Float[Array, "b s d"], mask: Bool[Array, "b s"]) -> Float[Array, "b d"]:
     """Mean over what is real, in float32.  Nothing real gives zeros, never NaN."""
     keep = mask[..., None].astype(jnp.float32)
     return (x.astype(jnp.float32) * keep).sum(1) / jnp.maximum(keep.sum(1), 1)
+
+
+def project(x: Float[Array, "b d"], head: Head, width: int) -> Float[Array, "b e"]:
+    """From a tower's vector to the shared space, in float32."""
+    relu = head is Head.RELU_LINEAR
+    layer = nn.Dense(width, kernel_init=KERNEL, use_bias=relu, name="project")
+    return layer(jax.nn.relu(x) if relu else x)

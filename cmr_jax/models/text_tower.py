@@ -3,8 +3,9 @@
 import flax.linen as nn
 import jax.numpy as jnp
 
+from cmr_jax.config import Head, NormPlace
 from cmr_jax.config import TextTower as TextTowerConfig
-from cmr_jax.models.layers import EMBEDDING, KERNEL, Block, masked_mean, norm
+from cmr_jax.models.layers import EMBEDDING, KERNEL, Block, masked_mean, norm, project
 from cmr_jax.types import Array, Bool, Float, Int
 
 
@@ -13,6 +14,7 @@ class TextTower(nn.Module):
 
     config: TextTowerConfig
     embedding: int
+    head: Head
     dtype: jnp.dtype
 
     @nn.compact
@@ -23,10 +25,20 @@ class TextTower(nn.Module):
         x = nn.Embed(
             c.vocabulary, c.width, embedding_init=EMBEDDING, dtype=self.dtype, name="token"
         )(tokens)
-        position = self.param("position", EMBEDDING, (c.length, c.width))
+        position = self.param("position", EMBEDDING, (c.positions or c.length, c.width))
         x = x + position[None, : tokens.shape[1]].astype(self.dtype)
+        if c.segments:
+            segment = self.param("segment", EMBEDDING, (c.segments, c.width))
+            x = x + segment[:1, None].astype(self.dtype)
+        if c.norm is NormPlace.POST:
+            x = norm("norm_token", c.epsilon, self.dtype)(x)
+            x = nn.Dropout(c.dropout, deterministic=not train)(x)
         for i in range(c.depth):
-            block = Block(c.heads, c.mlp_ratio, c.dropout, self.dtype, name=f"block_{i}")
-            x = block(x, mask, train=train)
-        x = masked_mean(norm("norm", self.dtype)(x), mask)
-        return nn.Dense(self.embedding, kernel_init=KERNEL, use_bias=False, name="project")(x)
+            x = Block(c, self.dtype, name=f"block_{i}")(x, mask, train=train)
+        if c.norm is NormPlace.PRE:
+            x = norm("norm", c.epsilon, self.dtype)(x)
+        if c.pooler:
+            nn.Dense(c.width, kernel_init=KERNEL, name="pooler")(jnp.zeros((1, c.width)))
+        x = masked_mean(x, mask)
+        self.sow("intermediates", "features", x)
+        return project(x, self.head, self.embedding)

@@ -1,127 +1,94 @@
-"""Frames with coordinates to one embedding: a divided space-time transformer.
+"""Frames to one embedding: a divided space-time transformer.
 
 A frame is told apart by what the scanner knew of it (view, sequence, place along the heart,
-moment of the cycle, spacing), not by its index: exams of any composition are alike to it.
+moment of the cycle, spacing), not by its index: exams of any composition are alike to it.  (By
+its index all the same, and pooled by one token, where a config asks to be CMR-CLIP.)
 """
 
 import einops
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 
-from cmr_jax import schema
-from cmr_jax.config import Remat, Stem
+from cmr_jax.config import FrameCode, Head, Padding, Pool, Remat
 from cmr_jax.config import VideoTower as VideoTowerConfig
-from cmr_jax.models.layers import EMBEDDING, KERNEL, SpaceTimeBlock, masked_mean, norm
+from cmr_jax.models.frames import FrameEmbedding, FrameIndex, PatchStem
+from cmr_jax.models.layers import EMBEDDING, KERNEL, SpaceTimeBlock, masked_mean, norm, project
 from cmr_jax.types import Array, Bool, Coordinates, Float, UInt8
 
-# Grey values of stored frames, as 0..1: middle and spread after percentile scaling.
-GREY_MEAN, GREY_SPREAD = 0.35, 0.3
-# Positions along an axis of the heart are of this order (mm).
-HEART_MM = 60.0
+REMAT = {
+    Remat.DOTS: jax.checkpoint_policies.checkpoint_dots,
+    Remat.FULL: jax.checkpoint_policies.nothing_saveable,
+}
 
 
 class VideoTower(nn.Module):
-    """See the module."""
+    """See the module.  Pictures are grey values: uint8, or float in 0..1."""
 
     config: VideoTowerConfig
     embedding: int
+    head: Head
     dtype: jnp.dtype
     remat: Remat
 
     @nn.compact
     def __call__(
         self,
-        video: UInt8[Array, "b t h w c"],
+        video: UInt8[Array, "b t h w c"] | Float[Array, "b t h w c"],
         coordinates: Coordinates,
         mask: Bool[Array, "b t"],
         *,
         train: bool,
     ) -> Float[Array, "b e"]:
         c = self.config
-        grey = (video.astype(self.dtype) / 255 - GREY_MEAN) / GREY_SPREAD
+        grey = self._normalised(video)
+        if c.padding is Padding.GREY:
+            grey, mask = jnp.where(mask[:, :, None, None, None], grey, 0), jnp.ones_like(mask)
         x = PatchStem(c.width, c.patch, c.stem, self.dtype, name="stem")(grey)
         position = self.param("position", EMBEDDING, (x.shape[2], c.width))
-        place = FrameEmbedding(c.width, c.coordinate_frequencies, self.dtype, name="frame")
-        x = x + position.astype(self.dtype)[None, None] + place(coordinates)[:, :, None]
+        if c.frame_code is FrameCode.INDEX:
+            code = FrameIndex(c.width, c.index_frames, self.dtype, name="frame")
+        else:
+            code = FrameEmbedding(c.width, c.coordinate_frequencies, self.dtype, name="frame")
+        x = x + position.astype(self.dtype)[None, None] + code(coordinates)[:, :, None]
+        cls = self._cls(len(x)) if c.pool is Pool.CLS else None
         block = SpaceTimeBlock
-        if self.remat is Remat.FULL:
-            block = nn.remat(SpaceTimeBlock, static_argnums=(3,))  # 0 is the module, 3 is `train`
+        if self.remat is not Remat.NONE:
+            # 0 is the module, 4 and 5 are `train` and `patches`.
+            block = nn.remat(block, static_argnums=(4, 5), policy=REMAT[self.remat])
         for i in range(c.depth):
-            make = block(c.heads, c.mlp_ratio, c.dropout, self.dtype, name=f"block_{i}")
-            x = make(x, mask, train)
-        x = norm("norm", self.dtype)(x)
+            patches = c.pool is not Pool.CLS or i + 1 < c.depth
+            x, cls = block(c, self.dtype, name=f"block_{i}")(x, cls, mask, train, patches)
+        final = norm("norm", c.epsilon, self.dtype)
+        features = self._places(final(x), mask) if cls is None else final(cls)[:, 0, 0]
+        features = features.astype(jnp.float32)
+        self.sow("intermediates", "features", features)
+        return project(features, self.head, self.embedding)
+
+    def _normalised(self, video: Array) -> Float[Array, "b t h w c"]:
+        """Around zero; one grey channel serves as every channel that the stem reads."""
+        mean, spread = (
+            jnp.asarray(v, jnp.float32) for v in (self.config.pixel_mean, self.config.pixel_spread)
+        )
+        grey = video.astype(jnp.float32)
+        if video.dtype == jnp.uint8:
+            grey = grey / 255
+        mean, spread = (v[None, None, None, None] for v in (mean, spread))
+        return ((grey - mean) / spread).astype(self.dtype)
+
+    def _cls(self, b: int) -> Float[Array, "b 1 1 d"]:
+        """The clip's token at its own position."""
+        token, position = (
+            self.param(name, EMBEDDING, (self.config.width,)) for name in ("cls", "cls_position")
+        )
+        cls = (token + position).astype(self.dtype)
+        return jnp.broadcast_to(cls[None, None, None], (b, 1, 1, self.config.width))
+
+    def _places(self, x: Float[Array, "b t n d"], mask: Bool[Array, "b t"]) -> Float[Array, "b p"]:
+        """The mean tells how much there is of something, the places where it is."""
         frames = einops.rearrange(x, "b t n d -> b t (n d)")
         over_time = einops.rearrange(masked_mean(frames, mask), "b (n d) -> b n d", n=x.shape[2])
-        # The mean tells how much there is of something, the places where it is.
-        places = nn.Dense(c.place_width, kernel_init=KERNEL, name="places")(over_time)
-        pooled = jnp.concatenate(
+        places = nn.Dense(self.config.place_width, kernel_init=KERNEL, name="places")(over_time)
+        return jnp.concatenate(
             [over_time.mean(1), einops.rearrange(places, "b n d -> b (n d)")], -1
         )
-        return nn.Dense(self.embedding, kernel_init=KERNEL, use_bias=False, name="project")(pooled)
-
-
-class PatchStem(nn.Module):
-    """Pictures to tokens, one per patch.  Patches never share pixels."""
-
-    width: int
-    patch: int
-    stem: Stem
-    dtype: jnp.dtype
-
-    @nn.compact
-    def __call__(self, x: Float[Array, "b t h w c"]) -> Float[Array, "b t n d"]:
-        plan = stem_plan(self.stem, self.patch, self.width)
-        for i, (step, width) in enumerate(plan):
-            pattern = "b t (h p) (w q) c -> b t h w (p q c)"
-            x = einops.rearrange(x, pattern, p=step, q=step)
-            x = nn.Dense(width, kernel_init=KERNEL, dtype=self.dtype, name=f"stem_{i}")(x)
-            if i + 1 < len(plan):
-                x = nn.gelu(norm(f"norm_{i}", self.dtype)(x))
-        return einops.rearrange(x, "b t h w d -> b t (h w) d")
-
-
-def stem_plan(stem: Stem, patch: int, width: int) -> list[tuple[int, int]]:
-    """Stages of the stem as (side of the square that becomes one, numbers it becomes)."""
-    if stem is Stem.LINEAR:
-        return [(patch, width)]
-    return [(patch // 4, width // 4), (2, width // 2), (2, width)]
-
-
-class FrameEmbedding(nn.Module):
-    """What the scanner knew of a frame, as a vector."""
-
-    width: int
-    frequencies: int
-    dtype: jnp.dtype
-
-    @nn.compact
-    def __call__(self, coordinates: Coordinates) -> Float[Array, "b t d"]:
-        table = {"embedding_init": EMBEDDING, "dtype": self.dtype}
-        view = nn.Embed(len(schema.View), self.width, name="view", **table)(coordinates.view)
-        sequence = nn.Embed(len(schema.Sequence), self.width, name="sequence", **table)
-        x = numbers(coordinates, self.frequencies).astype(self.dtype)
-        x = nn.Dense(self.width, dtype=self.dtype, name="coordinates_one")(x)
-        x = nn.Dense(self.width, dtype=self.dtype, name="coordinates_two")(nn.gelu(x))
-        return view + sequence(coordinates.sequence) + x
-
-
-def numbers(c: Coordinates, frequencies: int) -> Float[Array, "b t f"]:
-    """Continuous coordinates as smooth features: harmonics of the cycle, waves along the heart.
-
-    A still has no place in the cycle: its harmonics are zero.
-    """
-    k = jnp.arange(1, frequencies + 1)[None, None]
-    cycle = 2 * jnp.pi * c.phase[..., None] * k
-    along = c.slice_mm[..., None] / HEART_MM * (jnp.pi / 2) * k / 2
-    moving = c.is_cine[..., None].astype(jnp.float32)
-    return jnp.concatenate(
-        [
-            jnp.sin(cycle) * moving,
-            jnp.cos(cycle) * moving,
-            jnp.sin(along),
-            jnp.cos(along),
-            moving,
-            jnp.log(jnp.maximum(c.spacing_mm, 0.1))[..., None],
-        ],
-        axis=-1,
-    )

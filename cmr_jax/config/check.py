@@ -1,0 +1,51 @@
+"""What types cannot check, before anything starts."""
+
+import re
+
+from cmr_jax.config.options import Experiment
+from cmr_jax.schema import View
+
+
+def validate(config: Experiment) -> None:
+    """Raises ValueError with the option, the reason and the way out."""
+    video, text, clip = config.model.video, config.model.text, config.data.clip
+    for name, tower in (("video", video), ("text", text)):
+        if tower.width % tower.heads:
+            raise ValueError(
+                f"model.{name}.width {tower.width} does not divide by its {tower.heads} heads."
+            )
+    if clip.size % video.patch:
+        raise ValueError(
+            f"data.clip.size {clip.size} does not divide by model.video.patch {video.patch}."
+        )
+    unknown = [v for v in clip.views if v not in View.__members__]
+    if unknown:
+        raise ValueError(
+            f"data.clip.views has {unknown}. There are: {', '.join(View.__members__)}."
+        )
+    positive = {
+        "data.batch": config.data.batch,
+        "data.texts": config.data.texts,
+        "optim.steps": config.optim.steps,
+        "optim.hold": config.optim.hold,
+        "run.log_every": config.run.log_every,
+        "run.save_every": config.run.save_every,
+        "data.clip.frames": clip.frames,
+    }
+    for name, value in positive.items():
+        if value < 1:
+            raise ValueError(f"{name} is {value}; it must be at least 1.")
+    if config.data.batch < 2:
+        raise ValueError("data.batch is 1: a contrastive batch needs at least 2 exams.")
+    if len(video.pixel_mean) != len(video.pixel_spread):
+        raise ValueError(
+            "model.video.pixel_mean and pixel_spread need one number per channel each."
+        )
+    if text.positions and text.positions < text.length:
+        raise ValueError(
+            f"model.text.length is {text.length}, but model.text.positions only {text.positions}."
+        )
+    try:
+        re.compile(config.optim.frozen)
+    except re.error as error:
+        raise ValueError(f"optim.frozen is not a regular expression: {error}.") from None

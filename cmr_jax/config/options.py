@@ -1,0 +1,149 @@
+"""Every option of a run but the model's, as typed dataclasses with the one default of each."""
+
+import dataclasses
+import enum
+
+from cmr_jax.config.model import Model
+from cmr_jax.schema import Sequence
+
+
+class Objective(enum.Enum):
+    """What is learned."""
+
+    CONTRASTIVE = "contrastive"
+
+
+class Loss(enum.Enum):
+    """How pairs are scored against each other."""
+
+    SOFTMAX = "softmax"
+
+
+class Positives(enum.Enum):
+    """Which texts count as an exam's own."""
+
+    SELF = "self"  # its own alone, as in CLIP
+    GROUP = "group"  # also word-for-word equal texts of others: most normals are
+
+
+class Layout(enum.Enum):
+    """How an exam becomes a clip."""
+
+    STACKS = "stacks"  # chosen slices and phases of each view, as stored
+    PUBLISHED = "published"  # CMR-CLIP: six arrays end to end, sampled, resized
+
+
+@dataclasses.dataclass
+class Clip:
+    """Which frames of an exam the model sees: slices per view, phases per slice."""
+
+    layout: Layout = Layout.STACKS
+    sax_slices: int = 6
+    phases: int = 6
+    lge_slices: int = 4
+    views: tuple[str, ...] = ("SAX", "CH4", "CH2", "CH3")
+    size: int = 224
+    sampled: int = 64  # frames of a clip of the published layout
+    enlarged: int = 256  # its pictures are resized to this first, then to `size`
+
+    @property
+    def frames(self) -> int:
+        """Length of a clip; exams with less are padded and masked."""
+        if self.layout is Layout.PUBLISHED:
+            return self.sampled
+        lax = sum(view != "SAX" for view in self.views)
+        sax = "SAX" in self.views
+        return (self.sax_slices * sax + lax) * self.phases + self.lge_slices * sax + lax
+
+
+@dataclasses.dataclass
+class Data:
+    """Where exams come from and how they become a batch."""
+
+    path: str = ""
+    batch: int = 64  # exams over all devices
+    clip: Clip = dataclasses.field(default_factory=Clip)
+    texts: int = 1  # per exam: the impression first, then sentences of it
+    augment: bool = True
+    vocabulary: str = ""  # a tokenizer or vocabulary file; without one, the data's own
+    permute_reports: bool = False  # a control: reports permuted among exams, by run.seed
+    workers: int = 0  # processes that read ahead
+    shift: int = 4  # pixels of random shift
+    rotate_deg: float = 10.0  # of random turn in the plane: pictures lie differently by site
+    zoom: float = 0.04  # share of random zoom: below measurement error, so size stays true
+
+
+class Optimizer(enum.Enum):
+    """Which AdamW (Loshchilov 2019, arXiv:1711.05101)."""
+
+    ADAMW = "adamw"  # optax's: epsilon after the correction of bias
+    TRANSFORMERS = "transformers"  # of transformers 4: epsilon before it, decay after the step
+
+
+@dataclasses.dataclass
+class Optim:
+    """AdamW under a warm-up and a cosine."""
+
+    kind: Optimizer = Optimizer.ADAMW
+    lr: float = 1e-3
+    lr_start: float = 0.0  # the warm-up starts here
+    lr_end: float = 0.0  # the cosine ends here
+    warmup_steps: int = 100
+    steps: int = 1000
+    hold: int = 1  # steps for which a rate is held: of an epoch, where rates go by epoch
+    weight_decay: float = 0.05
+    decay_all: bool = False  # also what shifts, scales or embeds
+    frozen: str = (
+        ""  # a regular expression: parameters whose whole path it matches stay as they are
+    )
+    b1: float = 0.9
+    b2: float = 0.98
+    eps: float = 1e-8
+    clip_norm: float = 1.0  # of the gradient; 0: never
+
+
+@dataclasses.dataclass
+class Mesh:
+    """Devices along each axis; -1 takes what is left."""
+
+    data: int = -1
+    fsdp: int = 1
+    tensor: int = 1
+
+
+@dataclasses.dataclass
+class Run:
+    """How often things happen."""
+
+    seed: int = 0
+    log_every: int = 10
+    save_every: int = 100
+    keep: int = 2
+    stop_after: int = 0  # leave after this many steps in all, as if interrupted; 0: never
+
+
+@dataclasses.dataclass
+class Contrast:
+    """What a contrastive loss makes of embeddings."""
+
+    normalise: bool = True  # to unit length; CMR-CLIP's ClipLoss forgets to
+    sum_directions: bool = False  # the sum of both directions instead of their mean
+
+
+@dataclasses.dataclass
+class Experiment:
+    """One run."""
+
+    model: Model = dataclasses.field(default_factory=Model)
+    data: Data = dataclasses.field(default_factory=Data)
+    optim: Optim = dataclasses.field(default_factory=Optim)
+    mesh: Mesh = dataclasses.field(default_factory=Mesh)
+    run: Run = dataclasses.field(default_factory=Run)
+    objective: Objective = Objective.CONTRASTIVE
+    loss: Loss = Loss.SOFTMAX
+    contrast: Contrast = dataclasses.field(default_factory=Contrast)
+    positives: Positives = Positives.GROUP
+
+
+# Stacks that a clip may hold, in the order in which they are laid out.
+CLIP_SEQUENCES = (Sequence.CINE, Sequence.LGE_PSIR, Sequence.LGE_MAG)

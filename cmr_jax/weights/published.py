@@ -1,0 +1,103 @@
+"""The published CMR-CLIP's files: recognised, checked name by name, turned into ours and back."""
+
+import enum
+import pathlib
+from collections.abc import Iterable
+
+import numpy as np
+
+from cmr_jax.config import Experiment, published
+from cmr_jax.models import foreign
+from cmr_jax.models.foreign import TEXT, VIDEO, Entry
+from cmr_jax.weights.differences import Differences
+
+# Parts of others' files that no tower has: their own classifiers.
+UNREAD = ("head.", "head_dist.", "pre_logits.", "fc_norm.", "cls.")
+OLD_NAMES = (("LayerNorm.gamma", "LayerNorm.weight"), ("LayerNorm.beta", "LayerNorm.bias"))
+
+
+class Kind(enum.Enum):
+    """Whose file it is."""
+
+    PUBLISHED = "the published CMR-CLIP"
+    VIT = "a ViT"
+    BERT = "a BERT"
+
+
+def recognise(
+    tensors: dict[str, np.ndarray],
+) -> tuple[Kind, dict[str, np.ndarray]] | None:
+    """Whose tensors these are, under the names of the published file; None for nobody's."""
+    names = {n: n for n in tensors}
+    if any(n.startswith(VIDEO) for n in names) and any(n.startswith(TEXT) for n in names):
+        return Kind.PUBLISHED, tensors
+    if "patch_embed.proj.weight" in names:
+        return Kind.VIT, {VIDEO + n: v for n, v in tensors.items() if not n.startswith(UNREAD)}
+    bare = {n.removeprefix("bert."): v for n, v in tensors.items() if not n.startswith(UNREAD)}
+    if "embeddings.word_embeddings.weight" in bare:
+        for old, new in OLD_NAMES:
+            bare = {n.replace(old, new): v for n, v in bare.items()}
+        return Kind.BERT, {TEXT + n: v for n, v in bare.items()}
+    return None
+
+
+def covered(kind: Kind, entries: Iterable[Entry]) -> list[Entry]:
+    """What a file of this kind has."""
+    if kind is Kind.VIT:
+        return [
+            e
+            for e in entries
+            if e.name.startswith(VIDEO) and not any(t in e.name for t in foreign.TIME)
+        ]
+    if kind is Kind.BERT:
+        return [e for e in entries if e.name.startswith(TEXT)]
+    return list(entries)
+
+
+def to_ours(
+    tensors: dict[str, np.ndarray], entries: list[Entry]
+) -> tuple[dict[str, np.ndarray], Differences]:
+    """Our arrays by path; and what did not fit.
+
+    Takes what it uses out of `tensors`, so that a model is in memory once, not twice.
+    """
+    flat: dict[str, np.ndarray] = {}
+    differences = Differences(unused=sorted(set(tensors) - {e.name for e in entries}))
+    for entry in entries:
+        theirs = tensors.pop(entry.name, None)
+        if theirs is None:
+            # A buffer that only counts may be left out, as newer files do.
+            if entry.paths:
+                differences.missing.append(entry.name)
+        elif theirs.shape != entry.shape:
+            differences.misshapen.append(f"{entry.name} {theirs.shape}, not {entry.shape}")
+        else:
+            own = (np.array(part, order="C") for part in entry.split(theirs))
+            flat |= zip(entry.paths, own, strict=True)
+    return flat, differences
+
+
+def to_theirs(flat: dict[str, np.ndarray], entries: list[Entry]) -> dict[str, np.ndarray]:
+    """Their tensors by name, in the order of the published file."""
+    return {e.name: np.ascontiguousarray(e.join(tuple(flat[p] for p in e.paths))) for e in entries}
+
+
+def entries_of(cfg: Experiment) -> list[Entry]:
+    """The table for a model; ValueError where it is another than the published one's kind."""
+    reference = published.model()
+    for part, names in (("video", ("pool", "frame_code", "stem")), ("text", ("norm",))):
+        for name in names:
+            has, needs = (getattr(getattr(m, part), name) for m in (cfg.model, reference))
+            if has is not needs:
+                raise ValueError(
+                    f"only a model of the published kind has these tensors: model.{part}.{name} is "
+                    f"{has.value}, not {needs.value} (configs/cmr_clip_reference.py)."
+                )
+    patches = (cfg.data.clip.size // cfg.model.video.patch) ** 2
+    return foreign.published(cfg.model, patches)
+
+
+def file_in(folder: pathlib.Path) -> pathlib.Path | None:
+    """The weights that lie in a folder under one of their usual names."""
+    names = ("pytorch_model.bin", "model.safetensors", "model_best.pth")
+    return next((folder / n for n in names if (folder / n).is_file()), None)

@@ -1,0 +1,73 @@
+"""Where training starts from: files of weights laid over fresh parameters."""
+
+import logging
+import pathlib
+from collections.abc import Mapping
+
+import numpy as np
+
+from cmr_jax import checkpoint
+from cmr_jax.config import Experiment
+from cmr_jax.tokenizer import Tokenizer
+from cmr_jax.weights import door, frames, published, tensors
+from cmr_jax.weights.differences import Differences
+from cmr_jax.weights.door import Options
+
+log = logging.getLogger(__name__)
+
+
+def start(
+    cfg: Experiment, fresh: Mapping[str, tuple[int, ...]], paths: list[str], options: Options
+) -> tuple[dict[str, np.ndarray], Tokenizer | None]:
+    """Arrays by path for a model whose parameters have the shapes `fresh`, and the tokenizer that
+    the text tower's weights were made with, if one lies beside them.
+
+    A path is whatever `load` takes, or a ViT or a BERT for its tower alone.  Later files win.
+    """
+    flat: dict[str, np.ndarray] = {}
+    tokenizer = None
+    for path in paths:
+        found, differences = _from(cfg, fresh, path, options)
+        for name in sorted(set(found) & set(fresh)):
+            if found[name].shape != fresh[name]:
+                differences.misshapen.append(f"{name} {found[name].shape}, not {fresh[name]}")
+        differences.unused += sorted(set(found) - set(fresh))
+        differences.check(path, options.partial)
+        if differences:
+            log.warning("%s: %s", path, differences)
+        fits = {n: v for n, v in found.items() if n in fresh and v.shape == fresh[n]}
+        log.info("%s: %d of %d parameters", path, len(fits), len(fresh))
+        flat |= fits
+        if any(name.startswith("text/token/") for name in fits):
+            tokenizer = _tokenizer_beside(path)
+    return flat, tokenizer
+
+
+def _from(
+    cfg: Experiment, fresh: Mapping[str, tuple[int, ...]], path: str, options: Options
+) -> tuple[dict[str, np.ndarray], Differences]:
+    place = pathlib.Path(path)
+    file = place if place.is_file() else published.file_in(place)
+    if file is None or (place.is_dir() and _is_ours(place)):
+        flat = door.flatten(door.load(path, options).params)
+        return flat, Differences(missing=sorted(set(fresh) - set(flat)))
+    recognised = published.recognise(tensors.read(file))
+    if recognised is None:
+        raise ValueError(f"{file} has tensors of no model that is known here.")
+    kind, theirs = recognised
+    entries = published.covered(kind, published.entries_of(cfg))
+    frames.say_dead(frames.dead_blocks(theirs), cfg.model)
+    theirs = frames.with_frames(theirs, cfg.model.video.index_frames, options.inflate)
+    return published.to_ours(theirs, entries)
+
+
+def _is_ours(folder: pathlib.Path) -> bool:
+    file = folder / checkpoint.CONFIG_FILE
+    return file.is_file() and "model" in tensors.read_json(file)
+
+
+def _tokenizer_beside(path: str) -> Tokenizer | None:
+    place = pathlib.Path(path)
+    folder = place if place.is_dir() else place.parent
+    has_one = any((folder / name).is_file() for name in ("tokenizer.model", "vocab.txt"))
+    return Tokenizer.load(folder) if has_one else None
