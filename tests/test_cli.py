@@ -215,7 +215,7 @@ def test_evaluation_writes_the_promised_shape(trained, tiny, tmp_path):
     out = tmp_path / "eval"
     external = tmp_path / "elsewhere"
     prepare(external, dicom="phantom:tiny:exams=30,seed=99")
-    run(
+    done = run(
         "cmr_jax.evaluate",
         f"--weights={trained / 'run'}",
         f"--data={tiny}",
@@ -230,6 +230,9 @@ def test_evaluation_writes_the_promised_shape(trained, tiny, tmp_path):
     assert set(results["data"]) == {"internal", "other"}
     block = results["data"]["internal"]
     assert block["n_patients"] > 0
+    assert f"internal: {block['n_exams']} exams of {block['n_patients']} patients" in done.stdout
+    assert "mean of all" in done.stdout
+    assert "results.json, scores.parquet and report.html are in" in done.stdout
     for way in ("report_to_exam", "exam_to_report"):
         assert set(block["retrieval"][way]["R@10"]) == {"value", "low", "high", "chance"}
         assert 0 <= block["retrieval"][way]["R@10"]["value"] <= 1
@@ -257,15 +260,18 @@ def test_evaluation_writes_the_promised_shape(trained, tiny, tmp_path):
 
 
 def test_embeddings_are_written_by_exam(trained, tiny, tmp_path):
-    run(
+    done = run(
         "cmr_jax.export",
         f"--weights={trained / 'run'}",
         f"--out={tmp_path / 'export'}",
         "--format=safetensors",
     )
+    assert f"arrays and the tokenizer in {tmp_path / 'export'}" in done.stdout
     for name, path in (("a", trained / "run"), ("b", tmp_path / "export")):
-        run("cmr_jax.embed", f"--weights={path}", f"--data={tiny}", f"--out={tmp_path / name}.npz")
-    a, b = (np.load(tmp_path / f"{n}.npz") for n in "ab")
+        out = tmp_path / "new" / f"{name}.npz"
+        done = run("cmr_jax.embed", f"--weights={path}", f"--data={tiny}", f"--out={out}")
+        assert f"64 numbers each, in {out}" in done.stdout
+    a, b = (np.load(tmp_path / "new" / f"{n}.npz") for n in "ab")
     assert set(a) == {"exam_id", "patient_id", "video", "text"}
     np.testing.assert_array_equal(a["video"], b["video"])
     assert len(a["exam_id"]) == len(a["video"])

@@ -1,14 +1,21 @@
 """Controls do what they say; labels come in the order of the exams."""
 
+import copy
 import csv
+import dataclasses
 
+import jax
 import numpy as np
+import pytest
 
-from cmr_jax.data.pipeline import EvalBatches
+from cmr_jax.data.pipeline import EvalBatches, example_batch
 from cmr_jax.data.source import ExamSource
-from cmr_jax.evals import controls, labels, pictures, prompts
-from cmr_jax.schema import LABELS_FILE
+from cmr_jax.embedding import Embedder
+from cmr_jax.evals import controls, labels, prompts, suite
+from cmr_jax.models import dual_encoder
+from cmr_jax.schema import LABELS_FILE, View
 from cmr_jax.tokenizer import Tokenizer
+from cmr_jax.weights import Weights
 
 
 def first_batch(tiny, smoke):
@@ -55,22 +62,67 @@ def test_header_features_hold_no_pixels(tiny):
     assert np.isfinite(features).all()
 
 
+def test_header_features_say_who_was_scanned_on_what(tiny):
+    source = ExamSource(str(tiny), "test")
+    exam = dataclasses.replace(
+        source[0], vendor="GE", sex="M", age_band="40-49", field_strength_t=3.0
+    )
+    row = controls.header_features([exam])[0]
+    views = [s.view for s in exam.stacks]
+    counted = [views.count(v) for v in (View.SAX, View.CH2, View.CH3, View.CH4)]
+    assert row[:6].tolist() == [0, 1, 3.0, 1, 40, len(exam.stacks)]
+    assert row[6:10].tolist() == counted
+    assert row[10] == pytest.approx(np.mean([s.rr_ms for s in exam.stacks]))
+    woman = dataclasses.replace(exam, vendor="Siemens", sex="F", age_band="")
+    assert controls.header_features([woman])[0][:5].tolist() == [1, 0, 3.0, 0, 55]
+
+
+def test_mean_frames_are_means_of_real_frames(tiny, smoke):
+    batch, _ = first_batch(tiny, smoke)
+    (mean,) = controls.mean_frames([(batch, 1)])
+    real = batch.video[0][batch.frame_mask[0]][..., 0].astype(float).mean(0)
+    blocks = real.reshape(16, 2, 16, 2).mean((1, 3))
+    np.testing.assert_allclose(mean, blocks.ravel(), rtol=1e-4)
+
+
+def test_what_is_ahead_is_so_on_the_same_patients():
+    found = {"f": np.array([1, 1, 0, 0, np.nan]), "g": np.array([1, 0, 1, 0, 1])}
+    right = {"f": np.array([4, 3, 2, 1, 9.0]), "g": np.array([3, 2, 3, 1, 3.0])}
+    wrong = {"f": -right["f"], "g": right["g"]}
+    ahead = suite._ahead(right, wrong, found, [np.arange(5)] * 3)
+    assert ahead == {"value": 0.5, "low": 0.5, "high": 0.5, "chance": 0.0}  # f by 1, g by 0
+
+
+def test_motion_is_asked_of_findings_of_motion_alone():
+    label = np.array([1, 1, 0, 0.0])
+    score = {name: np.array([4, 3, 2, 1.0]) for name in ("lv_dysfunction", "lge")}
+    still = {"lv_dysfunction": -score["lv_dysfunction"], "lge": score["lge"]}
+    found = dict.fromkeys(score, label)
+    drop = suite._motion_drop(score, still, found, [np.arange(4)], list(score))
+    assert drop["value"] == 1.0
+
+
+def test_a_model_of_the_same_shape_is_the_same_program_and_another_is_not(tiny, smoke):
+    def weights(cfg, seed):
+        example = example_batch(cfg, 1)
+        params = dual_encoder.init(cfg.model, example, jax.random.key(seed))
+        return Weights(params, cfg, Tokenizer.load(tiny))
+
+    first = Embedder(weights(smoke, 0), 4)
+    second = first.with_weights(weights(copy.deepcopy(smoke), 1))
+    assert second._both is first._both
+    assert second.weights is not first.weights
+    wider = copy.deepcopy(smoke)
+    wider.model.embedding = 12
+    third = first.with_weights(weights(wider, 0))
+    assert third._both is not first._both
+    assert third.texts(["LV is dilated."]).shape == (1, 12)
+    assert not np.allclose(first.texts(["LV is dilated."]), second.texts(["LV is dilated."]))
+
+
 def test_a_supervised_baseline_finds_what_is_there():
     rng = np.random.default_rng(0)
     label = (rng.random(300) < 0.4).astype(float)
     features = rng.normal(size=(300, 5)) + label[:, None]
     scores = controls.supervised_scores(features[:200], {"f": label[:200]}, features[200:], ["f"])
     assert scores["f"][label[200:] > 0.5].mean() > scores["f"][label[200:] < 0.5].mean() + 1
-
-
-def test_a_heart_is_a_moving_picture(tiny):
-    import base64
-    import io
-
-    from PIL import Image
-
-    source = ExamSource(str(tiny), "test")
-    url = pictures.heart(source, source[0])
-    assert url is not None
-    picture = Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2])))
-    assert picture.n_frames == 8

@@ -122,6 +122,23 @@ def test_an_exam_without_texts_gives_no_nan():
     assert all(np.isfinite(g).all() for g in jax.tree.leaves(grads))
 
 
+@pytest.mark.parametrize("tower", ["video", "text"])
+def test_a_loss_without_a_tower_says_so(tower):
+    e, pairing = some()
+    with pytest.raises(ValueError, match="both towers"):
+        softmax.softmax_loss(e._replace(**{tower: None}), pairing, Contrast())
+
+
+def test_a_zero_embedding_has_a_finite_gradient():
+    e, pairing = some()
+    zeroed = e._replace(video=e.video.at[3].set(0.0))
+    value, grads = jax.value_and_grad(lambda e: softmax.softmax_loss(e, pairing, Contrast())[0])(
+        zeroed
+    )
+    assert np.isfinite(value)
+    assert all(np.isfinite(g).all() for g in jax.tree.leaves(grads))
+
+
 def test_order_of_exams_does_not_matter():
     e, pairing = some(groups=shared_groups())
     p = np.random.default_rng(0).permutation(B)

@@ -50,6 +50,37 @@ def test_perfect_pairs_are_found_and_random_ones_are_not():
     assert r10["low"] <= r10["chance"] <= r10["high"]
 
 
+def test_median_rank_and_its_interval_by_hand():
+    """Texts 0..4 find their exams at ranks 1, 1, 3, 5, 5."""
+    n = 5
+    place = {0: 0, 1: 0, 2: 2, 3: 4, 4: 4}
+    similarity = np.zeros((n, n))
+    for text, better in place.items():
+        others = [i for i in range(n) if i != text]
+        similarity[text, text] = 0.5
+        similarity[text, others] = 0.1
+        similarity[text, others[:better]] = 0.9
+    rank = metrics.ranks(similarity)
+    draws = [np.array([0, 0, 1, 1, 1]), np.array([3, 3, 4, 4, 4])]
+    block = retrieval._summary(rank, n, draws)
+    assert block["MedR"] == {
+        "value": 3,
+        "low": pytest.approx(1.1),  # 2.5 % of the way from 1 to 5
+        "high": pytest.approx(4.9),
+        "chance": 3,
+    }
+    assert block["R@1"]["value"] == 0.4
+    assert block["R@1"]["chance"] == 0.2
+    assert block["R@5"] == {"value": 1, "low": 1, "high": 1, "chance": 1}
+    assert block["R@50"]["chance"] == 1
+
+
+def test_the_interval_of_one_run_is_of_the_draws_alone():
+    summary = zero_shot._summary(np.array([[0.9, 0.5, 0.6, 0.7]]))
+    assert summary["value"] == 0.9
+    assert (summary["low"], summary["high"]) == pytest.approx((0.505, 0.695))
+
+
 def test_zero_shot_counts_every_finding_with_enough_positives():
     rng = np.random.default_rng(2)
     labels = {"lge": (np.arange(60) < 20) * 1.0, "hcm": (np.arange(60) < 4) * 1.0}
