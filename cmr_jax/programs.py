@@ -59,7 +59,7 @@ def _towers(weights: Weights) -> dict[str, tuple]:
     (b,) = export.symbolic_shape("b")
     example = pipeline.example_batch(cfg, 1)
     free = jax.tree.map(lambda x: jax.ShapeDtypeStruct((b, *x.shape[1:]), x.dtype), example)
-    scalars = {"logit_scale": jnp.zeros(()), "logit_bias": jnp.zeros(())}
+    scalars = {"logit_scale": jnp.float32(0), "logit_bias": jnp.float32(0)}
 
     def video(arrays, pictures, frame_mask, *coordinates):
         batch = example._replace(

@@ -49,7 +49,7 @@ def run(cfg: config.Experiment, workdir: pathlib.Path, start: Start | None = Non
         if found := checkpoints.restore(state):
             state, position = found
             batches.restore(position)
-        log.info("%s", _first_lines(cfg, mesh, workdir, int(state.step), batches.exams))
+        log.info("%s", _first_lines(cfg, mesh, workdir, int(state.step), batches))
         with Journal(workdir, int(state.step)) as journal:
             state = fit(cfg, mesh, state, batches, checkpoints, journal)
     checkpoints.close()
@@ -125,10 +125,11 @@ def check_finite(values: dict[str, float], at: int) -> None:
         )
 
 
-def _first_lines(cfg, mesh, workdir, at: int, exams: int) -> str:
+def _first_lines(cfg, mesh, workdir, at: int, batches: pipeline.TrainBatches) -> str:
+    left_out = f" ({batches.left_out} lack a view)" if batches.left_out else ""
     per_device = cfg.data.batch // (mesh.shape["data"] * mesh.shape["fsdp"])
     return (
         f"mesh {dict(mesh.shape)}, {cfg.data.batch} exams a batch, {per_device} per device\n"
-        f"{exams} exams to train on, clips of {cfg.data.clip.frames} frames\n"
+        f"{batches.exams} exams to train on{left_out}, clips of {cfg.data.clip.frames} frames\n"
         f"workdir {workdir}: {f'resuming step {at}' if at else 'fresh'}"
     )

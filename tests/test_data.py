@@ -6,7 +6,8 @@ import jax
 import numpy as np
 import pytest
 
-from cmr_jax.data import transforms
+from cmr_jax import config
+from cmr_jax.data import pipeline, published, recipes, transforms
 from cmr_jax.data.pipeline import EvalBatches, TrainBatches
 from cmr_jax.data.source import ExamSource
 from cmr_jax.data.transforms import Jitter, ReadClip, group_of, spread
@@ -76,7 +77,7 @@ def test_two_hosts_see_what_one_does(tiny, smoke, tokenizer):
 
 def test_texts_are_the_impression_then_sentences_of_it(tiny, smoke, tokenizer):
     source = ExamSource(str(tiny), "train")
-    choose = transforms.ChooseTexts(tokenizer, 64, 3, train=True)
+    choose = transforms.ChooseTexts(tokenizer, 64, 3, shuffle=True)
     exam = source[0]
     element = choose.random_map({"exam": exam}, np.random.default_rng(0))
     assert element["tokens"].shape == (3, 64)
@@ -149,3 +150,88 @@ def test_training_starts_a_cine_anywhere_within_one_step(tiny, smoke):
     assert max(first) < 0.5
     still = ReadClip(source, smoke.data.clip, train=False)
     assert {float(still.random_map(0, rng)["coordinates"]["phase"][0]) for _ in range(3)} == {0.0}
+
+
+def test_the_published_clip_is_six_arrays_end_to_end(tiny):
+    source = ExamSource(str(tiny), "train")
+    exams = [source[i] for i in range(len(source))]
+    whole = [e for e in exams if published.is_complete(e)]
+    assert 0 < len(whole) < len(exams)
+    exam = whole[0]
+    lax, sax, lge, *long = published.stacks_of(exam)
+    frames = published.frames_of(exam)
+    phases, slices = len(lax.phases[0]), len(lge.slice_mm)
+    expected = [(lax, len(lax.slice_mm) // 2, t) for t in range(phases)]
+    expected += [(sax, len(sax.slice_mm) // 2, t) for t in range(len(sax.phases[0]))]
+    expected += [(lge, i, 0) for i in range(slices)]
+    for stack in long:
+        expected += [(stack, len(stack.slice_mm) // 2, 0)] * slices
+    assert frames == expected
+    clip = config.Clip(layout=config.Layout.PUBLISHED, size=24, sampled=5, enlarged=28)
+    element = published.ReadPublished(source, clip, False).random_map(
+        exams.index(exam), np.random.default_rng(0)
+    )
+    for at, i in enumerate(published.sample(5, len(frames), None)):
+        stack, slice_index, t = frames[i]
+        stored = source.frames(stack, slice_index)[t]
+        np.testing.assert_array_equal(element["video"][at, ..., 0], stored)
+        assert element["coordinates"]["view"][at] == stack.view
+    resized = published.ResizePublished(clip, False).random_map(element, np.random.default_rng(0))
+    assert resized["video"].shape == (5, 24, 24, 1)
+    assert resized["video"].dtype == np.float32
+    assert 0 <= resized["video"].min() < resized["video"].max() <= 1
+
+
+def test_an_incomplete_exam_is_left_out_of_training_and_embedded_from_what_it_has(tiny, smoke):
+    source = ExamSource(str(tiny), "train")
+    smoke.data.clip = config.Clip(layout=config.Layout.PUBLISHED, size=32, sampled=40, enlarged=40)
+    smoke.data.batch = 4
+    kept = recipes.usable(source, smoke.data.clip)
+    batches = pipeline.TrainBatches(smoke, Tokenizer.load(tiny))
+    assert (batches.exams, batches.left_out) == (len(kept), len(source) - len(kept))
+    assert next(batches).frame_mask.any(1).all()
+    batches.close()
+    smoke.data.batch = len(source)
+    with pytest.raises(ValueError, match=r"exams to train on, since \d+ lack a view"):
+        pipeline.TrainBatches(smoke, Tokenizer.load(tiny))
+    lacking = next(i for i in range(len(source)) if i not in kept)
+    element = published.ReadPublished(source, smoke.data.clip, False).random_map(
+        lacking, np.random.default_rng(0)
+    )
+    assert element["frame_mask"].sum() == min(40, len(published.frames_of(source[lacking])))
+
+
+def test_the_published_crop_stays_inside_and_flips_half_of_the_time():
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        top, left, h, w = published.random_crop((40, 60), rng)
+        assert 0 <= top <= 40 - h
+        assert 0 <= left <= 60 - w
+        assert 0.49 <= h * w / 2400 <= 1
+        assert 0.7 <= w / h <= 1.4
+    assert published.random_crop((10, 100), rng)[2:] == (10, 13)  # nothing fits: the middle
+    clip = config.Clip(layout=config.Layout.PUBLISHED, size=8, sampled=1)
+    ramp = np.tile(np.arange(8, dtype=np.uint8) * 30, (1, 8, 1))[..., None]
+    step = published.ResizePublished(clip, True)
+    rises = [
+        np.diff(step.random_map({"video": ramp}, np.random.default_rng(i))["video"][0, 4, :, 0])[3]
+        for i in range(200)
+    ]
+    assert 0.4 < np.mean(np.array(rises) < 0) < 0.6
+
+
+def test_impressions_keep_their_order_where_that_is_asked(tiny):
+    tokenizer = Tokenizer.load(tiny)
+    source = ExamSource(str(tiny), "train")
+    exam = max((source[i] for i in range(len(source))), key=lambda e: len(e.sentences))
+    chosen = {
+        shuffle: {
+            transforms.ChooseTexts(tokenizer, 96, 1, shuffle)
+            .random_map({"exam": exam}, np.random.default_rng(seed))["tokens"]
+            .tobytes()
+            for seed in range(8)
+        }
+        for shuffle in (True, False)
+    }
+    assert len(chosen[False]) == 1
+    assert len(chosen[True]) > 2

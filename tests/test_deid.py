@@ -83,6 +83,9 @@ def test_a_real_export_needs_a_strong_private_key(tmp_path):
         load_key(str(file), "exams")
     file.chmod(0o600)
     assert load_key(str(file), "exams").key_id
-    file.write_bytes(b"short")
-    with pytest.raises(ValueError, match="too weak"):
-        load_key(str(file), "exams")
+    for weak in (b"short", os.urandom(31), bytes(range(7)) * 8):
+        file.write_bytes(weak)
+        with pytest.raises(ValueError, match="too weak"):
+            load_key(str(file), "exams")
+    file.write_bytes(bytes(range(8)) * 4)  # just enough of each
+    assert len(load_key(str(file), "exams").key_id) == 8

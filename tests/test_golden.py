@@ -18,6 +18,7 @@ from safetensors.numpy import load_file
 
 from cmr_jax import optim, sharding, step
 from cmr_jax.config import Contrast, Experiment, Mesh, Optim, published
+from cmr_jax.data import published as data
 from cmr_jax.losses import softmax
 from cmr_jax.models import dual_encoder
 from cmr_jax.sharding import make_mesh
@@ -260,6 +261,44 @@ def test_frames_that_weights_do_not_have(golden):
         np.testing.assert_allclose(
             made, arrays[f"{said['name']}_out"], atol=1e-5, err_msg=str(said)
         )
+
+
+def test_frames_are_sampled_as_published(golden):
+    said = json.loads((golden / "eval" / "sample_frames.json").read_text())
+    for one in said["uniform"]:
+        found = data.sample(one["num_frames"], one["vlen"], None)
+        assert found.tolist() == one["idx"], one
+    for one in said["rand"]:
+        draws = [
+            data.sample(one["num_frames"], one["vlen"], np.random.default_rng(i)) for i in range(40)
+        ]
+        reached = [sorted({int(d[i]) for d in draws}) for i in range(len(one["reachable"]))]
+        for found, reachable in zip(reached, one["reachable"], strict=True):
+            assert set(found) <= set(reachable), one
+            assert len(reachable) == 1 or len(found) > 1, one
+
+
+def test_pictures_are_resized_as_published(golden):
+    arrays = np.load(golden / "eval" / "transforms.npz")
+    mean, spread = (
+        np.array(v)[:, None, None] for v in (published.IMAGENET_MEAN, published.IMAGENET_SPREAD)
+    )
+    for one in json.loads((golden / "eval" / "transforms.json").read_text()):
+        name, size, box = one["name"], one["input_res"], tuple(one["crop_ijhw"])
+        given = arrays[f"{name}_in"]
+        tested = data.enlarge_and_shrink(given, one["center_crop"], size)
+        trained = data.crop(given, box, size)
+        for made, key in (
+            (tested, "test"),
+            (trained, "train_noflip"),
+            (trained[..., ::-1], "train_flip"),
+        ):
+            np.testing.assert_allclose(
+                (made - mean) / spread, arrays[f"{name}_{key}"], atol=1e-4, err_msg=f"{name} {key}"
+            )
+    made = data.enlarge_and_shrink(arrays["real224_in_u8"].astype(np.float32) / 255, 256, 224)
+    rows = ((made - mean) / spread)[..., [0, 111, 223], :]
+    np.testing.assert_allclose(rows, arrays["real224_test_rows0_111_223"], atol=1e-4)
 
 
 def test_the_published_config_is_what_the_constants_say():

@@ -1,6 +1,7 @@
 """The phantom's numbers are right: what the report says is what the pictures show."""
 
 import csv
+import dataclasses
 import io
 
 import numpy as np
@@ -16,6 +17,7 @@ from data_prep.phantom.population import Diagnosis, Scar
 from data_prep.phantom.protocol import Profile, profile
 from data_prep.phantom.study import Study
 from data_prep.phantom.tissue import Contrast
+from tests.conftest import GOLDEN
 
 FINE = Profile(
     200, 3, matrix=112, pixel_mm=2.0, sax_slices=12, lge_slices=10, phases=20, missing=0.0
@@ -200,3 +202,43 @@ def test_points_left_out_would_not_have_changed_a_picture(monkeypatch):
         with monkeypatch.context() as patched:
             patched.setattr(Heart, "reached", lambda self, lps: np.ones(len(lps), bool))
             np.testing.assert_array_equal(scanner.render(sax_of(study), 1), quick)
+
+
+def described(index: int) -> list[str]:
+    """An exam in words and numbers: who, what is said, where its planes lie, how it looks."""
+    study = Study(profile("tiny"), index)
+    lines = [f"exam {index} {study.subject.diagnosis.name} {study.vendor}"]
+    lines += [f"{k} {v}" for k, v in sorted(dataclasses.asdict(study.identity).items())]
+    lines += [f"report {part}" for part in study.report_text.splitlines()]
+    lines += [f"{k} {v:.2f}" for k, v in sorted(study.truth.measurements.items())]
+    lines += [f"{k} {v}" for k, v in sorted(study.truth.findings.items())]
+    scanner = acquisition.Scanner(study.heart, study.origin, profile("tiny").through)
+    for number, scan in enumerate(study.scans):
+        plane = scan.planes[len(scan.planes) // 2]
+        numbers = [*plane.position, *plane.row, *plane.column]
+        lines.append(f"{scan.view} {scan.contrast.name} {len(scan.planes)} x {len(scan.phases)}")
+        lines.append("plane " + " ".join(f"{x:.3f}" for x in numbers))
+        video = scanner.render(scan, 100 + number)[len(scan.planes) // 2]
+        for at in (0, len(video) // 3):
+            side = video.shape[1] // 6
+            blocks = video[at, : 6 * side, : 6 * side].reshape(6, side, 6, side).mean((1, 3))
+            lines.append("looks " + " ".join(f"{x:.0f}" for x in blocks.ravel()))
+    return lines
+
+
+def test_exams_are_those_that_they_have_always_been(update_golden):
+    """A change here changes every benchmark on the phantom: make it knowingly (--update-golden)."""
+    found = [line for index in range(4) for line in described(index)]
+    golden = GOLDEN / "phantom_exams.txt"
+    if update_golden:
+        golden.write_text("\n".join(found) + "\n")
+    expected = golden.read_text().splitlines()
+    assert [line.split()[:1] for line in found] == [line.split()[:1] for line in expected]
+    for a, b in zip(found, expected, strict=True):
+        word, *values = b.split(" ")
+        if word in ("plane", "looks"):
+            atol = 0.01 if word == "plane" else 3  # of a picture's brightness, some 500
+            now = [float(x) for x in a.split(" ")[1:]]
+            np.testing.assert_allclose(now, [float(x) for x in values], atol=atol, rtol=0.01)
+        else:
+            assert a == b

@@ -64,6 +64,7 @@ class Data:
     batch: int = 64  # exams over all devices
     clip: Clip = dataclasses.field(default_factory=Clip)
     texts: int = 1  # per exam: the impression first, then sentences of it
+    shuffle_sentences: bool = True  # of impressions in training: clinicians order them differently
     augment: bool = True
     vocabulary: str = ""  # a tokenizer or vocabulary file; without one, the data's own
     permute_reports: bool = False  # a control: reports permuted among exams, by run.seed

@@ -86,6 +86,7 @@ def experiment(steps_per_epoch: int) -> Experiment:
             batch=BATCH,
             clip=Clip(layout=Layout.PUBLISHED, size=224, sampled=64, enlarged=256),
             texts=1,
+            shuffle_sentences=False,
         ),
         optim=Optim(
             kind=Optimizer.TRANSFORMERS,

@@ -14,7 +14,8 @@ import numpy as np
 from absl import flags
 
 from cmr_jax import config
-from cmr_jax.data import transforms
+from cmr_jax.config import Layout
+from cmr_jax.data import recipes
 from cmr_jax.data.source import ExamSource
 from cmr_jax.tokenizer import Tokenizer
 from cmr_jax.types import Batch, Coordinates
@@ -25,17 +26,19 @@ class TrainBatches:
 
     def __init__(self, cfg: config.Experiment, tokenizer: Tokenizer, host: int = 0, hosts: int = 1):
         source = ExamSource(cfg.data.path, "train")
-        if len(source) < cfg.data.batch:
+        usable = recipes.usable(source, cfg.data.clip)
+        if len(usable) < cfg.data.batch:
             raise ValueError(
-                f"data.batch is {cfg.data.batch}, but {cfg.data.path} has {len(source)} exams to train on."
+                f"data.batch is {cfg.data.batch}, but {cfg.data.path} has {len(usable)} exams to "
+                f"train on{_left_out(len(source) - len(usable))}."
             )
         if (
             not flags.FLAGS.is_parsed()
         ):  # grain reads flags; under a program of ours they are parsed
             flags.FLAGS.mark_as_parsed()
-        data = grain.MapDataset.range(len(source)).seed(cfg.run.seed).shuffle().repeat(None)
+        data = grain.MapDataset.source(usable).seed(cfg.run.seed).shuffle().repeat(None)
         length = cfg.model.text.length
-        for step in transforms.for_training(source, cfg.data, tokenizer, length, cfg.run.seed):
+        for step in recipes.for_training(source, cfg.data, tokenizer, length, cfg.run.seed):
             random = isinstance(step, grain.transforms.RandomMap)
             data = data.random_map(step) if random else data.map(step)
         workers = cfg.data.workers
@@ -52,7 +55,7 @@ class TrainBatches:
                 else None,
             )
         )
-        self.exams = len(source)
+        self.exams, self.left_out = len(usable), len(source) - len(usable)
 
     def __iter__(self) -> Iterator[Batch]:
         return self
@@ -74,6 +77,10 @@ class TrainBatches:
         self._iterator.close()
 
 
+def _left_out(exams: int) -> str:
+    return f", since {exams} lack a view that the layout needs" if exams else ""
+
+
 @dataclasses.dataclass(frozen=True)
 class EvalBatches:
     """A split once through, in order; the last batch repeats its last exam, and says so."""
@@ -84,7 +91,7 @@ class EvalBatches:
 
     def __iter__(self) -> Iterator[tuple[Batch, int]]:
         """(batch, how many of its exams are real)."""
-        steps = transforms.for_evaluation(
+        steps = recipes.for_evaluation(
             self.source, self.cfg.data, self.tokenizer, self.cfg.model.text.length
         )
         rng = np.random.default_rng(0)  # nothing in evaluation draws from it
@@ -122,8 +129,9 @@ def example_batch(cfg: config.Experiment, exams: int) -> Batch:
     clip, length = cfg.data.clip, cfg.model.text.length
     frames = (exams, clip.frames)
     whole, real = np.zeros(frames, np.int32), np.zeros(frames, np.float32)
+    stored = np.float32 if clip.layout is Layout.PUBLISHED else np.uint8  # resized, or as stored
     return Batch(
-        video=np.zeros((*frames, clip.size, clip.size, 1), np.uint8),
+        video=np.zeros((*frames, clip.size, clip.size, 1), stored),
         coordinates=Coordinates(whole, whole, whole, real, real, real > 0, real + 1),
         frame_mask=np.ones(frames, bool),
         tokens=np.zeros((exams, cfg.data.texts, length), np.int32),

@@ -35,7 +35,8 @@ class ReadClip(grain.transforms.RandomMap):
         """Index -> record."""
         exam = self.source[element]
         frames = [f for stack, cine in self._stacks(exam) for f in self._read(stack, cine, rng)]
-        return {"index": element, "exam": exam} | self._padded(frames[: self.clip.frames])
+        arrays = clip_arrays(frames[: self.clip.frames], self.clip.frames, self.clip.size)
+        return {"index": element, "exam": exam} | arrays
 
     def _stacks(self, exam: Exam) -> list[tuple[Stack, bool]]:
         chosen = []
@@ -61,32 +62,33 @@ class ReadClip(grain.transforms.RandomMap):
                 frames.append((stack, i, int(t), video[t]))
         return frames
 
-    def _padded(self, frames: list[tuple]) -> Record:
-        size, length = self.clip.size, self.clip.frames
-        video = np.zeros((length, size, size, 1), np.uint8)
-        values = {
-            "view": np.zeros(length, np.int32),
-            "sequence": np.zeros(length, np.int32),
-            "stack": np.zeros(length, np.int32),
-            "slice_mm": np.zeros(length, np.float32),
-            "phase": np.zeros(length, np.float32),
-            "is_cine": np.zeros(length, bool),
-            "spacing_mm": np.ones(length, np.float32),
-        }
-        numbers: dict[int, int] = {}
-        for at, (stack, i, t, picture) in enumerate(frames):
-            if picture.shape != (size, size):
-                raise ValueError(
-                    f"stored frames are {picture.shape[0]} x {picture.shape[1]}, data.clip.size is {size}. "
-                    f"Use --config.data.clip.size={picture.shape[0]} or prepare the data with --size {size}."
-                )
-            video[at, :, :, 0] = picture
-            values["view"][at], values["sequence"][at] = stack.view, stack.sequence
-            values["stack"][at] = numbers.setdefault(stack.first_frame, len(numbers))
-            values["slice_mm"][at], values["phase"][at] = stack.slice_mm[i], stack.phases[i][t]
-            values["is_cine"][at], values["spacing_mm"][at] = stack.is_cine, stack.spacing_mm
-        mask = np.arange(length) < len(frames)
-        return {"video": video, "coordinates": values, "frame_mask": mask}
+
+def clip_arrays(frames: list[tuple], length: int, size: int) -> Record:
+    """Arrays of `length` from (stack, slice, phase, picture) of each frame, padded and masked."""
+    video = np.zeros((length, size, size, 1), np.uint8)
+    values = {
+        "view": np.zeros(length, np.int32),
+        "sequence": np.zeros(length, np.int32),
+        "stack": np.zeros(length, np.int32),
+        "slice_mm": np.zeros(length, np.float32),
+        "phase": np.zeros(length, np.float32),
+        "is_cine": np.zeros(length, bool),
+        "spacing_mm": np.ones(length, np.float32),
+    }
+    numbers: dict[int, int] = {}
+    for at, (stack, i, t, picture) in enumerate(frames):
+        if picture.shape != (size, size):
+            raise ValueError(
+                f"stored frames are {picture.shape[0]} x {picture.shape[1]}, data.clip.size is {size}. "
+                f"Use --config.data.clip.size={picture.shape[0]} or prepare the data with --size {size}."
+            )
+        video[at, :, :, 0] = picture
+        values["view"][at], values["sequence"][at] = stack.view, stack.sequence
+        values["stack"][at] = numbers.setdefault(stack.first_frame, len(numbers))
+        values["slice_mm"][at], values["phase"][at] = stack.slice_mm[i], stack.phases[i][t]
+        values["is_cine"][at], values["spacing_mm"][at] = stack.is_cine, stack.spacing_mm
+    mask = np.arange(length) < len(frames)
+    return {"video": video, "coordinates": values, "frame_mask": mask}
 
 
 def spread(available: int, wanted: int) -> list[int]:
@@ -127,23 +129,19 @@ class Jitter(grain.transforms.RandomMap):
 
 @dataclasses.dataclass(frozen=True)
 class ChooseTexts(grain.transforms.RandomMap):
-    """The impression, and in training random sentences of it beside it; then tokens.
-
-    `other`: a permutation that gives exam i the report of exam other[i], for control runs.
-    """
+    """The impression, and in training random sentences of it beside it; then tokens."""
 
     tokenizer: Tokenizer
     length: int
     texts: int
-    train: bool
+    shuffle: bool  # the sentences of the impression: the meaning stays
 
     def random_map(self, element: Record, rng: np.random.Generator) -> Record:
         """Adds tokens, their mask and the group of each text."""
         exam: Exam = element.get("report", element["exam"])
         sentences = list(exam.sentences)
         whole = exam.impression
-        if self.train and len(sentences) > 1:
-            # Clinicians order them differently; the meaning stays.
+        if self.shuffle and len(sentences) > 1:
             whole = " ".join(sentences[i] for i in rng.permutation(len(sentences)))
         chosen = [whole] if whole else []
         if self.texts > 1 and sentences:
@@ -164,29 +162,6 @@ def group_of(text: str) -> int:
     words = [re.sub(r"[^a-z0-9 ]+", "", part) for part in re.split(r"[.;\n]+", text.lower())]
     key = "|".join(sorted(filter(None, (" ".join(w.split()) for w in words))))
     return zlib.crc32(key.encode()) & 0x7FFFFFFF
-
-
-def for_training(
-    source: ExamSource, data: config.Data, tokenizer: Tokenizer, length: int, seed: int
-) -> list:
-    """The transforms of training, in order; `seed` is that of the run."""
-    steps: list = [ReadClip(source, data.clip, train=True)]
-    if data.augment:
-        steps.append(Jitter(data.shift, data.zoom, data.rotate_deg))
-    if data.permute_reports:
-        steps.append(BorrowReport(source, seed))
-    return [*steps, ChooseTexts(tokenizer, length, data.texts, train=True), Arrays()]
-
-
-def for_evaluation(
-    source: ExamSource, data: config.Data, tokenizer: Tokenizer, length: int
-) -> list:
-    """The transforms of evaluation: nothing random, the whole impression."""
-    return [
-        ReadClip(source, data.clip, train=False),
-        ChooseTexts(tokenizer, length, 1, train=False),
-        Arrays(),
-    ]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -84,10 +84,11 @@ class ClipAttention(nn.Module):
     def _groups(self, q, k, v, own, seen):
         """Every token's mean of the values of its group."""
         b, t, n = q.shape[:3]
+        groups = n if self.over is Over.FRAMES else t  # of one clip
         q, k, v, seen = (einops.rearrange(a, self.over.value) for a in (q, k, v, seen))
         if own is not None:
             # One more key for every group: the clip's token.
-            _, cls_k, cls_v = (jnp.repeat(a[:, 0], len(q) // b, axis=0) for a in own)
+            _, cls_k, cls_v = (jnp.repeat(a[:, 0], groups, axis=0) for a in own)
             k, v = jnp.concatenate([cls_k, k], 1), jnp.concatenate([cls_v, v], 1)
             seen = jnp.pad(seen, ((0, 0), (1, 0)), constant_values=True)
         y = jax.nn.dot_product_attention(q, k, v, mask=seen[:, None, None, :])

@@ -51,7 +51,7 @@ class VideoTower(nn.Module):
         else:
             code = FrameEmbedding(c.width, c.coordinate_frequencies, self.dtype, name="frame")
         x = x + position.astype(self.dtype)[None, None] + code(coordinates)[:, :, None]
-        cls = self._cls(len(x)) if c.pool is Pool.CLS else None
+        cls = self._cls(x) if c.pool is Pool.CLS else None
         block = SpaceTimeBlock
         if self.remat is not Remat.NONE:
             # 0 is the module, 4 and 5 are `train` and `patches`.
@@ -76,13 +76,13 @@ class VideoTower(nn.Module):
         mean, spread = (v[None, None, None, None] for v in (mean, spread))
         return ((grey - mean) / spread).astype(self.dtype)
 
-    def _cls(self, b: int) -> Float[Array, "b 1 1 d"]:
-        """The clip's token at its own position."""
+    def _cls(self, x: Float[Array, "b t n d"]) -> Float[Array, "b 1 1 d"]:
+        """The token of each clip, at its own position."""
         token, position = (
             self.param(name, EMBEDDING, (self.config.width,)) for name in ("cls", "cls_position")
         )
         cls = (token + position).astype(self.dtype)
-        return jnp.broadcast_to(cls[None, None, None], (b, 1, 1, self.config.width))
+        return jnp.broadcast_to(cls[None, None, None], (x.shape[0], 1, 1, self.config.width))
 
     def _places(self, x: Float[Array, "b t n d"], mask: Bool[Array, "b t"]) -> Float[Array, "b p"]:
         """The mean tells how much there is of something, the places where it is."""

@@ -6,7 +6,7 @@ Nothing in a file is ever executed.
 
 import dataclasses
 import pathlib
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import safetensors.numpy
@@ -147,7 +147,7 @@ def flatten(params: Params, prefix: str = "") -> dict[str, np.ndarray]:
     return flat
 
 
-def nest(flat: dict[str, np.ndarray]) -> Params:
+def nest(flat: dict[str, Any]) -> Params:
     """The inverse of `flatten`."""
     params: Params = {}
     for path, value in flat.items():

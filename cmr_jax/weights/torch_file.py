@@ -77,6 +77,7 @@ def read(path: pathlib.Path) -> dict[str, np.ndarray]:
         try:
             if zipfile.is_zipfile(file):
                 return _read_zip(file, str(path))
+            file.seek(0)
             return _read_legacy(file, str(path))
         except RefusedError as error:
             raise RefusedError(f"{path}: {error}") from None
@@ -185,15 +186,7 @@ class _Unpickler(pickle.Unpickler):
         if (module, name) == ("torch._utils", "_rebuild_parameter"):
             return lambda tensor, *_: tensor
         if (module, name) in INERT:
-            return type(
-                "Inert",
-                (),
-                {
-                    "__new__": lambda cls, *_: object.__new__(cls),
-                    "__init__": lambda self, *_: None,
-                    "__setstate__": lambda self, _: None,
-                },
-            )
+            return _inert()
         raise RefusedError(
             f"it asks for {module}.{name}, which is not a tensor. Nothing was run. "
             "If you trust its source, save the state dict alone, as safetensors."
@@ -204,3 +197,19 @@ class _Unpickler(pickle.Unpickler):
         if kind != "storage" or not isinstance(dtype, np.dtype) or (view and view[0] is not None):
             raise RefusedError("it has a storage of a kind that is not known")
         return self.storages.setdefault(str(key), _Storage(str(key), dtype))
+
+
+def _inert() -> type:
+    """A class of its own that takes whatever it is given and keeps nothing of it."""
+
+    class Inert:
+        def __new__(cls, *_: Any) -> "Inert":
+            return object.__new__(cls)
+
+        def __init__(self, *_: Any) -> None:
+            pass
+
+        def __setstate__(self, state: Any) -> None:
+            pass
+
+    return Inert

@@ -1,0 +1,45 @@
+"""Which transforms make a batch of an exam: of each layout, in training and in evaluation."""
+
+from collections.abc import Sequence
+
+from cmr_jax import config
+from cmr_jax.config import Layout
+from cmr_jax.data import published
+from cmr_jax.data.source import ExamSource
+from cmr_jax.data.transforms import Arrays, BorrowReport, ChooseTexts, Jitter, ReadClip
+from cmr_jax.tokenizer import Tokenizer
+
+
+def for_training(
+    source: ExamSource, data: config.Data, tokenizer: Tokenizer, length: int, seed: int
+) -> list:
+    """The transforms of training, in order; `seed` is that of the run."""
+    steps = pictures(source, data, train=True)
+    if data.permute_reports:
+        steps.append(BorrowReport(source, seed))
+    texts = ChooseTexts(tokenizer, length, data.texts, data.shuffle_sentences)
+    return [*steps, texts, Arrays()]
+
+
+def for_evaluation(
+    source: ExamSource, data: config.Data, tokenizer: Tokenizer, length: int
+) -> list:
+    """The transforms of evaluation: nothing random, the whole impression."""
+    steps = pictures(source, data, train=False)
+    return [*steps, ChooseTexts(tokenizer, length, 1, shuffle=False), Arrays()]
+
+
+def pictures(source: ExamSource, data: config.Data, train: bool) -> list:
+    """From an index to a clip of pictures."""
+    if data.clip.layout is Layout.PUBLISHED:
+        resized = published.ResizePublished(data.clip, train and data.augment)
+        return [published.ReadPublished(source, data.clip, train), resized]
+    jitter = [Jitter(data.shift, data.zoom, data.rotate_deg)] if train and data.augment else []
+    return [ReadClip(source, data.clip, train), *jitter]
+
+
+def usable(source: ExamSource, clip: config.Clip) -> Sequence[int]:
+    """The exams that training may use: all, or those that have every view of the layout."""
+    if clip.layout is not Layout.PUBLISHED:
+        return range(len(source))
+    return [i for i in range(len(source)) if published.is_complete(source[i])]
