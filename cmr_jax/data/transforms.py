@@ -9,7 +9,6 @@ import cv2
 import grain
 import numpy as np
 
-from cmr_jax import config
 from cmr_jax.config import CLIP_SEQUENCES, Clip
 from cmr_jax.data.source import Exam, ExamSource
 from cmr_jax.schema import Sequence, Stack, View
