@@ -22,6 +22,12 @@ _CONTROLS = flags.DEFINE_boolean("controls", True, "Baselines and shuffled motio
 _PERMUTED = flags.DEFINE_multi_string(
     "permuted_weights", [], "Model trained on permuted reports, or a folder of several seeds."
 )
+_PROTOCOL = flags.DEFINE_multi_enum(
+    "protocol",
+    ["honest"],
+    ["honest", "published"],
+    "Rules of the paper's tables (retrieval, thresholds, few-shot, probe): as published, or repaired.",
+)
 _DRAWS = flags.DEFINE_integer("bootstrap", 500, "Bootstrap draws over patients.")
 _BATCH = flags.DEFINE_integer("batch", 32, "Exams at a time.")
 
@@ -41,7 +47,9 @@ def main(argv: list[str]) -> None:
             for folder in _PERMUTED.value
             for run in weights.runs(folder)
         ]
-        options = suite.Options(_SPLIT.value, _DRAWS.value, _CONTROLS.value)
+        options = suite.Options(
+            _SPLIT.value, _DRAWS.value, _CONTROLS.value, tuple(dict.fromkeys(_PROTOCOL.value))
+        )
         out = pathlib.Path(_OUT.value)
         results = suite.evaluate(embedder, permuted, data, options, out)
     (out / "results.json").write_text(json.dumps(results, indent=1, allow_nan=False) + "\n")

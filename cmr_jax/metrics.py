@@ -3,6 +3,7 @@
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy import stats
+from sklearn.metrics import roc_curve
 
 
 def normalise(x: Float[np.ndarray, "*b e"]) -> Float[np.ndarray, "*b e"]:
@@ -11,15 +12,31 @@ def normalise(x: Float[np.ndarray, "*b e"]) -> Float[np.ndarray, "*b e"]:
     return x / np.maximum(np.linalg.norm(x, axis=-1, keepdims=True), 1e-12)
 
 
-def ranks(similarity: Float[np.ndarray, "q n"]) -> Float[np.ndarray, " q"]:
-    """How many candidates beat the right one (the diagonal); ties count half.
+def ranks(
+    similarity: Float[np.ndarray, "q n"],
+    owner: Int[np.ndarray, " q"] | None = None,
+    ties: float = 0.5,
+) -> Float[np.ndarray, " q"]:
+    """How many candidates beat the right one (the diagonal, or candidate `owner` of each query).
 
-    Half, because a constant model must score as chance does.
+    Ties count half, because a constant model must score as chance does.  (With `ties` 0, as in the
+    published text-to-video metrics, a collapsed model finds everything at once.)
     """
-    own = np.diag(similarity)[:, None]
+    queries = np.arange(len(similarity))
+    own = similarity[queries, queries if owner is None else owner][:, None]
     better = (similarity > own).sum(1)
-    ties = (similarity == own).sum(1) - 1
-    return better + ties / 2
+    tied = (similarity == own).sum(1) - 1
+    return better + ties * tied
+
+
+def best_ranks(similarity: Float[np.ndarray, "q n"], ties: float = 0.5) -> Float[np.ndarray, " q"]:
+    """Of queries with several right candidates each, the rank of the best one.
+
+    Candidates are in the order of queries: query i owns the i-th of equal runs.
+    """
+    per = similarity.shape[1] // len(similarity)
+    own = np.arange(similarity.shape[1]).reshape(-1, per).T
+    return np.min([ranks(similarity, column, ties) for column in own], axis=0)
 
 
 def recall_at(rank: Float[np.ndarray, " q"], k: int) -> Float[np.ndarray, " q"]:
@@ -68,3 +85,10 @@ def interval_of_runs(values: Float[np.ndarray, " runs"]) -> tuple[float, float]:
     error = values.std(ddof=1) / np.sqrt(len(values))
     low, high = values.mean() + error * stats.t.ppf([0.025, 0.975], len(values) - 1)
     return float(low), float(high)
+
+
+def cutoff(label: Bool[np.ndarray, " n"], score: Float[np.ndarray, " n"]) -> float:
+    """The threshold at which sensitivity and specificity are nearest to equal, on the ROC curve
+    without its redundant points; the highest on ties.  Infinite where scores are constant."""
+    false, true, thresholds = roc_curve(label, score)
+    return float(thresholds[np.argmin(np.abs(true + false - 1))])

@@ -27,7 +27,7 @@ HOMES = {  # a heavy import has one home
     "orbax": {"checkpoint"},
     "sentencepiece": {"tokenizer"},
     "tokenizers": {"tokenizer"},
-    "sklearn": {"evals"},
+    "sklearn": {"evals", "metrics"},
     "matplotlib": {"evals"},
     "tensorboardX": {"journal"},
 }

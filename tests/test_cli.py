@@ -224,6 +224,8 @@ def test_evaluation_writes_the_promised_shape(trained, tiny, tmp_path):
         f"--permuted_weights={trained / 'permuted'}",
         f"--external=other={external}",
         "--split=train",
+        "--protocol=honest",
+        "--protocol=published",
     )
     results = json.loads((out / "results.json").read_text())
     assert results["schema_version"] == 1
@@ -239,6 +241,10 @@ def test_evaluation_writes_the_promised_shape(trained, tiny, tmp_path):
     for finding in block["zero_shot"]["findings"].values():
         assert finding["n_positive"] >= 10
         assert finding["auc"]["low"] <= finding["auc"]["value"] <= finding["auc"]["high"]
+    assert set(block["protocols"]) == {"honest", "published"}
+    for rules in block["protocols"].values():
+        assert set(rules["retrieval"]) == {"t2v", "v2t"}
+        assert set(rules["few_shot"]) == set(rules["supervised"]) >= set(rules["zero_shot"])
     assert "2 runs" in block["controls"]["permuted_reports"]["what"]
     controls = {
         "embedding_probe",

@@ -16,9 +16,10 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from cmr_jax import optim, sharding, step
+from cmr_jax import metrics, optim, sharding, step
 from cmr_jax.config import Contrast, Experiment, Mesh, Optim, published
 from cmr_jax.data import published as data
+from cmr_jax.evals import few_shot, protocol
 from cmr_jax.losses import softmax
 from cmr_jax.models import dual_encoder
 from cmr_jax.sharding import make_mesh
@@ -306,3 +307,47 @@ def test_the_published_config_is_what_the_constants_say():
     assert cfg.optim.steps == 5600
     assert cfg.data.clip.frames == 64
     assert cfg.model.initial_scale == pytest.approx(20)
+
+
+def test_retrieval_metrics_are_the_published_ones(golden):
+    sims = np.load(golden / "eval" / "retrieval_sims.npz")
+    rules = protocol.PROTOCOLS["published"]
+    said = json.loads((golden / "eval" / "retrieval_metrics.json").read_text())
+    for name, expected in said.items():
+        found = protocol.retrieval(rules, sims[name])
+        for way in ("t2v", "v2t"):
+            assert found[way] == pytest.approx(expected[way], abs=1e-9), (name, way)
+    # What the published rule calls perfect is chance.
+    honest = protocol.retrieval(protocol.PROTOCOLS["honest"], sims["constant"])
+    assert said["constant"]["t2v"]["R1"] == 100
+    assert honest["t2v"]["R1"] == 0
+
+
+def test_thresholds_are_the_published_ones(golden):
+    for one in json.loads((golden / "eval" / "cutoff.json").read_text()):
+        label, score = np.array(one["y"]) > 0, np.array(one["score"])
+        threshold = metrics.cutoff(label, score)
+        assert threshold == float(one["cutoff"]), one["name"]
+        assert (score > threshold).astype(int).tolist() == one["pred_strictly_greater"]
+
+
+def test_few_shot_episodes_are_the_published_ones(golden):
+    data = np.load(golden / "eval" / "fewshot_data.npz")
+    keys = {"accuracy": "Accuracy", "f1": "F1-score", "auc": "AUC"}
+    for one in json.loads((golden / "eval" / "fewshot.json").read_text()):
+        name, shape = one["name"], (one["n_class"], one["n_shot"])
+        train, label = data[f"{name}_train_x"].astype(float), data[f"{name}_train_y"]
+        for n, episode in enumerate(one["episodes"]):
+            support = np.array(episode["support"]).reshape(shape)
+            classes = label[support][:, 0]
+            for part, rows, expected in (
+                ("test", episode["query"], one["per_episode"][n]),
+                ("external", episode["external"], one["per_episode_external"][n]),
+            ):
+                query, truth = data[f"{name}_{part}_x"][rows], data[f"{name}_{part}_y"][rows]
+                away = few_shot.distances(train[support], query.astype(float))
+                if n == 0:
+                    key = f"{name}_ep0_dist_{'query' if part == 'test' else 'external'}"
+                    np.testing.assert_allclose(away, data[key], atol=1e-5)
+                found = few_shot.scored(away, classes, truth)
+                assert {keys[k]: v for k, v in found.items()} == pytest.approx(expected, abs=1e-6)

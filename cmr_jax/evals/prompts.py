@@ -153,3 +153,28 @@ PROMPTS: dict[str, Prompts] = {
         ("Normal left ventricular size.", "Normal left ventricular systolic function."),
     ),
 }
+
+
+# The published zero-shot prompts (Makiya11/CMRCLIP at 4dd42e8, comparison/prompt.py, MIT), under the
+# names that labels.csv has for their findings.
+PUBLISHED_PROMPTS: dict[str, tuple[str, ...]] = {
+    "lv_dysfunction": ("Left ventricle with systolic dysfunction",),
+    "rv_dysfunction": ("Right ventricle with systolic dysfunction",),
+    "lv_dilation": ("Left ventricle is dilated", "Left ventricle is enlarged in size"),
+    "rv_dilation": ("Right ventricle is dilated", "Right ventricle is enlarged in size"),
+    "lv_hypertrophy": (
+        "There is left ventricular hypertrophy",
+        "There is septal hypertrophy",
+        "LV is thickened",
+    ),
+    "lge": (
+        "Delayed-enhancement imaging reveals transmural enhancement",
+        "Delayed-enhancement imaging reveals patchy enhancement",
+        "There is a large area of LAD scar",
+    ),
+    "aortic_dilation": (
+        "Aortic root is ectatic",
+        "Ascending aortic is dilated",
+        "Descending aorta is dilated",
+    ),
+}

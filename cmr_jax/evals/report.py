@@ -94,6 +94,7 @@ def _section(s: Section) -> str:
         _retrieval_table(s.block.get("retrieval", {})),
         _findings_table(s.block),
         _controls(s.block.get("controls", {})),
+        *(_protocol(name, p) for name, p in s.block.get("protocols", {}).items()),
     ]
     for query, found in s.queries.items():
         parts.append(
@@ -143,6 +144,26 @@ def _controls(controls: dict[str, Any]) -> str:
         numbers = [_value(c[key]) if key in c else "" for key in ("mean_auc", *DIFFERENCES)]
         rows.append([c.get("what", name), *numbers])
     head = ["control", "mean AUC (95 %)", *DIFFERENCES.values()]
+    return _html_table(head, rows) if rows else ""
+
+
+def _protocol(name: str, block: dict[str, Any]) -> str:
+    """The paper's table of findings: zero-shot at a threshold, few-shot, probe."""
+    shots = sorted({k for f in block["few_shot"].values() for k in f}, key=int)
+    rows = []
+    for finding, supervised in block["supervised"].items():
+        asked = block["zero_shot"].get(finding)
+        few = block["few_shot"][finding]
+        rows.append(
+            [
+                finding.replace("_", " "),
+                f"{asked['auc']:.3f}" if asked else "",
+                f"{asked['sensitivity']:.2f} / {asked['specificity']:.2f}" if asked else "",
+                *(f"{few[k]['auc']['mean']:.3f}" if k in few else "" for k in shots),
+                f"{supervised['auc']:.3f}",
+            ]
+        )
+    head = [f"{name} protocol", "prompts", "sens / spec", *(f"{k}-shot" for k in shots), "probe"]
     return _html_table(head, rows) if rows else ""
 
 

@@ -14,7 +14,7 @@ from cmr_jax import metrics
 from cmr_jax.data import pipeline
 from cmr_jax.data.source import ExamSource
 from cmr_jax.embedding import Embedder, ExamEmbeddings
-from cmr_jax.evals import controls, labels, pictures, report, retrieval, zero_shot
+from cmr_jax.evals import controls, labels, pictures, protocol, report, retrieval, zero_shot
 
 SCHEMA_VERSION = 1
 # What a visitor of the page sees found.
@@ -41,6 +41,7 @@ class Options:
     split: str
     draws: int
     controls: bool
+    protocols: tuple[str, ...] = ()
     seed: int = 0
 
 
@@ -110,6 +111,11 @@ def _measure(embedder: Embedder, embedded: ExamEmbeddings, path: str, options: O
     score = zero_shot.scores(embedded.video, embedder.texts)
     found = labels.read(path, [e.exam_id for e in exams])
     block["zero_shot"] = zero_shot.evaluate([score], found, draws)
+    if options.protocols and len(paired):
+        given = (embedded.video, embedded.text, paired, patient, found, embedder.texts)
+        block["protocols"] = {
+            name: protocol.evaluate(protocol.PROTOCOLS[name], *given) for name in options.protocols
+        }
     return block, per_exam, score, found, draws
 
 
