@@ -42,12 +42,14 @@ def weights_flags(many: bool = False) -> Callable[[], tuple[Any, dict[str, Any]]
         ["zeros", "nearest", "linear"],
         "What frames get that the weights have no row for.",
     )
-    mean_time = not many and flags.DEFINE_boolean(
-        "mean_time", False, "Dead attention over frames of published weights as the mean it is."
-    )
+    mean_time = None
+    if not many:
+        mean_time = flags.DEFINE_boolean(
+            "mean_time", False, "Dead attention over frames of published weights as the mean it is."
+        )
 
     def read() -> tuple[Any, dict[str, Any]]:
-        mean = bool(mean_time and mean_time.value)
+        mean = mean_time is not None and mean_time.value
         return path.value, {"partial": partial.value, "inflate": inflate.value, "mean_time": mean}
 
     return read

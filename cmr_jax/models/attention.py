@@ -58,7 +58,7 @@ class ClipAttention(nn.Module):
     heads: int
     over: Over
     dtype: jnp.dtype
-    init: Callable = KERNEL
+    kernel_init: Callable = KERNEL
     out_init: Callable = KERNEL
 
     @nn.compact
@@ -72,7 +72,7 @@ class ClipAttention(nn.Module):
     ) -> tuple[Float[Array, "b t n d"] | None, Float[Array, "b 1 1 d"] | None]:
         width = x.shape[-1]
         query, key, value = (
-            to_heads(width, self.heads, self.dtype, name, self.init) for name in QKV
+            to_heads(width, self.heads, self.dtype, name, self.kernel_init) for name in QKV
         )
         out = from_heads(width, self.dtype, self.out_init)
         k, v = key(x), value(x)
@@ -124,7 +124,7 @@ class ClipMean(nn.Module):
 
     heads: int
     dtype: jnp.dtype
-    init: Callable = KERNEL
+    kernel_init: Callable = KERNEL
     out_init: Callable = KERNEL
 
     @nn.compact
@@ -135,7 +135,7 @@ class ClipMean(nn.Module):
         mask: Bool[Array, "b t"],
     ) -> tuple[Float[Array, "b 1 n d"], Float[Array, "b 1 1 d"] | None]:
         width = x.shape[-1]
-        value = to_heads(width, self.heads, self.dtype, "value", self.init)
+        value = to_heads(width, self.heads, self.dtype, "value", self.kernel_init)
         out = from_heads(width, self.dtype, self.out_init)
         keep = mask[:, :, None, None].astype(jnp.float32)
         total = (x.astype(jnp.float32) * keep).sum(1, keepdims=True)

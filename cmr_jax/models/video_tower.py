@@ -17,7 +17,7 @@ from cmr_jax.models.layers import EMBEDDING, KERNEL, SpaceTimeBlock, masked_mean
 from cmr_jax.types import Array, Bool, Coordinates, Float, UInt8
 
 REMAT = {
-    Remat.DOTS: jax.checkpoint_policies.checkpoint_dots,
+    Remat.DOTS: jax.checkpoint_policies.dots_with_no_batch_dims_saveable,
     Remat.FULL: jax.checkpoint_policies.nothing_saveable,
 }
 
