@@ -72,7 +72,7 @@ def batch_sharding(mesh: jax.sharding.Mesh) -> NamedSharding:
 
 
 def path_of(keys: tuple) -> str:
-    """`video/block_0/mlp/up/kernel` from a key path of jax.tree_util."""
+    """`video/blocks/mlp/up/kernel` from a key path of jax.tree_util."""
     return "/".join(
         str(getattr(key, "key", getattr(key, "name", getattr(key, "idx", key)))) for key in keys
     )
@@ -83,6 +83,10 @@ def dims(path: str, shape: tuple[int, ...]) -> tuple[str, ...]:
     for pattern, meaning in DIMS:
         if re.fullmatch(pattern, path):
             words = () if meaning == "replicated" else tuple(meaning.split())
+            if (
+                words and "/blocks/" in path
+            ):  # of a scan: the same of every layer, one after another
+                words = ("layers", *words)
             if words and len(words) != len(shape):
                 raise ValueError(
                     f"{path} has shape {shape}, but its sharding rule says {meaning!r}"

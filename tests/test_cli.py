@@ -194,7 +194,7 @@ def test_dry_run_tells_costs_and_writes_nothing(tmp_path):
         "FLOPs",
         "per device",
         "fsdp",
-        "video/block_0/mlp/up/kernel",
+        "video/blocks/mlp/up/kernel",
     ):
         assert word in done.stdout
     assert not (tmp_path / "x").exists()

@@ -130,13 +130,13 @@ def test_every_parameter_has_a_sharding_rule_and_lives_by_it(cfg):
     places = sharding.tree_shardings(state, mesh)
     for leaf, place in zip(jax.tree.leaves(state), jax.tree.leaves(places), strict=True):
         assert leaf.sharding.is_equivalent_to(place, leaf.ndim)
-    kernel = state.params["video"]["block_0"]["mlp"]["up"]["kernel"]
-    assert kernel.sharding.spec == jax.sharding.PartitionSpec("fsdp", "tensor")
+    kernel = state.params["video"]["blocks"]["mlp"]["up"]["kernel"]
+    assert kernel.sharding.spec == jax.sharding.PartitionSpec(None, "fsdp", "tensor")
     # The optimiser's moments lie where their parameters do.
     moments = [
         leaf
         for keys, leaf in jax.tree_util.tree_leaves_with_path(state.optimizer)
-        if sharding.path_of(keys).endswith("video/block_0/mlp/up/kernel")
+        if sharding.path_of(keys).endswith("video/blocks/mlp/up/kernel")
     ]
     assert moments
     assert all(m.sharding.spec == kernel.sharding.spec for m in moments)

@@ -212,6 +212,16 @@ def described(index: int) -> list[str]:
     lines += [f"report {part}" for part in study.report_text.splitlines()]
     lines += [f"{k} {v:.2f}" for k, v in sorted(study.truth.measurements.items())]
     lines += [f"{k} {v}" for k, v in sorted(study.truth.findings.items())]
+    heads = [
+        pydicom.dcmread(io.BytesIO(head), force=True) for _, head, _ in study.files(pixels=False)
+    ]
+    for n, head in enumerate(heads[::5]):
+        words = (
+            head.SeriesInstanceUID[-12:],
+            head.InstanceNumber,
+            head.get("SeriesDescription", ""),
+        )
+        lines.append(f"header {5 * n} of {len(heads)}: {words!r}")
     scanner = acquisition.Scanner(study.heart, study.origin, profile("tiny").through)
     for number, scan in enumerate(study.scans):
         plane = scan.planes[len(scan.planes) // 2]
@@ -229,6 +239,9 @@ def described(index: int) -> list[str]:
 def test_exams_are_those_that_they_have_always_been(update_golden):
     """A change here changes every benchmark on the phantom: make it knowingly (--update-golden)."""
     found = [line for index in range(4) for line in described(index)]
+    for index in range(4, 60):  # of more exams, what was drawn for them
+        s = sample_subject(profile("tiny").seed, index)
+        found.append(f"subject {index} {s.diagnosis.name} {s.lv_edv_ml:.1f} {s.lv_ef_percent:.1f}")
     golden = GOLDEN / "phantom_exams.txt"
     if update_golden:
         golden.write_text("\n".join(found) + "\n")

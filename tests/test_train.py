@@ -129,7 +129,7 @@ def test_decay_spares_vectors_and_embeddings():
         sharding.path_of(k): v
         for k, v in jax.tree_util.tree_leaves_with_path(optim.decayed(params))
     }
-    assert flags["video/block_0/mlp/up/kernel"]
+    assert flags["video/blocks/mlp/up/kernel"]
     assert not any(
         flags[p]
         for p in ("video/position", "text/token/embedding", "logit_scale", "video/norm/bias")

@@ -12,6 +12,7 @@ from cmr_jax.config.model import (
     NormPlace,
     Padding,
     Pool,
+    Remat,
     Residual,
     TextTower,
     TimeInit,
@@ -75,6 +76,7 @@ def model() -> Model:
         embedding=512,
         head=Head.RELU_LINEAR,
         initial_scale=1 / TEMPERATURE,
+        remat=Remat.DOTS,  # changes no number
     )
 
 

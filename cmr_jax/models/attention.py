@@ -91,7 +91,9 @@ class ClipAttention(nn.Module):
             _, cls_k, cls_v = (jnp.repeat(a[:, 0], groups, axis=0) for a in own)
             k, v = jnp.concatenate([cls_k, k], 1), jnp.concatenate([cls_v, v], 1)
             seen = jnp.pad(seen, ((0, 0), (1, 0)), constant_values=True)
-        y = jax.nn.dot_product_attention(q, k, v, mask=seen[:, None, None, :])
+        # A frame's own patches are as real as it is: nothing in such a group is hidden.
+        hides = self.over is Over.FRAMES
+        y = jax.nn.dot_product_attention(q, k, v, mask=seen[:, None, None, :] if hides else None)
         back = (
             "(b n) t k m -> b t n k m" if self.over is Over.FRAMES else "(b t) n k m -> b t n k m"
         )

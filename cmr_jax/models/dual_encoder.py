@@ -28,7 +28,7 @@ class DualEncoder(nn.Module):
             tower = VideoTower(c.video, c.embedding, c.head, dtype, c.remat, name="video")
             z_video = tower(batch.video, batch.coordinates, batch.frame_mask, train=train)
         if text:
-            tower = TextTower(c.text, c.embedding, c.head, dtype, name="text")
+            tower = TextTower(c.text, c.embedding, c.head, dtype, c.remat, name="text")
             tokens = einops.rearrange(batch.tokens, "b r l -> (b r) l")
             mask = einops.rearrange(batch.text_mask, "b r l -> (b r) l")
             z_text = einops.rearrange(

@@ -4,13 +4,17 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from cmr_jax.config import Activation, Head, NormPlace, Residual, TimeInit, TimeMixing
+from cmr_jax.config import Activation, Head, NormPlace, Remat, Residual, TimeInit, TimeMixing
 from cmr_jax.config import TextTower as TextTowerConfig
 from cmr_jax.config import VideoTower as VideoTowerConfig
 from cmr_jax.models.attention import KERNEL, Attention, ClipAttention, ClipMean, Over
 from cmr_jax.types import Array, Bool, Float
 
 EMBEDDING = nn.initializers.truncated_normal(0.02)
+REMAT = {
+    Remat.DOTS: jax.checkpoint_policies.dots_with_no_batch_dims_saveable,
+    Remat.FULL: jax.checkpoint_policies.nothing_saveable,
+}
 TIME_OUT = {  # the output layer of attention over frames
     TimeInit.IDENTITY: nn.initializers.zeros,
     TimeInit.RANDOM: KERNEL,
@@ -34,69 +38,67 @@ class Mlp(nn.Module):
 
 
 class Block(nn.Module):
-    """Transformer block over one sequence axis."""
+    """Transformer block over one sequence axis; the carry of a scan over layers."""
 
     config: TextTowerConfig
     dtype: jnp.dtype
+    train: bool
 
     @nn.compact
     def __call__(
-        self, x: Float[Array, "b s d"], mask: Bool[Array, "b s"], *, train: bool
-    ) -> Float[Array, "b s d"]:
+        self, x: Float[Array, "b s d"], mask: Bool[Array, "b s"]
+    ) -> tuple[Float[Array, "b s d"], None]:
         c = self.config
-        drop = nn.Dropout(c.dropout, deterministic=not train)
+        drop = nn.Dropout(c.dropout, deterministic=not self.train)
         attention = Attention(c.heads, self.dtype, c.attention_dropout, name="attention")
         mlp = Mlp(c.mlp_ratio, c.activation, self.dtype, name="mlp")
         first, second = (norm(n, c.epsilon, self.dtype) for n in ("norm_attention", "norm_mlp"))
         if c.norm is NormPlace.POST:
-            x = first(x + drop(attention(x, mask, train=train)))
-            return second(x + drop(mlp(x)))
-        x = x + drop(attention(first(x), mask, train=train))
-        return x + drop(mlp(second(x)))
+            x = first(x + drop(attention(x, mask, train=self.train)))
+            return second(x + drop(mlp(x))), None
+        x = x + drop(attention(first(x), mask, train=self.train))
+        return x + drop(mlp(second(x))), None
+
+
+Tokens = tuple[Float[Array, "b t n d"] | None, Float[Array, "b 1 1 d"] | None]
 
 
 class SpaceTimeBlock(nn.Module):
     """Divided attention: over frames, then within a frame; then an MLP.
 
-    `mask` says which frames are real; a frame's own patches always are.  With `patches` False
-    only `cls` comes out, and what it does not need is not computed.
+    Patches and the clip's token, if there is one, are the carry of a scan over layers.  `mask` says
+    which frames are real; a frame's own patches always are.  With `patches` False only the token
+    comes out, and what it does not need is not computed.
     """
 
     config: VideoTowerConfig
     dtype: jnp.dtype
+    train: bool
+    patches: bool = True
 
     @nn.compact
-    def __call__(
-        self,
-        x: Float[Array, "b t n d"],
-        cls: Float[Array, "b 1 1 d"] | None,
-        mask: Bool[Array, "b t"],
-        train: bool,
-        patches: bool = True,
-    ) -> tuple[Float[Array, "b t n d"] | None, Float[Array, "b 1 1 d"] | None]:
+    def __call__(self, tokens: Tokens, mask: Bool[Array, "b t"]) -> tuple[Tokens, None]:
         c = self.config
-        drop = nn.Dropout(c.dropout, deterministic=not train)
+        drop = nn.Dropout(c.dropout, deterministic=not self.train)
 
-        def both(layer, *parts):
-            """The same layer for patches and `cls`, whichever there are."""
+        def both(layer, parts):
+            """The same layer for patches and token, whichever there are."""
             return [None if part is None else layer(part) for part in parts]
 
         def add(parts, more):
             return [a if b is None else a + drop(b) for a, b in zip(parts, more, strict=True)]
 
-        given = [x, cls]
-        over_frames = self._over_frames()(*both(self._norm("norm_time"), *given), mask)
-        timed = add(given, over_frames)
-        base = given if c.residual is Residual.FROZEN_IN_TIME else timed
+        over_frames = self._over_frames()(*both(self._norm("norm_time"), tokens), mask)
+        timed = add(tokens, over_frames)
+        base = tokens if c.residual is Residual.FROZEN_IN_TIME else timed
         space = ClipAttention(c.heads, Over.PATCHES, self.dtype, name="space")
-        within = space(*both(self._norm("norm_space"), *timed), mask, patches=patches)
+        within = space(*both(self._norm("norm_space"), timed), mask, patches=self.patches)
         spaced = add(base, within)
-        if not patches:
+        if not self.patches:
             spaced[0] = None
         mlp = Mlp(c.mlp_ratio, c.activation, self.dtype, name="mlp")
-        mixed = both(mlp, *both(self._norm("norm_mlp"), *spaced))
-        x, cls = add(spaced, mixed)
-        return x, cls
+        x, cls = add(spaced, both(mlp, both(self._norm("norm_mlp"), spaced)))
+        return (x, cls), None
 
     def _norm(self, name: str) -> nn.LayerNorm:
         return norm(name, self.config.epsilon, self.dtype)
@@ -108,6 +110,21 @@ class SpaceTimeBlock(nn.Module):
         if c.time is TimeMixing.MEAN:
             return ClipMean(c.heads, self.dtype, init, out, name="time")
         return ClipAttention(c.heads, Over.FRAMES, self.dtype, init, out, name="time")
+
+
+def stack(block: type[nn.Module], depth: int, remat: Remat, *options):
+    """`depth` blocks one after the other as a scan: parameters have a first axis of layers, one
+    program serves them all, and what a layer needs is freed before the next."""
+    if remat is not Remat.NONE:
+        block = nn.remat(block, prevent_cse=False, policy=REMAT[remat])
+    layers = nn.scan(
+        block,
+        variable_axes={"params": 0},
+        split_rngs={"params": True, "dropout": True},
+        in_axes=nn.broadcast,
+        length=depth,
+    )
+    return layers(*options, name="blocks")
 
 
 def norm(name: str, epsilon: float, dtype: jnp.dtype) -> nn.LayerNorm:

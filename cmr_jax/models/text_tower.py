@@ -3,9 +3,9 @@
 import flax.linen as nn
 import jax.numpy as jnp
 
-from cmr_jax.config import Head, NormPlace
+from cmr_jax.config import Head, NormPlace, Remat
 from cmr_jax.config import TextTower as TextTowerConfig
-from cmr_jax.models.layers import EMBEDDING, KERNEL, Block, masked_mean, norm, project
+from cmr_jax.models.layers import EMBEDDING, KERNEL, Block, masked_mean, norm, project, stack
 from cmr_jax.types import Array, Bool, Float, Int
 
 
@@ -16,6 +16,7 @@ class TextTower(nn.Module):
     embedding: int
     head: Head
     dtype: jnp.dtype
+    remat: Remat
 
     @nn.compact
     def __call__(
@@ -33,8 +34,7 @@ class TextTower(nn.Module):
         if c.norm is NormPlace.POST:
             x = norm("norm_token", c.epsilon, self.dtype)(x)
             x = nn.Dropout(c.dropout, deterministic=not train)(x)
-        for i in range(c.depth):
-            x = Block(c, self.dtype, name=f"block_{i}")(x, mask, train=train)
+        x, _ = stack(Block, c.depth, self.remat, c, self.dtype, train)(x, mask)
         if c.norm is NormPlace.PRE:
             x = norm("norm", c.epsilon, self.dtype)(x)
         if c.pooler:

@@ -7,19 +7,21 @@ its index all the same, and pooled by one token, where a config asks to be CMR-C
 
 import einops
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
 
 from cmr_jax.config import FrameCode, Head, Padding, Pool, Remat
 from cmr_jax.config import VideoTower as VideoTowerConfig
 from cmr_jax.models.frames import FrameEmbedding, FrameIndex, PatchStem
-from cmr_jax.models.layers import EMBEDDING, KERNEL, SpaceTimeBlock, masked_mean, norm, project
+from cmr_jax.models.layers import (
+    EMBEDDING,
+    KERNEL,
+    SpaceTimeBlock,
+    masked_mean,
+    norm,
+    project,
+    stack,
+)
 from cmr_jax.types import Array, Bool, Coordinates, Float, UInt8
-
-REMAT = {
-    Remat.DOTS: jax.checkpoint_policies.dots_with_no_batch_dims_saveable,
-    Remat.FULL: jax.checkpoint_policies.nothing_saveable,
-}
 
 
 class VideoTower(nn.Module):
@@ -52,13 +54,15 @@ class VideoTower(nn.Module):
             code = FrameEmbedding(c.width, c.coordinate_frequencies, self.dtype, name="frame")
         x = x + position.astype(self.dtype)[None, None] + code(coordinates)[:, :, None]
         cls = self._cls(x) if c.pool is Pool.CLS else None
-        block = SpaceTimeBlock
-        if self.remat is not Remat.NONE:
-            # 0 is the module, 4 and 5 are `train` and `patches`.
-            block = nn.remat(block, static_argnums=(4, 5), policy=REMAT[self.remat])
-        for i in range(c.depth):
-            patches = c.pool is not Pool.CLS or i + 1 < c.depth
-            x, cls = block(c, self.dtype, name=f"block_{i}")(x, cls, mask, train, patches)
+        # After the last block only the clip's token is read, where there is one.
+        apart = cls is not None
+        tokens = (x, cls)
+        if c.depth > apart:
+            blocks = stack(SpaceTimeBlock, c.depth - apart, self.remat, c, self.dtype, train)
+            tokens, _ = blocks(tokens, mask)
+        if apart:
+            tokens, _ = SpaceTimeBlock(c, self.dtype, train, False, name="last")(tokens, mask)
+        x, cls = tokens
         final = norm("norm", c.epsilon, self.dtype)
         features = self._places(final(x), mask) if cls is None else final(cls)[:, 0, 0]
         features = features.astype(jnp.float32)

@@ -8,7 +8,7 @@ import numpy as np
 
 from cmr_jax.config import Experiment, published
 from cmr_jax.models import foreign
-from cmr_jax.models.foreign import TEXT, VIDEO, Entry
+from cmr_jax.models.foreign import TEXT, VIDEO, Entry, Place
 from cmr_jax.weights.differences import Differences
 
 # Parts of others' files that no tower has: their own classifiers.
@@ -62,24 +62,39 @@ def to_ours(
     Takes what it uses out of `tensors`, so that a model is in memory once, not twice.
     """
     flat: dict[str, np.ndarray] = {}
+    absent: set[str] = set()
     differences = Differences(unused=sorted(set(tensors) - {e.name for e in entries}))
     for entry in entries:
         theirs = tensors.pop(entry.name, None)
-        if theirs is None:
-            # A buffer that only counts may be left out, as newer files do.
-            if entry.paths:
-                differences.missing.append(entry.name)
-        elif theirs.shape != entry.shape:
+        if theirs is not None and theirs.shape == entry.shape:
+            for place, part in zip(entry.places, entry.split(theirs), strict=True):
+                if place.layer is None:
+                    flat[place.path] = np.array(part, order="C")
+                else:
+                    whole = flat.setdefault(
+                        place.path, np.empty((place.layers, *part.shape), part.dtype)
+                    )
+                    whole[place.layer] = part
+            continue
+        absent |= {place.path for place in entry.places}
+        if theirs is not None:
             differences.misshapen.append(f"{entry.name} {theirs.shape}, not {entry.shape}")
-        else:
-            own = (np.array(part, order="C") for part in entry.split(theirs))
-            flat |= zip(entry.paths, own, strict=True)
-    return flat, differences
+        elif entry.places:  # a buffer that only counts may be left out, as newer files do
+            differences.missing.append(entry.name)
+    # Layers that lie in one array come together or not at all.
+    return {path: value for path, value in flat.items() if path not in absent}, differences
 
 
 def to_theirs(flat: dict[str, np.ndarray], entries: list[Entry]) -> dict[str, np.ndarray]:
     """Their tensors by name, in the order of the published file."""
-    return {e.name: np.ascontiguousarray(e.join(tuple(flat[p] for p in e.paths))) for e in entries}
+
+    def own(place: Place) -> np.ndarray:
+        return flat[place.path] if place.layer is None else flat[place.path][place.layer]
+
+    return {
+        e.name: np.ascontiguousarray(e.join(tuple(own(place) for place in e.places)))
+        for e in entries
+    }
 
 
 def entries_of(cfg: Experiment) -> list[Entry]:
