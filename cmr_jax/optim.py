@@ -1,7 +1,7 @@
 """The optimiser: AdamW with a warm-up and a cosine; what decays or rests is decided by path."""
 
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -23,7 +23,7 @@ def schedule(c: config.Optim) -> optax.Schedule:
     last = max(c.steps // c.hold, 1)
     warmup = min(c.warmup_steps // c.hold, last - 1)
     rate = optax.warmup_cosine_decay_schedule(c.lr_start, c.lr, warmup, last, c.lr_end)
-    return lambda step: rate(step // c.hold)
+    return lambda step: rate(jnp.asarray(step) // c.hold)
 
 
 def decayed(params: Params) -> Params:
@@ -69,13 +69,11 @@ def scale_by_uncorrected_adam(b1: float, b2: float, eps: float) -> optax.Gradien
     """Adam as transformers 4 has it: epsilon is added to the square root before its bias is
     corrected (optax adds it after), so that it weighs more in the first steps."""
 
-    def init(params: Params) -> Moments:
-        zeros = lambda: jax.tree.map(jnp.zeros_like, params)  # noqa: E731
-        return Moments(jnp.zeros((), jnp.int32), zeros(), zeros())
+    def init(params: Any) -> Moments:
+        mu, nu = (jax.tree.map(jnp.zeros_like, params) for _ in range(2))
+        return Moments(jnp.zeros((), jnp.int32), mu, nu)
 
-    def update(
-        grads: Params, state: Moments, params: Params | None = None
-    ) -> tuple[Params, Moments]:
+    def update(grads: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
         del params
         count = state.count + 1
         mu = optax.tree.update_moment(grads, state.mu, b1, 1)
@@ -92,13 +90,11 @@ def decay_afterwards(
 ) -> optax.GradientTransformation:
     """Decay of the parameters as the step leaves them: p + u -> (p + u)(1 - rate decay)."""
 
-    def init(params: Params) -> optax.ScaleByScheduleState:
+    def init(params: Any) -> optax.ScaleByScheduleState:
         del params
         return optax.ScaleByScheduleState(jnp.zeros((), jnp.int32))
 
-    def update(
-        updates: Params, state: optax.ScaleByScheduleState, params: Params | None = None
-    ) -> tuple[Params, optax.ScaleByScheduleState]:
+    def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
         keep = 1 - rate(state.count) * weight_decay
         decays = jax.tree.map(lambda _: True, params) if mask is None else mask(params)
         updates = jax.tree.map(

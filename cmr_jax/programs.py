@@ -69,7 +69,9 @@ def _towers(weights: Weights) -> dict[str, tuple]:
 
     def text(arrays, tokens, mask):
         batch: Batch = example._replace(tokens=tokens[:, None], text_mask=mask[:, None])
-        return dual_encoder.apply(model, nest(arrays) | scalars, batch, video=False).text[:, 0]
+        embedded = dual_encoder.apply(model, nest(arrays) | scalars, batch, video=False).text
+        assert embedded is not None
+        return embedded[:, 0]
 
     length = (b, model.text.length)
     tokens, mask = (jax.ShapeDtypeStruct(length, dtype) for dtype in (np.int32, np.bool_))

@@ -81,7 +81,7 @@ class WordPiece(Tokenizer):
     @functools.cached_property
     def _processor(self):
         try:
-            from tokenizers.implementations import BertWordPieceTokenizer
+            from tokenizers.implementations.bert_wordpiece import BertWordPieceTokenizer
         except ImportError:
             raise ValueError(
                 "WordPiece needs the tokenizers package: pip install 'cmr_jax[published]'."

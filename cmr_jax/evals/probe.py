@@ -5,6 +5,7 @@ under 0.3133 and its gradients fade; `double_softmax` does as it does.
 """
 
 import functools
+from typing import cast
 
 import jax
 import jax.numpy as jnp
@@ -92,4 +93,4 @@ def _fit(x: jax.Array, label: jax.Array, key: jax.Array, double_softmax: bool) -
         return (optax.apply_updates(layers, updates), state), None
 
     (layers, _), _ = jax.lax.scan(step, (layers, optimizer.init(layers)), (rows, jnp.arange(steps)))
-    return layers
+    return cast(Layers, layers)

@@ -1,5 +1,8 @@
 """The blocks that the towers are made of, and what they share."""
 
+from collections.abc import Callable
+from typing import Any, cast
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -103,7 +106,7 @@ class SpaceTimeBlock(nn.Module):
     def _norm(self, name: str) -> nn.LayerNorm:
         return norm(name, self.config.epsilon, self.dtype)
 
-    def _over_frames(self) -> nn.Module:
+    def _over_frames(self) -> Callable[..., Any]:
         c = self.config
         init = nn.initializers.zeros if c.time_init is TimeInit.ZEROS else KERNEL
         out = TIME_OUT[c.time_init]
@@ -121,7 +124,7 @@ def stack(block: type[nn.Module], depth: int, remat: Remat, *options):
         block,
         variable_axes={"params": 0},
         split_rngs={"params": True, "dropout": True},
-        in_axes=nn.broadcast,
+        in_axes=cast(Any, nn.broadcast),
         length=depth,
     )
     return layers(*options, name="blocks")

@@ -40,7 +40,7 @@ class Options:
     @classmethod
     def of(cls, plain: dict) -> "Options":
         """From the values of a command line."""
-        return cls(**plain | {"inflate": Inflate(plain["inflate"])})
+        return cls(plain["partial"], Inflate(plain["inflate"]), plain["mean_time"])
 
 
 def load(path: str, options: Options = Options()) -> Weights:

@@ -112,12 +112,9 @@ def _read_zip(file: BinaryIO, path: str) -> dict[str, np.ndarray]:
 
         def numbers(storage: _Storage) -> np.ndarray:
             info = entries[f"data/{storage.key}"]
-            out = np.empty(info.file_size, np.uint8)
             with archive.open(info) as data:
-                data.readinto(memoryview(out))
-            return out[: out.size // storage.dtype.itemsize * storage.dtype.itemsize].view(
-                storage.dtype
-            )
+                block = data.read()
+            return np.frombuffer(block, storage.dtype, len(block) // storage.dtype.itemsize)
 
         return _arrays(state, numbers)
 

@@ -343,10 +343,7 @@ class _StandIns(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Modules that are not installed, as objects that take anything."""
 
     # The published code takes negations out of a list of stop words as it is imported.
-    STEMS = (
-        "aren ain couldn didn doesn don hadn hasn haven isn mightn mustn needn shan shouldn wasn "
-        "weren won wouldn"
-    )
+    STEMS = "are ai could did does do had has have is might must need sha should was were wo would"
     NAMES = ("nltk", "av", "cv2", "decord", "humanize", "psutil", "torchvision", "PIL", "dominate")
 
     def find_spec(self, fullname, path=None, target=None):
@@ -362,7 +359,8 @@ class _StandIns(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         module.__getattr__ = lambda name: mock.MagicMock(name=name)
         if spec.name == "nltk":
             stems = self.STEMS.split()
-            words = [*stems, *(f"{stem}'t" for stem in stems), "no", "nor", "not"]
+            words = [f"{stem}n{end}" for stem in stems for end in ("", "'t")]
+            words += ["no", "nor", "not"]
             module.corpus = mock.MagicMock()
             module.corpus.stopwords.words.return_value = words
         return module
