@@ -73,11 +73,11 @@ def scale_by_uncorrected_adam(b1: float, b2: float, eps: float) -> optax.Gradien
         mu, nu = (jax.tree.map(jnp.zeros_like, params) for _ in range(2))
         return Moments(jnp.zeros((), jnp.int32), mu, nu)
 
-    def update(grads: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
+    def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
         del params
         count = state.count + 1
-        mu = optax.tree.update_moment(grads, state.mu, b1, 1)
-        nu = optax.tree.update_moment(grads, state.nu, b2, 2)
+        mu = optax.tree.update_moment(updates, state.mu, b1, 1)
+        nu = optax.tree.update_moment(updates, state.nu, b2, 2)
         size = jnp.sqrt(1 - b2**count) / (1 - b1**count)
         step = jax.tree.map(lambda m, v: size * m / (jnp.sqrt(v) + eps), mu, nu)
         return step, Moments(count, mu, nu)

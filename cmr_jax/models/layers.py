@@ -94,7 +94,7 @@ class SpaceTimeBlock(nn.Module):
         over_frames = self._over_frames()(*both(self._norm("norm_time"), tokens), mask)
         timed = add(tokens, over_frames)
         base = tokens if c.residual is Residual.FROZEN_IN_TIME else timed
-        space = ClipAttention(c.heads, Over.PATCHES, self.dtype, name="space")
+        space: Any = ClipAttention(c.heads, Over.PATCHES, self.dtype, name="space")
         within = space(*both(self._norm("norm_space"), timed), mask, patches=self.patches)
         spaced = add(base, within)
         if not self.patches:
