@@ -6,7 +6,18 @@
 `--config=configs/smoke.py:short` is the same in fewer than half of the steps.
 """
 
-from cmr_jax.config import Clip, Data, Experiment, Model, Optim, Run, Stem, TextTower, VideoTower
+from cmr_jax.config import (
+    Clip,
+    Data,
+    Experiment,
+    Model,
+    Optim,
+    Run,
+    Stem,
+    TextTower,
+    TimeInit,
+    VideoTower,
+)
 
 
 def get_config(arg: str = "") -> Experiment:
@@ -24,6 +35,8 @@ def get_config(arg: str = "") -> Experiment:
                 patch=16,
                 stem=Stem.HIERARCHICAL,
                 coordinate_frequencies=4,
+                # So short a run has no time to let attention over frames grow from nothing.
+                time_init=TimeInit.RANDOM,
             ),
             text=TextTower(width=64, depth=1, heads=2, mlp_ratio=2.0, vocabulary=768, length=96),
             embedding=64,

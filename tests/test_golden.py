@@ -80,51 +80,57 @@ def case(golden_case: pathlib.Path) -> Case:
     return Case(golden_case)
 
 
+class Pulled:
+    """The published training loss as a compiled function of parameters, on some devices."""
+
+    def __init__(self, case: Case, devices: int):
+        cfg, self.mesh = case.cfg, case.mesh(devices)
+        encoder = dual_encoder.DualEncoder(cfg.model)
+
+        def loss(params, batch):
+            # In evaluation mode, as the fixtures: no dropout.
+            e, found = encoder.apply({"params": params}, batch, mutable=["intermediates"])
+            pairing = step.pairing_of(batch, cfg.positives)
+            value, _ = step.LOSSES[cfg.loss](e, pairing, cfg.contrast, self.mesh)
+            return value, (e, found["intermediates"])
+
+        self._pull = jax.jit(jax.value_and_grad(loss, has_aux=True))
+        self._places = sharding.tree_shardings(case.params, self.mesh)
+        with jax.set_mesh(self.mesh):
+            self._batch = jax.device_put(case.batch, sharding.batch_sharding(self.mesh))
+        (self.loss, (self.embeddings, self.inner)), self.gradient = self(case.params)
+
+    def __call__(self, params):
+        with jax.set_mesh(self.mesh):
+            return self._pull(jax.device_put(params, self._places), self._batch)
+
+
 @pytest.fixture(scope="module")
 def pulled(case):
-    """Value and gradient of the published training loss, on 1 and on 8 devices."""
-    found = {}
-    for label, devices in DEVICES.items():
-        mesh = case.mesh(devices)
-
-        def loss(params, batch, mesh=mesh):
-            # In evaluation mode, as the fixtures: no dropout.
-            e = dual_encoder.apply(case.cfg.model, params, batch)
-            pairing = step.pairing_of(batch, case.cfg.positives)
-            value, _ = step.LOSSES[case.cfg.loss](e, pairing, case.cfg.contrast, mesh)
-            return value, e
-
-        with jax.set_mesh(mesh):
-            places = sharding.tree_shardings(case.params, mesh)
-            params = jax.device_put(case.params, places)
-            batch = jax.device_put(case.batch, sharding.batch_sharding(mesh))
-            found[label] = jax.jit(jax.value_and_grad(loss, has_aux=True))(params, batch)
-    return found
+    return {label: Pulled(case, devices) for label, devices in DEVICES.items()}
 
 
 @pytest.mark.parametrize("devices", DEVICES)
 def test_embeddings_are_the_published_ones(case, pulled, devices):
-    (_, e), _ = pulled[devices]
+    e = pulled[devices].embeddings
     np.testing.assert_allclose(e.video, case.io["video_embeds_f64"], atol=VIDEO, rtol=0)
     np.testing.assert_allclose(e.text[:, 0], case.io["text_embeds_f64"], atol=TEXT, rtol=0)
     unit = [softmax.normalise(x) for x in (e.text[:, 0], e.video)]
     np.testing.assert_allclose(unit[0] @ unit[1].T, case.io["sim_f64"], atol=VIDEO, rtol=0)
 
 
-def test_features_before_the_projections_are_the_published_ones(case):
-    encoder = dual_encoder.DualEncoder(case.cfg.model)
-    _, found = jax.jit(lambda p, b: encoder.apply({"params": p}, b, mutable=["intermediates"]))(
-        case.params, case.batch
-    )
+@pytest.mark.parametrize("devices", DEVICES)
+def test_features_before_the_projections_are_the_published_ones(case, pulled, devices):
     for tower, atol in (("video", VIDEO), ("text", TEXT)):
-        features = found["intermediates"][tower]["features"][0]
+        features = pulled[devices].inner[tower]["features"][0]
         np.testing.assert_allclose(features, case.io[f"{tower}_features_f64"], atol=atol, rtol=0)
 
 
 @pytest.mark.parametrize("devices", DEVICES)
 def test_the_training_loss_is_norm_softmax(case, pulled, devices):
-    (loss, _), _ = pulled[devices]
-    assert float(loss) == pytest.approx(float(case.io["loss_normsoftmax_f64"]), abs=LOSS)
+    assert float(pulled[devices].loss) == pytest.approx(
+        float(case.io["loss_normsoftmax_f64"]), abs=LOSS
+    )
 
 
 @pytest.mark.parametrize("normed", ["normed", "raw"])
@@ -151,8 +157,7 @@ def test_clip_loss_and_the_gradient_of_its_scale(case, normed, scale):
 
 @pytest.mark.parametrize("devices", DEVICES)
 def test_gradients_are_the_published_ones(case, pulled, devices):
-    _, ours = pulled[devices]
-    found = case.theirs(ours)
+    found = case.theirs(pulled[devices].gradient)
     expected = load_file(case.folder / "grads_normsoftmax.safetensors")
     largest = {k: v["maxabs"] for k, v in case.meta["grad_f32_vs_f64"].items()}
     compared = 0
@@ -186,25 +191,14 @@ def test_one_step_of_the_published_optimiser(case):
     assert len(compared) >= 10
 
 
-def test_three_steps_of_training_are_the_published_ones(case):
+def test_three_steps_of_training_are_the_published_ones(case, pulled):
     said = case.meta["adamw"]["coarse"]
-    cfg = dataclasses.replace(case.cfg, optim=constant(case, said))
-    chain, params = optim.make(cfg.optim), case.params
-    state, curve, batch = chain.init(params), [], case.batch
-    pairing = step.pairing_of(batch, cfg.positives)
-
-    @jax.jit
-    def pull(params):
-        def loss(params):
-            e = dual_encoder.apply(cfg.model, params, batch)
-            return softmax.softmax_loss(e, pairing, cfg.contrast)[0]
-
-        return jax.value_and_grad(loss)(params)
-
+    chain, params = optim.make(constant(case, said)), case.params
+    state, curve = chain.init(params), []
     for _ in range(said["steps"] + 1):
-        value, grads = pull(params)
+        (value, _), grads = pulled["1 device"](params)
         curve.append(float(value))
-        update, state = chain.update(grads, state, params)
+        update, state = chain.update(jax.device_get(grads), state, params)
         last, params = params, jax.tree.map(lambda p, u: p + u, params, update)
     # Where a gradient is rounding alone, a step in its sign is chance, in the published code too.
     own_error = np.abs(np.array(said["losses"]) - said["losses_f64"]).max()
