@@ -90,7 +90,8 @@ def embedded(n=240):
     rare[:4] = 1
     some = label.copy()
     some[:50] = np.nan
-    return video, text, {"lge": label, "hcm": some, "amyloidosis": rare}
+    size = label * rng.uniform(1, 9, n)
+    return video, text, {"lge": label, "hcm": some, "amyloidosis": rare, "effusion_mm": size}
 
 
 @pytest.mark.parametrize("rules", [PUBLISHED, HONEST], ids=lambda p: p.name)

@@ -109,7 +109,7 @@ def evaluate(
     embed_texts: EmbedTexts,
 ) -> dict[str, Any]:
     """Everything that the paper's tables hold, by one protocol.  Raw embeddings (n, e); `paired`
-    are the rows with a report; labels 0, 1 or NaN per finding."""
+    are the rows with a report; labels per finding, of which those that are 0, 1 or NaN count."""
     similarity = metrics.normalise(text[paired]) @ metrics.normalise(video[paired]).T
     block: dict[str, Any] = {
         "protocol": protocol.name,
@@ -120,7 +120,8 @@ def evaluate(
     for finding, values in labels.items():
         known = np.flatnonzero(~np.isnan(values))
         positive = values[known] > 0.5
-        if len(known) < 4 * LEAST:
+        # A measurement is not a finding, however many of its values are small.
+        if len(known) < 4 * LEAST or not np.isin(values[known], (0, 1)).all():
             continue
         train, test = split(protocol, patient[known])
         if min(side.sum() for p in (positive[train], positive[test]) for side in (p, ~p)) < LEAST:

@@ -46,6 +46,10 @@ class Options:
 def load(path: str, options: Options = Options()) -> Weights:
     """Loads weights; ValueError says what is missing or does not fit, by name."""
     place = pathlib.Path(path)
+    if not place.exists():
+        raise ValueError(
+            f"--weights {path}: no such folder. Give a workdir of training, an export, or a file."
+        )
     folder = place if place.is_dir() else place.parent
     config_file = folder / checkpoint.CONFIG_FILE
     plain = tensors.read_json(config_file) if config_file.is_file() else None
@@ -53,19 +57,11 @@ def load(path: str, options: Options = Options()) -> Weights:
         return _ours(folder, plain, options)
     file = place if place.is_file() else published.file_in(folder)
     if file is None:
-        raise ValueError(_nothing_at(path, folder))
-    return _published(file, plain, options)
-
-
-def _nothing_at(path: str, folder: pathlib.Path) -> str:
-    if not folder.is_dir():
-        return (
-            f"--weights {path}: no such folder. Give a workdir of training, an export, or a file."
+        raise ValueError(
+            f"--weights {path} has no {checkpoint.CONFIG_FILE} of ours and no file of weights: it "
+            "is neither a workdir nor an export nor a published model."
         )
-    return (
-        f"--weights {path} has no {checkpoint.CONFIG_FILE} of ours and no file of weights: it is "
-        "neither a workdir nor an export nor a published model."
-    )
+    return _published(file, plain, options)
 
 
 def _ours(folder: pathlib.Path, plain: dict, options: Options) -> Weights:
