@@ -25,8 +25,8 @@ class Tokenizer:
     def load(path: str | pathlib.Path) -> "Tokenizer":
         """Reads a tokenizer's file, or the one that lies in a folder: its name tells its kind."""
         file = pathlib.Path(path)
-        if file.is_dir():
-            file = next((file / k.FILE for k in KINDS if (file / k.FILE).is_file()), file)
+        if file.is_dir() and (found := Tokenizer.beside(file)):
+            return found
         if not file.is_file():
             raise ValueError(
                 f"no tokenizer at {path}: neither {' nor '.join(k.FILE for k in KINDS)}. "
@@ -34,6 +34,12 @@ class Tokenizer:
             )
         kind = WordPiece if file.suffix == ".txt" else Tokenizer
         return kind(file.read_bytes())
+
+    @staticmethod
+    def beside(folder: pathlib.Path) -> "Tokenizer | None":
+        """The tokenizer that lies in a folder, if one does."""
+        files = (folder / kind.FILE for kind in KINDS)
+        return next((Tokenizer.load(file) for file in files if file.is_file()), None)
 
     def save(self, folder: pathlib.Path) -> None:
         """Writes the file that `load` reads."""

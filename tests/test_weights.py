@@ -269,6 +269,25 @@ def test_names_and_shapes_that_do_not_fit_are_told(state, tmp_path):
         assert said in str(error.value)
 
 
+def test_a_part_is_taken_and_the_rest_begun_if_asked(state, tmp_path, caplog):
+    bad = dict(state)
+    del bad["txt_proj.1.weight"]
+    bad["vid_proj.1.bias"] = np.zeros(5, np.float32)
+    write(tmp_path, bad)
+    whole = weights.load(str(write(tmp_path / "whole", state)))
+    with caplog.at_level("WARNING", logger="cmr_jax"):
+        loaded = weights.load(str(tmp_path), weights.Options(partial=True))
+    assert "start anew: text/project/kernel, video/project/bias" in caplog.text
+    a, b = (weights.flatten(w.params) for w in (whole, loaded))
+    assert set(a) == set(b)
+    for name, value in b.items():
+        assert value.shape == a[name].shape
+        if name not in ("text/project/kernel", "video/project/bias"):
+            np.testing.assert_array_equal(value, a[name])
+    assert b["text/project/kernel"].std() > 0
+    assert Embedder(loaded, 4).texts(["dilated"]).shape == (1, 24)
+
+
 # --- out
 
 
@@ -511,6 +530,18 @@ def test_a_run_starts_from_another_and_goes_on_from_its_own(smoke, tmp_path):
     second = trainer.run(smoke, tmp_path / "second", start)
     for a, b in zip(jax.tree.leaves(first.params), jax.tree.leaves(second.params), strict=True):
         np.testing.assert_array_equal(a, b)
+    # An export is a start too, as a folder and as its file; what else lies there is itself.
+    loaded = weights.load(str(tmp_path / "first"))
+    weights.save(tmp_path / "export", loaded)
+    fresh = step.parameter_shapes(smoke, pipeline.example_batch(smoke, 1))
+    for path in ("export", "export/model.safetensors"):
+        flat, own = weights.start(smoke, fresh, [str(tmp_path / path)], weights.Options())
+        assert set(flat) == set(fresh)
+        assert own is not None
+        assert own.model == loaded.tokenizer.model
+    safetensors.numpy.save_file({"x": np.zeros(2)}, tmp_path / "export" / "other.safetensors")
+    with pytest.raises(ValueError, match=r"other\.safetensors has tensors of no model"):
+        weights.load(str(tmp_path / "export" / "other.safetensors"))
     # With a checkpoint of its own, files to start from are not even opened.
     smoke.optim.steps = 2
     gone = trainer.Start(["/nowhere"], weights.Options())

@@ -5,18 +5,24 @@ Nothing in a file is ever executed.
 """
 
 import dataclasses
+import logging
 import pathlib
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 import safetensors.numpy
 
 from cmr_jax import checkpoint, config
 from cmr_jax.config import TimeMixing
+from cmr_jax.data import pipeline
+from cmr_jax.models import dual_encoder
 from cmr_jax.tokenizer import Tokenizer
 from cmr_jax.types import Params
 from cmr_jax.weights import frames, published, shapes, tensors
 from cmr_jax.weights.frames import Inflate
+
+log = logging.getLogger(__name__)
 
 EXPORT_FILE = "model.safetensors"
 
@@ -43,8 +49,18 @@ class Options:
         return cls(plain["partial"], Inflate(plain["inflate"]), plain["mean_time"])
 
 
-def load(path: str, options: Options = Options()) -> Weights:
-    """Loads weights; ValueError says what is missing or does not fit, by name."""
+class Found(NamedTuple):
+    """What lies at a path: the folder, its config.json, whether that is one of ours, and the file
+    of weights of others (None in a folder without one)."""
+
+    folder: pathlib.Path
+    plain: dict | None
+    ours: bool
+    file: pathlib.Path | None
+
+
+def find(path: str) -> Found:
+    """Looks, and reads no more than a config; ValueError where there is nothing."""
     place = pathlib.Path(path)
     if not place.exists():
         raise ValueError(
@@ -53,20 +69,29 @@ def load(path: str, options: Options = Options()) -> Weights:
     folder = place if place.is_dir() else place.parent
     config_file = folder / checkpoint.CONFIG_FILE
     plain = tensors.read_json(config_file) if config_file.is_file() else None
-    if plain is not None and ("model" in plain or "data" in plain):
-        return _ours(folder, plain, options)
-    file = place if place.is_file() else published.file_in(folder)
-    if file is None:
+    ours = plain is not None and ("model" in plain or "data" in plain)
+    if ours and place.is_file() and place.name != EXPORT_FILE:  # lies there, but is not of the run
+        plain, ours = None, False
+    return Found(folder, plain, ours, place if place.is_file() else published.file_in(folder))
+
+
+def load(path: str, options: Options = Options()) -> Weights:
+    """Loads weights; ValueError says what is missing or does not fit, by name."""
+    found = find(path)
+    if found.ours:
+        return _ours(found, options)
+    if found.file is None:
         raise ValueError(
             f"--weights {path} has no {checkpoint.CONFIG_FILE} of ours and no file of weights: it "
             "is neither a workdir nor an export nor a published model."
         )
-    return _published(file, plain, options)
+    return _published(found.file, found.plain, options)
 
 
-def _ours(folder: pathlib.Path, plain: dict, options: Options) -> Weights:
+def _ours(found: Found, options: Options) -> Weights:
+    folder = found.folder
     try:
-        cfg = config.from_json(plain)
+        cfg = config.from_json(found.plain or {})
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"{folder / checkpoint.CONFIG_FILE} is not a config of ours: {error}"
@@ -101,9 +126,24 @@ def _published(file: pathlib.Path, plain: dict | None, options: Options) -> Weig
     theirs = frames.with_frames(theirs, cfg.model.video.index_frames, options.inflate)
     flat, differences = published.to_ours(theirs, published.entries_of(cfg))
     differences.check(file, options.partial)
-    scalars = {"logit_scale": np.log(cfg.model.initial_scale), "logit_bias": 0.0}
-    params = nest(flat | {name: np.float32(value) for name, value in scalars.items()})
-    return Weights(params, cfg, Tokenizer.load(file.parent))
+    params = _begun(cfg) if differences.missing or differences.misshapen else _scalars(cfg)
+    if differences:
+        anew = sorted(set(params) - set(flat) - set(_scalars(cfg)))
+        log.warning("%s: %s. These start anew: %s", file, differences, ", ".join(anew) or "none")
+    return Weights(nest(params | flat), cfg, Tokenizer.load(file.parent))
+
+
+def _scalars(cfg: config.Experiment) -> dict[str, np.ndarray]:
+    """What ours has and the published file does not."""
+    values = {"logit_scale": np.log(cfg.model.initial_scale), "logit_bias": 0.0}
+    return {name: np.asarray(value, np.float32) for name, value in values.items()}
+
+
+def _begun(cfg: config.Experiment) -> dict[str, np.ndarray]:
+    """Fresh parameters, as training starts with."""
+    example = pipeline.example_batch(cfg, 1)
+    fresh = jax.jit(lambda key: dual_encoder.init(cfg.model, example, key))
+    return flatten(fresh(jax.random.key(cfg.run.seed)))
 
 
 def runs(path: str) -> list[pathlib.Path]:

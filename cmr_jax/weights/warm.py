@@ -1,12 +1,10 @@
 """Where training starts from: files of weights laid over fresh parameters."""
 
 import logging
-import pathlib
 from collections.abc import Mapping
 
 import numpy as np
 
-from cmr_jax import checkpoint
 from cmr_jax.config import Experiment
 from cmr_jax.tokenizer import Tokenizer
 from cmr_jax.weights import door, frames, published, tensors
@@ -39,35 +37,22 @@ def start(
         log.info("%s: %d of %d parameters", path, len(fits), len(fresh))
         flat |= fits
         if any(name.startswith("text/token/") for name in fits):
-            tokenizer = _tokenizer_beside(path)
+            tokenizer = Tokenizer.beside(door.find(path).folder)
     return flat, tokenizer
 
 
 def _from(
     cfg: Experiment, fresh: Mapping[str, tuple[int, ...]], path: str, options: Options
 ) -> tuple[dict[str, np.ndarray], Differences]:
-    place = pathlib.Path(path)
-    file = place if place.is_file() else published.file_in(place)
-    if file is None or (place.is_dir() and _is_ours(place)):
+    at = door.find(path)
+    if at.ours or at.file is None:
         flat = door.flatten(door.load(path, options).params)
         return flat, Differences(missing=sorted(set(fresh) - set(flat)))
-    recognised = published.recognise(tensors.read(file))
+    recognised = published.recognise(tensors.read(at.file))
     if recognised is None:
-        raise ValueError(f"{file} has tensors of no model that is known here.")
+        raise ValueError(f"{at.file} has tensors of no model that is known here.")
     kind, theirs = recognised
     entries = published.covered(kind, published.entries_of(cfg))
     frames.say_dead(frames.dead_blocks(theirs), cfg.model)
     theirs = frames.with_frames(theirs, cfg.model.video.index_frames, options.inflate)
     return published.to_ours(theirs, entries)
-
-
-def _is_ours(folder: pathlib.Path) -> bool:
-    file = folder / checkpoint.CONFIG_FILE
-    return file.is_file() and "model" in tensors.read_json(file)
-
-
-def _tokenizer_beside(path: str) -> Tokenizer | None:
-    place = pathlib.Path(path)
-    folder = place if place.is_dir() else place.parent
-    has_one = any((folder / name).is_file() for name in ("tokenizer.model", "vocab.txt"))
-    return Tokenizer.load(folder) if has_one else None
