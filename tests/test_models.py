@@ -8,7 +8,7 @@ import pytest
 from cmr_jax import config, sharding, step
 from cmr_jax.config import Mesh, Remat
 from cmr_jax.data import pipeline
-from cmr_jax.models import dual_encoder
+from cmr_jax.models import attention, dual_encoder
 from configs import smoke
 from tests.conftest import GOLDEN, tiny_config
 
@@ -170,3 +170,29 @@ def test_names_shapes_and_places_of_parameters_hold(update_golden):
     if update_golden:
         golden.write_text(table)
     assert table == golden.read_text()
+
+
+def test_attention_is_what_jax_says_it_is():
+    """Beside jax.nn.dot_product_attention: values and gradients, with keys hidden and without."""
+    rng = np.random.default_rng(3)
+    q, k, v, pull = (jnp.asarray(rng.normal(0, 2, (3, s, 2, 8)), jnp.float32) for s in (5, 7, 7, 5))
+    mask = jnp.asarray(np.arange(7)[None] < np.array([[7], [4], [1]]))
+
+    def both(attend):
+        return jax.value_and_grad(lambda *a: (attend(*a) * pull).sum(), (0, 1, 2))(q, k, v)
+
+    for ours, theirs in (
+        (attention.attend, jax.nn.dot_product_attention),
+        (
+            lambda *a: attention.attend(*a, mask),
+            lambda *a: jax.nn.dot_product_attention(*a, mask=mask[:, None, None]),
+        ),
+    ):
+        jax.tree.map(
+            lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5),
+            both(ours),
+            both(theirs),
+        )
+    # What is dropped is dropped from the sum of the values, not from what divides it.
+    halved = attention.attend(q, k, v, mask, lambda weights: weights / 2)
+    np.testing.assert_allclose(halved, attention.attend(q, k, v, mask) / 2, rtol=1e-6)
