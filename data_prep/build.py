@@ -13,6 +13,7 @@ import logging
 import os
 import pathlib
 import re
+import shlex
 import sys
 import warnings
 
@@ -21,6 +22,9 @@ warnings.filterwarnings("ignore", category=DeprecationWarning)
 logging.getLogger().setLevel(logging.ERROR)
 
 from apache_beam.options.pipeline_options import PipelineOptions  # noqa: E402
+from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner  # noqa: E402
+from apache_beam.runners.runner import PipelineRunner  # noqa: E402
+from apache_beam.transforms.environments import SubprocessSDKEnvironment  # noqa: E402
 
 from cmr_jax.schema import MANIFEST_FILE, SPLITS  # noqa: E402
 from data_prep.deid.pseudonym import load_key  # noqa: E402
@@ -116,14 +120,18 @@ def _splits(text: str) -> dict[str, float]:
     return {name: shares[name] for name in SPLITS if name in shares}
 
 
-def beam_options(args: argparse.Namespace, rest: list[str]) -> tuple[PipelineOptions, str]:
+def beam_options(
+    args: argparse.Namespace, rest: list[str]
+) -> tuple[PipelineOptions, str | PipelineRunner]:
     """Beam options and the runner: worker processes on this machine unless told otherwise."""
     named = [a for a in rest if a.startswith("--runner")]
-    runner = named[0].partition("=")[2] if named else "FnApiRunner"
+    runner: str | PipelineRunner = named[0].partition("=")[2] if named else "FnApiRunner"
     workers = args.workers or os.cpu_count() or 1
     if not named and workers > 1:
-        rest = [*rest, "--direct_running_mode=multi_processing", f"--direct_num_workers={workers}"]
-    # Workers would log every start and stop, and elements that fail, which hold headers.
+        command = f"{shlex.quote(sys.executable)} -m data_prep.worker"
+        runner = FnApiRunner(SubprocessSDKEnvironment.from_command_string(command))
+        rest = [*rest, f"--direct_num_workers={workers}"]
+    # Workers elsewhere would log every start and stop, and elements that fail, which hold headers.
     rest = [a for a in rest if a not in named] + ["--default_sdk_harness_log_level=ERROR"]
     return PipelineOptions(rest, pickle_library="cloudpickle"), runner
 

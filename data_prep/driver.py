@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 
 from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners.runner import PipelineRunner
 
 import cmr_jax
 from cmr_jax.schema import (
@@ -50,7 +51,7 @@ class Build:
     keep_unpaired: bool
 
 
-def build(job: Build, options: PipelineOptions, runner: str) -> Account:
+def build(job: Build, options: PipelineOptions, runner: str | PipelineRunner) -> Account:
     """Runs both graphs and the step between; returns the account.  The manifest comes last."""
     account = Account()
     work = tempfile.mkdtemp(prefix="cmr_prep_")  # private (0700): plans hold identifiers

@@ -18,6 +18,7 @@ from typing import Any
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners.runner import PipelineRunner
 from apache_beam.typehints.decorators import no_annotations
 
 from cmr_jax import schema
@@ -83,7 +84,9 @@ def ticks(work: str, stage: str) -> int:
     return sum(p.stat().st_size for p in pathlib.Path(work).glob(f"{stage}.*.ticks"))
 
 
-def plan_exams(source: Source, work: str, options: PipelineOptions, runner: str) -> None:
+def plan_exams(
+    source: Source, work: str, options: PipelineOptions, runner: str | PipelineRunner
+) -> None:
     """Graph 1: reads every header and leaves plans and rejects in WORK/plans."""
     pathlib.Path(work, "plans").mkdir()
     with beam.Pipeline(runner=runner, options=options) as pipeline:
@@ -163,7 +166,7 @@ def write_shards(
     work: str,
     out: str,
     options: PipelineOptions,
-    runner: str,
+    runner: str | PipelineRunner,
 ) -> list[ShardResult]:
     """Graph 2: reads the chosen pixels and writes both tables, shard by shard."""
     for folder in ("orders", "results"):

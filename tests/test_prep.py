@@ -297,7 +297,11 @@ def test_splits_share_no_patient(tiny):
 
 
 def test_same_input_same_bytes_whatever_the_workers(tiny, tmp_path):
-    prepare(tmp_path / "two", workers="2")
+    done = prepare(tmp_path / "two", workers="2")
+    # Nor do workers talk, of their starts and stops or of what passes through them.
+    talk = [line for line in done.stderr.splitlines() if line.startswith(("INFO", "WARNING"))]
+    assert not talk
+    assert "reading headers" in done.stderr
     assert digest(tmp_path / "two") == digest(tiny)
 
 
