@@ -2,6 +2,7 @@
 
 import ast
 import pathlib
+import re
 import sys
 
 import pytest
@@ -95,3 +96,9 @@ def test_every_module_says_what_it_is():
     for path in SOURCES + PREP:
         tree = ast.parse(path.read_text())
         assert ast.get_docstring(tree) or not tree.body, path
+
+
+def test_the_readme_points_at_what_is_there():
+    links = re.findall(r"\]\((?!https?:)([^)#]+)\)", (ROOT / "README.md").read_text())
+    assert len(links) > 5
+    assert [link for link in links if not (ROOT / link).exists()] == []
