@@ -116,6 +116,12 @@ def test_a_control_run_borrows_reports(tiny, smoke, tokenizer):
     other = next(TrainBatches(smoke, tokenizer))
     assert np.array_equal(own.video, other.video)
     assert (own.report_group[:, 0] != other.report_group[:, 0]).mean() > 0.5
+    # And it is the control that does so, not the run it is a control of.
+    source = ExamSource(str(tiny), "train")
+    for permuted in (True, False):
+        smoke.data.permute_reports = permuted
+        steps = recipes.for_training(source, smoke.data, tokenizer, 16, seed=0)
+        assert any(isinstance(s, transforms.BorrowReport) for s in steps) is permuted
 
 
 def test_frames_of_another_size_say_what_to_do(tiny, smoke):
