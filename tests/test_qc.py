@@ -3,12 +3,14 @@
 import threading
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from cmr_jax.data.source import ExamSource
 from cmr_jax.schema import Sequence, View
 from data_prep.qc import contact_sheet, progress
 from data_prep.qc.account import Account
+from data_prep.read.reject import Reject, Why
 from data_prep.shelf import vocabulary
 
 
@@ -86,3 +88,15 @@ def test_only_words_that_enough_patients_share_get_pieces():
     assert model.decode(model.encode("zelgritulm")) == "zelgritulm"
     ids = model.pad_id(), model.unk_id(), model.bos_id(), model.eos_id()
     assert ids == (vocabulary.PAD, vocabulary.UNKNOWN, vocabulary.START, vocabulary.END)
+
+
+def test_what_was_not_used_is_told_with_how_bad_it_is_and_the_way_out():
+    rejects = [Reject(Why.NOT_DICOM, "a"), Reject(Why.TRUNCATED, "b"), Reject(Why.NOT_DICOM, "c")]
+    account = Account(files_found=5, files_used=2, rejects={"files": rejects})
+    account.check()
+    ignored, rejected = account.lines()[-2:]
+    assert ignored == "ignored  2 files: not_dicom: not a DICOM file; nothing to do"
+    assert rejected == "REJECTED 1 files: truncated: the file ends early; export it again"
+    account.files_found += 1
+    with pytest.raises(RuntimeError, match="1 of 6 files are unaccounted for"):
+        account.check()
