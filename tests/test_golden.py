@@ -7,6 +7,7 @@ misreading of it causes.
 
 import dataclasses
 import json
+import operator
 import pathlib
 from typing import Any
 
@@ -17,7 +18,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from cmr_jax import metrics, optim, sharding, step
-from cmr_jax.config import Contrast, Experiment, Mesh, Optim, published
+from cmr_jax.config import Contrast, Mesh, Optim, published
 from cmr_jax.data import published as data
 from cmr_jax.evals import few_shot, protocol
 from cmr_jax.losses import softmax
@@ -296,11 +297,60 @@ def test_pictures_are_resized_as_published(golden):
     np.testing.assert_allclose(rows, arrays["real224_test_rows0_111_223"], atol=1e-4)
 
 
-def test_the_published_config_is_what_the_constants_say():
-    cfg: Experiment = published.experiment(56)
-    assert cfg.optim.steps == 5600
-    assert cfg.data.clip.frames == 64
-    assert cfg.model.initial_scale == pytest.approx(20)
+PUBLISHED_VALUES = {  # as the published code and its configuration have them
+    "model.video.width": 768,
+    "model.video.depth": 12,
+    "model.video.heads": 12,
+    "model.video.mlp_ratio": 4.0,
+    "model.video.patch": 16,
+    "model.video.index_frames": 64,
+    "model.video.epsilon": 1e-6,
+    "model.video.dropout": 0.0,
+    "model.video.time_init.value": "zeros",
+    "model.video.pixel_mean": (0.485, 0.456, 0.406),
+    "model.video.pixel_spread": (0.229, 0.224, 0.225),
+    "model.text.width": 768,
+    "model.text.depth": 12,
+    "model.text.heads": 12,
+    "model.text.mlp_ratio": 4.0,
+    "model.text.vocabulary": 28_996,
+    "model.text.length": 512,
+    "model.text.positions": 512,
+    "model.text.segments": 2,
+    "model.text.pooler": True,
+    "model.text.epsilon": 1e-12,
+    "model.text.dropout": 0.1,
+    "model.text.attention_dropout": 0.1,
+    "model.embedding": 512,
+    "model.initial_scale": 20.0,  # similarities over 0.05
+    "model.precision.value": "float32",
+    "contrast.sum_directions": True,
+    "data.batch": 16,
+    "data.texts": 1,
+    "data.shuffle_sentences": False,
+    "data.clip.frames": 64,
+    "data.clip.size": 224,
+    "data.clip.enlarged": 256,
+    "optim.lr": 3e-5,
+    "optim.weight_decay": 1e-5,
+    "optim.decay_all": True,
+    "optim.b1": 0.9,
+    "optim.b2": 0.999,
+    "optim.eps": 1e-6,
+    "optim.clip_norm": 0.0,
+    "optim.steps": 5600,  # 100 epochs of 56 batches
+}
+
+
+def test_the_published_config_has_the_published_values():
+    cfg = published.experiment(56)
+    found = {path: operator.attrgetter(path)(cfg) for path in PUBLISHED_VALUES}
+    assert found == PUBLISHED_VALUES
+    # One rate for an epoch: ten of warm-up, then half a cosine that would reach zero.
+    rate = optim.schedule(cfg.optim)
+    for epoch, expected in {0: 1e-5, 1: 1.2e-5, 9: 2.8e-5, 10: 3e-5, 99: 9.1e-9}.items():
+        for batch in (0, 55):
+            assert float(rate(epoch * 56 + batch)) == pytest.approx(expected, rel=5e-3), epoch
 
 
 def test_retrieval_metrics_are_the_published_ones(golden):
