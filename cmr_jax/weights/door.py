@@ -50,12 +50,12 @@ class Options:
 
 
 class Found(NamedTuple):
-    """What lies at a path: the folder, its config.json, whether that is one of ours, and the file
-    of weights of others (None in a folder without one)."""
+    """What lies at a path: the folder, its config.json as `ours` or as `theirs` (empty where there
+    is none), and the file of weights of others (None in a folder without one)."""
 
     folder: pathlib.Path
-    plain: dict | None
-    ours: bool
+    ours: dict | None
+    theirs: dict
     file: pathlib.Path | None
 
 
@@ -67,31 +67,32 @@ def find(path: str) -> Found:
             f"--weights {path}: no such folder. Give a workdir of training, an export, or a file."
         )
     folder = place if place.is_dir() else place.parent
+    file = place if place.is_file() else published.file_in(folder)
     config_file = folder / checkpoint.CONFIG_FILE
-    plain = tensors.read_json(config_file) if config_file.is_file() else None
-    ours = plain is not None and ("model" in plain or "data" in plain)
-    if ours and place.is_file() and place.name != EXPORT_FILE:  # lies there, but is not of the run
-        plain, ours = None, False
-    return Found(folder, plain, ours, place if place.is_file() else published.file_in(folder))
+    plain = tensors.read_json(config_file) if config_file.is_file() else {}
+    if "model" not in plain and "data" not in plain:
+        return Found(folder, None, plain, file)
+    # A file that lies beside a run of ours, but is not of it, has no config.
+    of_the_run = place.is_dir() or place.name == EXPORT_FILE
+    return Found(folder, plain if of_the_run else None, {}, file)
 
 
 def load(path: str, options: Options = Options()) -> Weights:
     """Loads weights; ValueError says what is missing or does not fit, by name."""
     found = find(path)
-    if found.ours:
-        return _ours(found, options)
+    if found.ours is not None:
+        return _ours(found.folder, found.ours, options)
     if found.file is None:
         raise ValueError(
             f"--weights {path} has no {checkpoint.CONFIG_FILE} of ours and no file of weights: it "
             "is neither a workdir nor an export nor a published model."
         )
-    return _published(found.file, found.plain, options)
+    return _published(found.file, found.theirs, options)
 
 
-def _ours(found: Found, options: Options) -> Weights:
-    folder = found.folder
+def _ours(folder: pathlib.Path, plain: dict, options: Options) -> Weights:
     try:
-        cfg = config.from_json(found.plain or {})
+        cfg = config.from_json(plain)
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"{folder / checkpoint.CONFIG_FILE} is not a config of ours: {error}"
@@ -109,11 +110,8 @@ def _ours(found: Found, options: Options) -> Weights:
     return Weights(params, cfg, tokenizer)
 
 
-def _published(file: pathlib.Path, plain: dict | None, options: Options) -> Weights:
-    found = published.recognise(tensors.read(file))
-    if found is None:
-        raise ValueError(f"{file} has tensors of no model that is known here.")
-    kind, theirs = found
+def _published(file: pathlib.Path, plain: dict, options: Options) -> Weights:
+    kind, theirs = published.read(file)
     if kind is not published.Kind.PUBLISHED:
         raise ValueError(
             f"{file} is {kind.value}, one tower of two: start training from it with "
@@ -126,17 +124,16 @@ def _published(file: pathlib.Path, plain: dict | None, options: Options) -> Weig
     theirs = frames.with_frames(theirs, cfg.model.video.index_frames, options.inflate)
     flat, differences = published.to_ours(theirs, published.entries_of(cfg))
     differences.check(file, options.partial)
-    params = _begun(cfg) if differences.missing or differences.misshapen else _scalars(cfg)
+    # What ours has and the published file does not.
+    flat["logit_scale"] = np.asarray(np.log(cfg.model.initial_scale), np.float32)
+    flat["logit_bias"] = np.zeros((), np.float32)
     if differences:
-        anew = sorted(set(params) - set(flat) - set(_scalars(cfg)))
-        log.warning("%s: %s. These start anew: %s", file, differences, ", ".join(anew) or "none")
-    return Weights(nest(params | flat), cfg, Tokenizer.load(file.parent))
-
-
-def _scalars(cfg: config.Experiment) -> dict[str, np.ndarray]:
-    """What ours has and the published file does not."""
-    values = {"logit_scale": np.log(cfg.model.initial_scale), "logit_bias": 0.0}
-    return {name: np.asarray(value, np.float32) for name, value in values.items()}
+        log.warning("%s: %s", file, differences)
+    if differences.missing or differences.misshapen:
+        fresh = _begun(cfg)
+        log.warning("%s: these start anew: %s", file, ", ".join(sorted(set(fresh) - set(flat))))
+        flat = fresh | flat
+    return Weights(nest(flat), cfg, Tokenizer.load(file.parent))
 
 
 def _begun(cfg: config.Experiment) -> dict[str, np.ndarray]:

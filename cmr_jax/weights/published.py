@@ -10,6 +10,7 @@ from cmr_jax.config import Experiment, published
 from cmr_jax.models import foreign
 from cmr_jax.models.foreign import TEXT, VIDEO, Entry, Place
 from cmr_jax.weights.differences import Differences
+from cmr_jax.weights.tensors import read as read_tensors
 
 # Parts of others' files that no tower has: their own classifiers.
 UNREAD = ("head.", "head_dist.", "pre_logits.", "fc_norm.", "cls.")
@@ -24,21 +25,20 @@ class Kind(enum.Enum):
     BERT = "a BERT"
 
 
-def recognise(
-    tensors: dict[str, np.ndarray],
-) -> tuple[Kind, dict[str, np.ndarray]] | None:
-    """Whose tensors these are, under the names of the published file; None for nobody's."""
-    names = {n: n for n in tensors}
-    if any(n.startswith(VIDEO) for n in names) and any(n.startswith(TEXT) for n in names):
-        return Kind.PUBLISHED, tensors
-    if "patch_embed.proj.weight" in names:
-        return Kind.VIT, {VIDEO + n: v for n, v in tensors.items() if not n.startswith(UNREAD)}
-    bare = {n.removeprefix("bert."): v for n, v in tensors.items() if not n.startswith(UNREAD)}
+def read(file: pathlib.Path) -> tuple[Kind, dict[str, np.ndarray]]:
+    """Whose file it is, and its tensors under the names of the published one; ValueError for
+    nobody's."""
+    found = read_tensors(file)
+    if any(n.startswith(VIDEO) for n in found) and any(n.startswith(TEXT) for n in found):
+        return Kind.PUBLISHED, found
+    if "patch_embed.proj.weight" in found:
+        return Kind.VIT, {VIDEO + n: v for n, v in found.items() if not n.startswith(UNREAD)}
+    bare = {n.removeprefix("bert."): v for n, v in found.items() if not n.startswith(UNREAD)}
     if "embeddings.word_embeddings.weight" in bare:
         for old, new in OLD_NAMES:
             bare = {n.replace(old, new): v for n, v in bare.items()}
         return Kind.BERT, {TEXT + n: v for n, v in bare.items()}
-    return None
+    raise ValueError(f"{file} has tensors of no model that is known here.")
 
 
 def covered(kind: Kind, entries: Iterable[Entry]) -> list[Entry]:

@@ -61,9 +61,9 @@ def depth_of(tensors: dict[str, np.ndarray], prefix: str) -> int:
     return len(numbers)
 
 
-def experiment_of(tensors: dict[str, np.ndarray], plain: dict | None) -> Experiment:
+def experiment_of(tensors: dict[str, np.ndarray], plain: dict) -> Experiment:
     """The published run for these weights; `plain` is the config.json beside them."""
-    frames = ((plain or {}).get("video_params") or {}).get("num_frames")
+    frames = (plain.get("video_params") or {}).get("num_frames")
     if frames is not None and not (isinstance(frames, int) and 0 < frames < 100_000):
         raise ValueError(
             f"config.json: video_params.num_frames is {frames!r}, not a number of frames."

@@ -7,7 +7,7 @@ import numpy as np
 
 from cmr_jax.config import Experiment
 from cmr_jax.tokenizer import Tokenizer
-from cmr_jax.weights import door, frames, published, tensors
+from cmr_jax.weights import door, frames, published
 from cmr_jax.weights.differences import Differences
 from cmr_jax.weights.door import Options
 
@@ -25,7 +25,8 @@ def start(
     flat: dict[str, np.ndarray] = {}
     tokenizer = None
     for path in paths:
-        found, differences = _from(cfg, fresh, path, options)
+        at = door.find(path)
+        found, differences = _from(cfg, fresh, path, at, options)
         for name in sorted(set(found) & set(fresh)):
             if found[name].shape != fresh[name]:
                 differences.misshapen.append(f"{name} {found[name].shape}, not {fresh[name]}")
@@ -37,21 +38,21 @@ def start(
         log.info("%s: %d of %d parameters", path, len(fits), len(fresh))
         flat |= fits
         if any(name.startswith("text/token/") for name in fits):
-            tokenizer = Tokenizer.beside(door.find(path).folder)
+            tokenizer = Tokenizer.beside(at.folder)
     return flat, tokenizer
 
 
 def _from(
-    cfg: Experiment, fresh: Mapping[str, tuple[int, ...]], path: str, options: Options
+    cfg: Experiment,
+    fresh: Mapping[str, tuple[int, ...]],
+    path: str,
+    at: door.Found,
+    options: Options,
 ) -> tuple[dict[str, np.ndarray], Differences]:
-    at = door.find(path)
-    if at.ours or at.file is None:
+    if at.ours is not None or at.file is None:
         flat = door.flatten(door.load(path, options).params)
         return flat, Differences(missing=sorted(set(fresh) - set(flat)))
-    recognised = published.recognise(tensors.read(at.file))
-    if recognised is None:
-        raise ValueError(f"{at.file} has tensors of no model that is known here.")
-    kind, theirs = recognised
+    kind, theirs = published.read(at.file)
     entries = published.covered(kind, published.entries_of(cfg))
     frames.say_dead(frames.dead_blocks(theirs), cfg.model)
     theirs = frames.with_frames(theirs, cfg.model.video.index_frames, options.inflate)
