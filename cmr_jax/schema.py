@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 SPLITS = ("train", "val", "test")
 EXAMS, FRAMES = "exams", "frames"
 TOKENIZER_FILE = "tokenizer.model"
@@ -49,6 +49,7 @@ class Sequence(enum.IntEnum):
     FLOW = 9
     TAGGING = 10
     LOCALIZER = 11
+    DERIVED = 12  # made from other images: results, contours drawn in, projections
 
 
 # Fields of a record, in TFDS terms: name -> kind, one of text, bytes, float, int, texts.
@@ -89,6 +90,7 @@ class Stack:
     intensity_low: float  # modality values of stored 0 and 255
     intensity_high: float
     flags: tuple[str, ...] = ()
+    intensity_unit: str = ""  # "ms" of a relaxation map, "cm/s" of flow; "" where arbitrary
 
     @property
     def is_cine(self) -> bool:
