@@ -106,9 +106,9 @@ def plan_exams(
 def read_headers(unit: str, source: Source, work: str) -> Iterator[tuple[str, Instance | Reject]]:
     """Every file of a unit as (study, instance or reject)."""
     for found in source.heads(unit):
-        result = found if isinstance(found, Reject) else instance.read(*found)
-        study = result.text["StudyInstanceUID"] if isinstance(result, Instance) else ""
-        yield study, result
+        for result in [found] if isinstance(found, Reject) else instance.read(found):
+            study = result.text["StudyInstanceUID"] if isinstance(result, Instance) else ""
+            yield study, result
     tick(work, "headers")
 
 
@@ -205,10 +205,7 @@ def write_shard(name: str, source: Source, geometry: Geometry, work: str, out: s
 def _write_exam(
     exam: ExamOrder, source, geometry: Geometry, result: ShardResult, exams, frames, serialize
 ) -> None:
-    wanted = [f.where for stack in exam.plan.stacks for s in stack.raw.slices for f in s.frames]
-    rendered, rejects = render_exam(
-        exam.plan, dict(source.load(wanted)), geometry.spacing_mm, geometry.size
-    )
+    rendered, rejects = render_exam(exam.plan, source.load, geometry.spacing_mm, geometry.size)
     result.file_rejects += rejects
     if not rendered:
         result.exam_rejects.append(

@@ -25,9 +25,11 @@ from cmr_jax.weights import Weights
 from configs import smoke
 from data_prep.exam.plan import ExamPlan, plan_exam
 from data_prep.read import instance
+from data_prep.read.files import LocalFiles
+from data_prep.read.head import Head
 from data_prep.read.instance import Instance
 from data_prep.read.reject import Why
-from data_prep.read.source import FolderSource
+from data_prep.read.tree import TreeSource
 from tests.conftest import run
 
 EXAMS = {  # folder -> slices, phases, view
@@ -83,8 +85,9 @@ def real(tmp_path_factory):
 
 
 def planned(folder) -> ExamPlan:
-    source = FolderSource(str(folder))
-    read = [instance.read(*f) for unit in source.units() for f in source.heads(unit)]
+    source = TreeSource(LocalFiles(str(folder)))
+    heads = [h for unit in source.units() for h in source.heads(unit) if isinstance(h, Head)]
+    read = [one for head in heads for one in instance.read(head)]
     plan = plan_exam("x", [r for r in read if isinstance(r, Instance)])
     assert isinstance(plan, ExamPlan)
     return plan

@@ -7,7 +7,8 @@ Mean normals of planned views in LPS come from a public script over about 20 rea
 import numpy as np
 
 from cmr_jax.schema import View
-from data_prep.exam.stacks import RawStack, angle_deg
+from data_prep.exam.planes import angle_deg
+from data_prep.exam.stacks import RawStack
 
 PROTOTYPES = {
     View.SAX: np.array([-0.618, 0.629, 0.415]),

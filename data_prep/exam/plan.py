@@ -4,12 +4,18 @@ import dataclasses
 
 from cmr_jax.schema import Sequence, View
 from data_prep.classify import decision
+from data_prep.exam.repeats import best_of_each
 from data_prep.exam.stacks import RawStack, build_stacks
 from data_prep.read.instance import PERSON_KEYWORDS, Instance
 from data_prep.read.reject import Reject, Why
 
 # Header strings that the second pass still needs; the rest stays behind.
-PIXEL_KEYWORDS = ("RescaleSlope", "RescaleIntercept", "PhotometricInterpretation")
+PIXEL_KEYWORDS = (
+    "RescaleSlope",
+    "RescaleIntercept",
+    "PhotometricInterpretation",
+    "PixelPaddingValue",
+)
 IDENTIFIER_KEYWORDS = (
     *PERSON_KEYWORDS,
     "PatientID",
@@ -52,7 +58,7 @@ class ExamPlan:
     @property
     def frame_count(self) -> int:
         """Frames in all stacks."""
-        return sum(len(s.frames) for stack in self.stacks for s in stack.raw.slices)
+        return sum(stack.raw.frame_count for stack in self.stacks)
 
 
 def plan_exam(study_uid: str, instances: list[Instance]) -> ExamPlan | list[Reject]:
@@ -63,10 +69,10 @@ def plan_exam(study_uid: str, instances: list[Instance]) -> ExamPlan | list[Reje
     raw, rejects = build_stacks(instances)
     if not raw:
         return rejects
-    decisions = decision.classify(raw)
+    chosen, repeats = best_of_each(raw, decision.classify(raw))
     stacks = tuple(
         PlannedStack(_stripped(stack), d.view, d.sequence, d.confidence, d.evidence)
-        for stack, d in zip(raw, decisions, strict=True)
+        for stack, d in chosen
     )
     text = raw[0].first.text
     return ExamPlan(
@@ -80,7 +86,7 @@ def plan_exam(study_uid: str, instances: list[Instance]) -> ExamPlan | list[Reje
         age_band=age_band(text.get("PatientAge", "")),
         identifiers=_identifiers(instances),
         stacks=stacks,
-        rejects=tuple(rejects),
+        rejects=(*rejects, *repeats),
     )
 
 

@@ -1,17 +1,37 @@
 """Turns one planned exam into stored frames: decoded, cropped around the heart, 8 bits."""
 
 import dataclasses
+from collections import defaultdict
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from cmr_jax.schema import Sequence, Stack, View
-from data_prep.exam.crop import crop, image_centre, motion_centre
+from cmr_jax.schema import Stack
+from data_prep.exam.centre import heart_centre
+from data_prep.exam.crop import crop
 from data_prep.exam.plan import ExamPlan, PlannedStack
+from data_prep.exam.stacks import RawStack, Slice
+from data_prep.read.instance import Instance
 from data_prep.read.pixels import decode
 from data_prep.read.reject import Reject, Why
 
 # Grey values from these percentiles of a stack become 0 and 255; what lies outside saturates.
 PERCENTILES = (0.5, 99.5)
+# Percentiles are taken of every third pixel of every third line: a ninth of the work, and the
+# window moves by less than a grey value.
+THIN = 3
+# Pixels of an exam beyond this are held one stack at a time, and decoded twice (bytes).
+HELD_BYTES = 256 << 20
+
+Load = Callable[[list[str]], Iterator[tuple[str, bytes]]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Decoded:
+    """A stack without the frames that could not be decoded, and its pictures slice by slice."""
+
+    planned: PlannedStack
+    videos: list[np.ndarray]  # (time, rows, columns) float32
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,71 +43,134 @@ class Rendered:
 
 
 def render_exam(
-    plan: ExamPlan, files: dict[str, bytes], spacing_mm: float, size: int
+    plan: ExamPlan, load: Load, spacing_mm: float, size: int
 ) -> tuple[list[Rendered], list[Reject]]:
-    """Renders every stack of the plan; stacks without usable pixels are rejected, and said."""
-    decoded: list[tuple[PlannedStack, list[np.ndarray]]] = []
-    rejects: list[Reject] = []
+    """Renders every stack of the plan; what has no usable pixels is rejected, and said."""
+    reader = _Reader(plan, load)
+    centre, how = heart_centre(list(plan.stacks), reader.videos)
+    rendered, seen = [], set()
     for planned in plan.stacks:
-        videos = _decode_stack(planned, files, rejects)
-        if videos is not None:
-            decoded.append((planned, videos))
-    centre = _heart_centre(decoded)
-    rendered: list[Rendered] = []
-    first = 0
-    for planned, videos in decoded:
-        one = _render_stack(planned, videos, centre, spacing_mm, size, first)
-        first += len(one.videos)
-        rendered.append(one)
-    return rendered, rejects
+        decoded = reader.read(planned)
+        if decoded is None:
+            continue
+        if (twin := _fingerprint(decoded)) in seen:
+            reader.reject(Why.DUPLICATE, decoded.planned.raw, "the same pixels in another series")
+            continue
+        seen.add(twin)
+        rendered.append(_render_stack(decoded, centre, how, spacing_mm, size))
+    return rendered, reader.rejects()
 
 
-def _decode_stack(planned: PlannedStack, files: dict[str, bytes], rejects: list[Reject]):
-    videos, failed = [], []
-    for one in planned.raw.slices:
-        frames = []
-        for frame in one.frames:
-            data = files.get(frame.where)
-            pixels = Reject(Why.IO_ERROR, frame.where) if data is None else decode(frame, data)
-            failed.append(pixels) if isinstance(pixels, Reject) else frames.append(pixels)
-        videos.append(frames)
-    total = sum(len(s.frames) for s in planned.raw.slices)
-    if failed:  # a stack with holes would be another exam than was scanned
-        rejects.append(dataclasses.replace(failed[0], count=total))
-        return None
-    videos = [np.stack(frames) for frames in videos]
-    if all(np.ptp(video) == 0 for video in videos):
-        rejects.append(Reject(Why.CONSTANT_IMAGE, planned.raw.first.where, count=total))
-        return None
-    return videos
+class _Reader:
+    """Decodes stacks of one exam; a small exam's files are held, a large one's read by stack."""
+
+    def __init__(self, plan: ExamPlan, load: Load):
+        self._load = load
+        self._rejects: dict[tuple[str, int], Reject] = {}
+        frames = [f for s in plan.stacks for f in _frames(s.raw)]
+        small = sum(f.rows * f.columns * 2 for f in frames) <= HELD_BYTES
+        self._held = dict(load(list(dict.fromkeys(f.where for f in frames)))) if small else None
+        self._looked_at: dict[int, Decoded | None] = {}
+
+    def videos(self, planned: PlannedStack) -> tuple[RawStack, list[np.ndarray]] | None:
+        """The stack as far as it could be decoded, for whoever only looks."""
+        decoded = self.read(planned)
+        if self._held is not None:
+            self._looked_at[id(planned)] = decoded
+        return None if decoded is None else (decoded.planned.raw, decoded.videos)
+
+    def read(self, planned: PlannedStack) -> Decoded | None:
+        """Decodes one stack; None where nothing of it can be used, and then it is rejected."""
+        if id(planned) in self._looked_at:
+            return self._looked_at.pop(id(planned))
+        pictures = self._decode(planned.raw)
+        slices, videos = [], []
+        for one in planned.raw.slices:
+            good = [i for i, f in enumerate(one.frames) if _key(f) in pictures]
+            if good:
+                slices.append(_only(one, good))
+                videos.append(np.stack([pictures[_key(one.frames[i])] for i in good]))
+        if not slices:
+            return None
+        if all(np.ptp(video) == 0 for video in videos):
+            self.reject(Why.CONSTANT_IMAGE, planned.raw, "")
+            return None
+        if sum(len(s.frames) for s in slices) < planned.raw.frame_count:
+            flags = (*planned.raw.flags, "frames lost")
+            raw = dataclasses.replace(planned.raw, slices=tuple(slices), flags=flags)
+            planned = dataclasses.replace(planned, raw=raw)
+        return Decoded(planned, videos)
+
+    def reject(self, why: Why, raw: RawStack, detail: str) -> None:
+        """Every frame of a stack has a reason, once."""
+        for frame in _frames(raw):
+            self._rejects.setdefault(_key(frame), Reject(why, frame.where, detail))
+
+    def rejects(self) -> list[Reject]:
+        """What was not used, frame by frame."""
+        return list(self._rejects.values())
+
+    def _decode(self, raw: RawStack) -> dict[tuple[str, int], np.ndarray]:
+        by_file: dict[str, list[Instance]] = defaultdict(list)
+        for frame in _frames(raw):
+            by_file[frame.where].append(frame)
+        files = dict(self._load(list(by_file))) if self._held is None else self._held
+        pictures = {}
+        for where, frames in by_file.items():
+            data = files.get(where)
+            if data is None:
+                found = [Reject(Why.IO_ERROR, where, "gone since its header was read")] * len(
+                    frames
+                )
+            else:
+                found = decode(frames, data)
+            for frame, picture in zip(frames, found, strict=True):
+                if isinstance(picture, Reject):
+                    self._rejects.setdefault(_key(frame), picture)
+                else:
+                    pictures[_key(frame)] = picture
+        return pictures
 
 
-def _heart_centre(decoded) -> np.ndarray | None:
-    """From the short-axis cine; without one, from the other cines together."""
-    cines = [(p, v) for p, v in decoded if p.sequence is Sequence.CINE]
-    short = [(p, v) for p, v in cines if p.view is View.SAX]
-    found = [c for p, v in short or cines if (c := motion_centre(p.raw, v)) is not None]
-    return np.mean(found, 0) if found else None
+def _key(frame: Instance) -> tuple[str, int]:
+    return frame.where, frame.frame
 
 
-def _render_stack(planned: PlannedStack, videos, centre, spacing_mm, size, first) -> Rendered:
-    raw = planned.raw
-    flags = raw.flags if centre is not None else (*raw.flags, "centred on the image")
-    middle = image_centre(raw) if centre is None else centre
+def _frames(raw: RawStack) -> Iterator[Instance]:
+    for one in raw.slices:
+        yield from one.frames
+
+
+def _only(one: Slice, chosen: list[int]) -> Slice:
+    if len(chosen) == len(one.frames):
+        return one
+    pick = lambda values: tuple(values[i] for i in chosen)  # noqa: E731
+    return Slice(one.position_mm, pick(one.frames), pick(one.trigger_ms), pick(one.phases))
+
+
+def _fingerprint(decoded: Decoded) -> tuple:
+    """Tells the same pixels sent twice; the place is in it because empty slices look alike."""
+    raw = decoded.planned.raw
+    places = tuple(round(one.position_mm, 1) for one in raw.slices)
+    return raw.first.orientation, places, tuple(hash(v.tobytes()) for v in decoded.videos)
+
+
+def _render_stack(decoded: Decoded, centre, how: str, spacing_mm, size) -> Rendered:
+    planned, raw = decoded.planned, decoded.planned.raw
     cropped = [
-        crop(one.frames[0], video, middle, spacing_mm, size)
-        for one, video in zip(raw.slices, videos, strict=True)
+        crop(one.frames[0], video, centre, spacing_mm, size)
+        for one, video in zip(raw.slices, decoded.videos, strict=True)
     ]
-    low, high = np.percentile(np.concatenate([video for video, _ in cropped]), PERCENTILES)
-    scale = 255 / max(high - low, 1e-6)
-    stored = [np.clip((video - low) * scale + 0.5, 0, 255).astype(np.uint8) for video, _ in cropped]
+    low, high = _window([video for video, _ in cropped])
+    scale = np.float32(255 / max(high - low, 1e-6))
+    stored = [_eight_bits(video, low, scale) for video, _ in cropped]
     positions = np.array([one.position_mm for one in raw.slices])
     stack = Stack(
         view=planned.view,
         sequence=planned.sequence,
         confidence=planned.confidence,
         evidence=planned.evidence,
-        first_frame=first,
+        first_frame=0,  # known when it is written
         slice_mm=_rounded(positions - (positions.min() + positions.max()) / 2, 3),
         phases=tuple(_rounded(one.phases, 4) for one in raw.slices),
         trigger_ms=tuple(_rounded(one.trigger_ms, 2) for one in raw.slices),
@@ -96,11 +179,26 @@ def _render_stack(planned: PlannedStack, videos, centre, spacing_mm, size, first
         column=_rounded(raw.first.orientation[3:], 6),
         origins_mm=tuple(_rounded(origin, 3) for _, origin in cropped),
         rr_ms=round(raw.rr_ms, 1),
-        intensity_low=round(float(low), 4),
-        intensity_high=round(float(high), 4),
-        flags=flags,
+        intensity_low=round(low, 4),
+        intensity_high=round(high, 4),
+        flags=(*raw.flags, *([how] if how else [])),
     )
     return Rendered(stack, stored)
+
+
+def _window(videos: list[np.ndarray]) -> tuple[float, float]:
+    """Modality values that become 0 and 255."""
+    thin = [video[:, ::THIN, ::THIN].ravel() for video in videos]
+    low, high = np.percentile(np.concatenate(thin), PERCENTILES)
+    return float(low), float(high)
+
+
+def _eight_bits(video: np.ndarray, low: float, scale: np.float32) -> np.ndarray:
+    """Rounds into 0..255; `video` is used up."""
+    video -= np.float32(low)
+    video *= scale
+    video += np.float32(0.5)
+    return np.clip(video, 0, 255, out=video).astype(np.uint8)
 
 
 def _rounded(values, digits: int) -> tuple[float, ...]:

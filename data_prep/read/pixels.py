@@ -1,39 +1,69 @@
-"""Decodes the pixels of one instance to real values: stored bits, sign, slope, MONOCHROME1."""
+"""Decodes pixels to real values: stored bits, sign, slope, padding, MONOCHROME1."""
 
 import io
+from collections.abc import Sequence
 
 import numpy as np
 import pydicom
+from pydicom.pixels.utils import pixel_array
 
+from data_prep.read import header, nifti
 from data_prep.read.instance import Instance
 from data_prep.read.reject import Reject, Why
 
 
-def decode(instance: Instance, data: bytes) -> np.ndarray | Reject:
-    """Modality values of one frame, float32 (rows, columns), from the whole file's bytes."""
+def decode(frames: Sequence[Instance], data: bytes) -> list[np.ndarray | Reject]:
+    """Modality values of frames of one file, float32 (rows, columns) each, from all its bytes."""
+    first = frames[0]
     try:
-        stored = _native(instance, data) if instance.pixel_offset >= 0 else _decoded(data)
+        if first.transfer_syntax == nifti.SYNTAX:
+            stored = nifti.decode(data, [f.frame for f in frames])
+        elif first.pixel_offset >= 0:
+            plain = header.inflate(data)
+            stored = [_native(f, plain) for f in frames]
+        else:
+            stored = _decoded(data, [f.frame for f in frames])
     except Exception as error:  # codecs raise what they like; the frame is counted, not lost
-        return Reject(Why.DECODE_FAILED, instance.where, type(error).__name__)
-    if stored.shape != (instance.rows, instance.columns):
-        return Reject(Why.BAD_PIXELS, instance.where, f"decoded to {stored.shape}")
+        return [Reject(Why.DECODE_FAILED, f.where, _said(f, error)) for f in frames]
+    return [_real(f, s) for f, s in zip(frames, stored, strict=True)]
+
+
+def _said(frame: Instance, error: Exception) -> str:
+    return f"transfer syntax {frame.transfer_syntax}: {type(error).__name__}"
+
+
+def _real(frame: Instance, stored: np.ndarray) -> np.ndarray | Reject:
+    if stored.shape != (frame.rows, frame.columns):
+        return Reject(Why.BAD_PIXELS, frame.where, f"decoded to {stored.shape}")
     values = stored.astype(np.float32)
-    slope, intercept = instance.number("RescaleSlope"), instance.number("RescaleIntercept")
-    values = values * (1.0 if slope is None else slope) + (intercept or 0.0)
+    padding = frame.number("PixelPaddingValue")
+    if padding is not None and (outside := stored == padding).any() and not outside.all():
+        values[outside] = values[~outside].min()  # no tissue: as dark as the darkest
+    slope, intercept = frame.number("RescaleSlope"), frame.number("RescaleIntercept")
+    if slope is not None and slope != 1.0:
+        values *= np.float32(slope)
+    if intercept:
+        values += np.float32(intercept)
     # MONOCHROME1 shows low values bright (PS3.3 C.7.6.3.1.2).
-    return -values if instance.text.get("PhotometricInterpretation") == "MONOCHROME1" else values
+    return -values if frame.text.get("PhotometricInterpretation") == "MONOCHROME1" else values
 
 
-def _native(instance: Instance, data: bytes) -> np.ndarray:
-    allocated, stored, high, signed = instance.bits
-    count = instance.rows * instance.columns
-    raw = np.frombuffer(data, f"<u{allocated // 8}", count, instance.pixel_offset)
+def _native(frame: Instance, data: bytes) -> np.ndarray:
+    allocated, stored, high, signed = frame.bits
+    count = frame.rows * frame.columns
+    raw = np.frombuffer(data, f"<u{allocated // 8}", count, frame.pixel_offset)
     # Bits above the stored ones may hold overlays or garbage (PS3.5 8.1.1).
-    values = (raw.astype(np.int32) >> max(high + 1 - stored, 0)) & ((1 << stored) - 1)
+    values = raw if high + 1 == stored else raw >> (high + 1 - stored)
     if signed:
-        values = values - ((values >> (stored - 1)) << stored)
-    return values.reshape(instance.rows, instance.columns)
+        lift = 32 - stored  # the stored sign bit becomes the sign
+        values = (values.astype(np.int32) << lift) >> lift
+    elif stored < allocated:
+        values = values & np.array((1 << stored) - 1, raw.dtype)
+    return values.reshape(frame.rows, frame.columns)
 
 
-def _decoded(data: bytes) -> np.ndarray:
-    return pydicom.dcmread(io.BytesIO(data)).pixel_array
+def _decoded(data: bytes, indices: list[int]) -> list[np.ndarray]:
+    with header.quiet():
+        dataset = pydicom.dcmread(io.BytesIO(data), force=True)
+        several = int(dataset.get("NumberOfFrames") or 1) > 1
+        return [pixel_array(dataset, index=i if several else None, raw=True) for i in indices]

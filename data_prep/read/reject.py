@@ -8,16 +8,23 @@ class Why(enum.Enum):
     """Reasons, each with what a person can do about it.  IGNORED ones are no fault of the input."""
 
     NOT_DICOM = ("ignored", "not a DICOM file; nothing to do")
+    DICOMDIR = ("ignored", "an index of files; they are found without it")
     NOT_MR = ("ignored", "not an MR image object; export MR Image Storage")
     REPEAT = ("ignored", "the same slice and moment scanned again; the latest is kept")
     DUPLICATE = ("ignored", "the same object was read before")
     EMPTY_FILE = ("rejected", "zero bytes; export it again")
     TRUNCATED = ("rejected", "the file ends early; export it again")
     UNREADABLE = ("rejected", "the header cannot be parsed; see the local list of paths")
+    TOO_LARGE = ("rejected", "larger than any real exam; may be made to exhaust memory")
+    UNSAFE_ARCHIVE = (
+        "rejected",
+        "a member that links, climbs out or inflates without end; unpack it by hand and look",
+    )
     IO_ERROR = ("rejected", "the file cannot be read; check permissions and the disk")
     NO_GEOMETRY = ("rejected", "no position, orientation or spacing; the frame cannot be placed")
     BAD_GEOMETRY = ("rejected", "orientation not orthonormal or spacing out of range")
     BAD_PIXELS = ("rejected", "pixel module contradicts itself or the pixel data's length")
+    MOSAIC = ("rejected", "many slices tiled in one picture (Siemens mosaic); export single slices")
     BURNED_IN = ("rejected", "BurnedInAnnotation YES: text in the pixels may identify a patient")
     NO_IDENTIFIER = ("rejected", "no StudyInstanceUID, SeriesInstanceUID or PatientID")
     DUPLICATE_CONFLICT = (

@@ -13,7 +13,8 @@ from data_prep.exam.plan import ExamPlan, plan_exam
 from data_prep.exam.render import render_exam
 from data_prep.phantom.protocol import profile
 from data_prep.phantom.study import Study
-from data_prep.read import instance
+from data_prep.read import header, instance
+from data_prep.read.head import Head
 from data_prep.read.instance import Instance
 
 EXAMS, LIMIT_CPU_S, LIMIT_IMAGES = 4, 0.4, 300
@@ -33,20 +34,21 @@ def main() -> None:
 
     def headers() -> None:
         for files in exams:
-            read = [instance.read(n, d, s) for n, d, s in files]
+            read = [one for f in files for one in instance.read(Head(*f))]
             plan = plan_exam("x", [r for r in read if isinstance(r, Instance)])
             assert isinstance(plan, ExamPlan)
             plans.append(plan)
 
     def pixels() -> None:
         for plan, files in zip(plans, exams, strict=True):
-            render_exam(plan, {n: d for n, d, _ in files}, 1.25, 224)
+            held = {n: d for n, d, _ in files}
+            render_exam(plan, lambda wheres, held=held: ((w, held[w]) for w in wheres), 1.25, 224)
 
     def peer() -> None:
         for files in exams:
             for _, data, _ in files:
                 ds = pydicom.dcmread(io.BytesIO(data), stop_before_pixels=True)
-                _ = [ds.get(k) for k in instance.KEYWORDS]
+                _ = [ds.get(k) for k in header.KEYWORDS]
 
     header_s, pixel_s, peer_s = cpu(headers), cpu(pixels), cpu(peer)
     per_exam = (header_s + pixel_s) / images * LIMIT_IMAGES

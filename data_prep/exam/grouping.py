@@ -1,0 +1,120 @@
+"""Which images of one study belong together, whatever series they were sent in.
+
+Series identity is a hint, geometry decides: a series with several orientations, resolutions,
+echoes or image types is split; series that hold parts of one stack are joined.
+"""
+
+from collections import Counter, defaultdict
+
+import numpy as np
+
+from data_prep.exam.planes import clusters, parallel, positions
+from data_prep.read.instance import Instance
+
+# Slices of one stack lie behind one another: their first pixels may be this far apart across (mm).
+SAME_COLUMN_MM = 15.0
+# Two parts of one stack are not farther apart than this many slice distances ...
+WIDEST_GAP = 2.0
+# ... nor nearer to each other than this (mm): else they are two scans of one place.
+NEAREST_SLICES_MM = 2.0
+
+
+def group(instances: list[Instance]) -> list[list[Instance]]:
+    """Instances of one study as groups that are stacks, in an order that files do not decide."""
+    return _join(_split(instances))
+
+
+def _kind(instance: Instance) -> tuple:
+    """What frames of one stack must share, apart from the plane."""
+    text = instance.text
+    return (
+        instance.rows,
+        instance.columns,
+        tuple(round(s, 3) for s in instance.spacing_mm),
+        tuple(text.get("ImageType", "").split("\\")[:1]),
+        tuple(text.get("ImageType", "").split("\\")[2:]),
+        round(instance.number("EchoTime") or 0, 1),
+        text.get("ScanningSequence", ""),
+        text.get("SequenceVariant", ""),
+        text.get("StackID", ""),
+    )
+
+
+def _split(instances: list[Instance]) -> list[list[Instance]]:
+    """By series, by kind, by plane."""
+    by_kind = defaultdict(list)
+    for instance in instances:
+        by_kind[instance.text["SeriesInstanceUID"], *_kind(instance)].append(instance)
+    groups: list[list[Instance]] = []
+    for _, same in sorted(by_kind.items(), key=lambda item: str(item[0])):
+        planes: list[list[Instance]] = []
+        for instance in same:
+            home = next((p for p in planes if parallel(p[0], instance)), None)
+            planes.append([instance]) if home is None else home.append(instance)
+        for plane in planes:
+            groups += _columns(plane)
+    return groups
+
+
+def _columns(plane: list[Instance]) -> list[list[Instance]]:
+    """Parallel images that do not lie behind one another are not one stack."""
+    found: list[list[Instance]] = []
+    for instance in plane:
+        home = next((c for c in found if _across(c[0], instance) < _half_width(instance)), None)
+        found.append([instance]) if home is None else home.append(instance)
+    return found
+
+
+def _across(a: Instance, b: Instance) -> float:
+    """Distance of two first pixels in the plane (mm)."""
+    apart = np.array(b.position) - np.array(a.position)
+    return float(np.hypot(apart @ a.orientation[:3], apart @ a.orientation[3:]))
+
+
+def _half_width(instance: Instance) -> float:
+    return instance.columns * instance.spacing_mm[1] / 2
+
+
+def _join(groups: list[list[Instance]]) -> list[list[Instance]]:
+    """Joins series that hold one slice each, or a part each, of the same stack."""
+    joined: list[list[Instance]] = []
+    for part in sorted(groups, key=_by_place):
+        home = next((other for other in joined if _continues(other, part)), None)
+        joined.append(list(part)) if home is None else home.extend(part)
+    return joined
+
+
+def _by_place(part: list[Instance]) -> tuple:
+    return (str(_kind(part[0])), float(positions(part).min()), min(_name(i) for i in part))
+
+
+def _name(instance: Instance) -> tuple[str, int]:
+    return instance.where, instance.frame
+
+
+def _continues(stack: list[Instance], part: list[Instance]) -> bool:
+    first, other = stack[0], part[0]
+    if (
+        _kind(first) != _kind(other)
+        or first.text["SeriesInstanceUID"] == other.text["SeriesInstanceUID"]
+        or not parallel(first, other)
+        or _across(first, other) > SAME_COLUMN_MM
+    ):
+        return False
+    if _frames_per_slice(stack) != _frames_per_slice(part):
+        return False
+    there, here = _places(stack), _places(part)
+    apart = np.abs(there[:, None] - here).min()
+    if apart < NEAREST_SLICES_MM:
+        return False
+    steps = [np.diff(p).min() for p in (there, here) if len(p) > 1]
+    return not steps or bool(apart <= WIDEST_GAP * max(steps))
+
+
+def _places(part: list[Instance]) -> np.ndarray:
+    at = positions(part)
+    return np.array([at[c].mean() for c in clusters(part)])
+
+
+def _frames_per_slice(part: list[Instance]) -> int:
+    return Counter(len(c) for c in clusters(part)).most_common(1)[0][0]

@@ -1,0 +1,135 @@
+"""The frames of one slice in time, and which of them are a moment scanned again."""
+
+import itertools
+
+import numpy as np
+
+from data_prep.read.instance import Instance
+from data_prep.read.reject import Reject, Why
+
+# Trigger times of one slice closer than this are one moment scanned twice (ms).
+SAME_MOMENT_MS = 0.5
+# A trigger time beyond this share of RR is not a position in the cycle.
+LONGEST_CYCLE = 1.2
+# Images one heart beat or more apart are not phases of one breath-hold's cycle (s).
+SHORTEST_BEAT_S = 0.35
+# Trigger times that cover less than this share of RR do not order many frames (first pass).
+LEAST_OF_CYCLE = 0.25
+SEVERAL = 6  # frames of one slice from which on they are a movie
+OTHER_KEYS = ("TemporalPositionIdentifier", "AcquisitionTime", "ContentTime", "InstanceNumber")
+
+Timed = tuple[list[Instance], list[float], list[Reject]]
+
+
+def by_time(frames: list[Instance], usual: int) -> Timed:
+    """(frames in time, trigger times in ms or NaN, repeats), by the first key that orders them.
+
+    `usual` is how many frames most slices of the stack have.  The keys are those of the
+    preparation's notes: trigger time, temporal position, acquisition time, content time, number.
+    """
+    frames, repeats = _latest_run(frames, usual)
+    if len(frames) > 1 and (usual == 1 or _are_stills(frames)):
+        *before, last = sorted(frames, key=latest_last)
+        return [last], [_trigger(last)], repeats + [Reject(Why.REPEAT, f.where) for f in before]
+    triggers = [f.number("TriggerTime") for f in frames]
+    if None not in triggers and _orders(frames, triggers):
+        order = sorted(range(len(frames)), key=lambda i: (triggers[i], latest_last(frames[i])))
+        kept, times, more = _latest_of_each(frames, triggers, order)
+        return kept, times, repeats + more
+    for key in OTHER_KEYS:
+        values = [f.number(key) for f in frames]
+        if None not in values and len(set(values)) == len(values):
+            order = sorted(range(len(frames)), key=lambda i: values[i] or 0)
+            return [frames[i] for i in order], [float("nan")] * len(frames), repeats
+    ordered = sorted(frames, key=latest_last)
+    return ordered, [float("nan")] * len(frames), repeats
+
+
+def cycle_ms(frames: list[Instance], triggers: list[float]) -> float:
+    """Length of the cycle: stated if that is plausible, else from the steps between frames."""
+    stated = [v for f in frames if (v := f.number("NominalInterval")) and 300 <= v <= 2500]
+    if len(frames) > 1 and not np.isnan(triggers).any():
+        covered = triggers[-1] - triggers[0] + float(np.median(np.diff(triggers)))
+        if not stated or not covered / LONGEST_CYCLE <= np.median(stated):
+            return max(covered, 1.0)
+    return float(np.median(stated)) if stated else 1000.0
+
+
+def latest_last(frame: Instance) -> tuple:
+    """Sorts by when a frame was acquired, as far as that is known."""
+    return (
+        frame.text.get("AcquisitionDate", ""),
+        seconds(frame) or 0.0,
+        frame.number("SeriesNumber") or 0,
+        frame.number("InstanceNumber") or 0,
+        frame.where,
+        frame.frame,
+    )
+
+
+def seconds(frame: Instance) -> float | None:
+    """AcquisitionTime as seconds of the day (TM: HHMMSS.FFFFFF); None where there is none."""
+    value = frame.number("AcquisitionTime")
+    if value is None or value < 0:
+        return None
+    hours, rest = divmod(value, 10_000)
+    minutes, rest = divmod(rest, 100)
+    return hours * 3600 + minutes * 60 + rest
+
+
+def _trigger(frame: Instance) -> float:
+    value = frame.number("TriggerTime")
+    return float("nan") if value is None else value
+
+
+def _are_stills(frames: list[Instance]) -> bool:
+    """Two or three frames at one place that no trigger time tells apart: scanned again."""
+    triggers = {round(t, 1) for f in frames if (t := f.number("TriggerTime")) is not None}
+    positions = {f.text.get("TemporalPositionIdentifier", "") for f in frames}
+    return len(frames) <= 3 and len(triggers) <= 1 and len(positions) <= 1
+
+
+def _latest_run(frames: list[Instance], usual: int) -> tuple[list[Instance], list[Reject]]:
+    """A slice with a multiple of the usual frames was scanned again: the last run stays."""
+    if usual < 2 or len(frames) == usual or len(frames) % usual:
+        return frames, []
+    ordered = sorted(frames, key=latest_last)
+    runs = [ordered[i : i + usual] for i in range(0, len(ordered), usual)]
+    times = [[seconds(f) for f in run] for run in runs]
+    if any(t is None for run in times for t in run):
+        return frames, []
+    ends = [
+        (min(filter(None, run), default=0.0), max(filter(None, run), default=0.0)) for run in times
+    ]
+    if any(after[0] - before[1] < SHORTEST_BEAT_S for before, after in itertools.pairwise(ends)):
+        return frames, []
+    return runs[-1], [Reject(Why.REPEAT, f.where) for run in runs[:-1] for f in run]
+
+
+def _orders(frames: list[Instance], triggers: list) -> bool:
+    """Whether trigger times are positions in one cycle that tell the frames apart."""
+    if len(frames) == 1:
+        return True
+    stated = max((f.number("NominalInterval") or 0 for f in frames), default=0)
+    interval = stated or 2500 / LONGEST_CYCLE
+    covered = max(triggers) - min(triggers)
+    if not SAME_MOMENT_MS < covered <= LONGEST_CYCLE * interval:
+        return False
+    times = [seconds(f) for f in frames]
+    if len(frames) >= SEVERAL and None not in times and len(set(times)) == len(times):
+        beats = (
+            max(t for t in times if t is not None) - min(t for t in times if t is not None)
+        ) / (SHORTEST_BEAT_S * (len(frames) - 1))
+        return beats < 1 or covered > LEAST_OF_CYCLE * (stated or 1000)
+    return True
+
+
+def _latest_of_each(frames, triggers, order) -> Timed:
+    """Keeps the latest frame of every moment; the others are repeats."""
+    kept: list[int] = []
+    repeats = []
+    for i in order:
+        if kept and triggers[i] - triggers[kept[-1]] <= SAME_MOMENT_MS:
+            repeats.append(Reject(Why.REPEAT, frames[kept.pop()].where))
+        kept.append(i)
+    return [frames[i] for i in kept], [float(triggers[i]) for i in kept], repeats

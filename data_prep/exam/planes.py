@@ -1,0 +1,58 @@
+"""Planes of images: normals, the angles between them, positions along them."""
+
+import itertools
+
+import numpy as np
+
+from data_prep.read.instance import Instance
+
+# Normals closer than this belong to one stack (degrees): rounding of DS strings is far below,
+# the smallest angle between two planned views far above.
+SAME_NORMAL_DEG = 1.0
+# Positions closer than this are one slice (mm): scanners repeat a position to well within it.
+SAME_POSITION_MM = 0.5
+# Towards the base along a short axis: mean of real patients, LPS (see classify.geometry).
+TOWARDS_BASE = np.array([-0.618, 0.629, 0.415])
+
+
+def normal_of(instance: Instance) -> np.ndarray:
+    """Unit normal of an image: row direction x column direction."""
+    (a, b, c, d, e, f) = instance.orientation
+    return np.array([b * f - c * e, c * d - a * f, a * e - b * d])
+
+
+def angle_deg(a: np.ndarray, b: np.ndarray) -> float:
+    """Angle between two planes' normals, 0..90 degrees; a normal's sign means nothing."""
+    return float(np.degrees(np.arccos(np.clip(abs(a @ b), 0, 1))))
+
+
+def parallel(a: Instance, b: Instance) -> bool:
+    """Whether two images lie in parallel planes and are turned alike in them."""
+    if a.orientation == b.orientation:
+        return True
+    return angle_deg(normal_of(a), normal_of(b)) < SAME_NORMAL_DEG and bool(
+        np.dot(a.orientation[:3], b.orientation[:3]) > np.cos(np.radians(SAME_NORMAL_DEG))
+    )
+
+
+def towards_base(instance: Instance) -> np.ndarray:
+    """The normal, turned to point from apex to base."""
+    normal = normal_of(instance)
+    return normal if normal @ TOWARDS_BASE >= 0 else -normal
+
+
+def positions(group: list[Instance]) -> np.ndarray:
+    """Positions along the stack's normal (mm), base positive."""
+    return np.array([i.position for i in group]) @ towards_base(group[0])
+
+
+def clusters(group: list[Instance]) -> list[list[int]]:
+    """Indices of frames at one position, from low to high."""
+    at = positions(group)
+    order = np.argsort(at, kind="stable")
+    found = [[int(order[0])]]
+    for before, after in itertools.pairwise(order):
+        if at[after] - at[before] > SAME_POSITION_MM:
+            found.append([])
+        found[-1].append(int(after))
+    return found

@@ -1,0 +1,156 @@
+"""NIfTI volumes of public data sets, as frames: geometry from the affine, the rest from a sidecar.
+
+A NIfTI file says nothing of patient, study or sequence.  The folder stands for the patient and
+the study, the file for the series and its name for the description, unless a JSON sidecar of
+BIDS terms (same name, `.json`) says more.  Coordinates turn from RAS+ to DICOM's LPS+.
+"""
+
+import json
+import pathlib
+import re
+import zlib
+
+import nibabel
+import numpy as np
+
+from data_prep.read.head import Head
+from data_prep.read.header import LARGEST_INFLATED, Header, Values
+from data_prep.read.reject import Reject, Why
+
+SYNTAX = "nifti"
+SUFFIXES = (".nii", ".nii.gz")
+MASK = re.compile(r"(?:^|[_-])(?:gt|seg|segmentation|masks?|labels?)$", re.IGNORECASE)
+# Sidecar attributes with DICOM's names that are taken over; times are seconds in BIDS.
+TEXTS = (
+    "PatientID",
+    "StudyInstanceUID",
+    "AccessionNumber",
+    "PatientSex",
+    "PatientAge",
+    "Manufacturer",
+    "MagneticFieldStrength",
+    "SeriesDescription",
+    "ProtocolName",
+    "SequenceName",
+    "ScanningSequence",
+    "SequenceVariant",
+    "ImageType",
+    "FlipAngle",
+)
+SECONDS = ("EchoTime", "RepetitionTime", "InversionTime")
+TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
+
+
+def is_nifti(where: str) -> bool:
+    """Whether the name is one of a NIfTI file."""
+    return where.lower().endswith(SUFFIXES)
+
+
+def read(file: Head) -> tuple[Header, list[Values]] | Reject:
+    """The header and the values of every frame, slice by slice and phase by phase."""
+    where = file.where
+    if file.size == 0:
+        return Reject(Why.EMPTY_FILE, where)
+    stem = re.sub(r"\.nii(\.gz)?$", "", pathlib.PurePosixPath(where).name, flags=re.IGNORECASE)
+    if MASK.search(stem):
+        return Reject(Why.NOT_MR, where, "a mask by its name")
+    try:
+        image = _open(file.all())
+        columns, rows, slices, phases = _shape(image)
+        affine = TO_LPS @ np.asarray(image.affine, float)
+        shared = _shared(where, stem) | _sidecar(file.beside) | _sizes(rows, columns)
+        values = [
+            shared | _frame(where, affine, k, t, k * phases + t, _step_ms(image))
+            for k in range(slices)
+            for t in range(phases)
+        ]
+    except Exception as error:  # nibabel raises what its parts raise; the file is counted
+        return Reject(Why.UNREADABLE, where, type(error).__name__)
+    return Header(shared, SYNTAX, -1, -1, file.size), values
+
+
+def decode(data: bytes, indices: list[int]) -> list[np.ndarray]:
+    """Frames of a volume as (rows, columns), scaled as its header says."""
+    image = _open(data)
+    columns, rows, slices, phases = _shape(image)
+    volume = np.asanyarray(image.dataobj).reshape(columns, rows, slices, phases)
+    return [volume[:, :, i // phases, i % phases].T for i in indices]
+
+
+def _open(data: bytes) -> nibabel.Nifti1Image:
+    if data[:2] == b"\x1f\x8b":
+        unpacker = zlib.decompressobj(31)
+        data = unpacker.decompress(data, LARGEST_INFLATED)
+        if unpacker.unconsumed_tail:
+            raise ValueError("inflates without end")
+    kind = nibabel.Nifti2Image if data[:4] in (b"\x1c\x02\0\0", b"\0\0\x02\x1c") else None
+    return (kind or nibabel.Nifti1Image).from_bytes(data)
+
+
+def _shape(image) -> tuple[int, int, int, int]:
+    shape = image.shape
+    if not 2 <= len(shape) <= 4 or not all(shape):
+        raise ValueError("not a picture, a volume or volumes over time")
+    columns, rows, slices, phases = (*shape, 1, 1)[:4]
+    return columns, rows, slices, phases
+
+
+def _step_ms(image) -> float | None:
+    """Time between phases where the header gives one that a cine can have."""
+    if len(image.shape) < 4:
+        return None
+    scale = {"sec": 1000.0, "msec": 1.0, "usec": 0.001}.get(image.header.get_xyzt_units()[1])
+    step = float(image.header.get_zooms()[3]) * scale if scale else 0.0
+    return step if 5.0 <= step <= 150.0 else None
+
+
+def _shared(where: str, stem: str) -> Values:
+    folder = str(pathlib.PurePosixPath(where).parent)
+    return {
+        "PatientID": pathlib.PurePosixPath(folder).name or stem,
+        "StudyInstanceUID": f"nifti:{folder}",
+        "SeriesInstanceUID": f"nifti:{where}",
+        "SeriesDescription": stem,
+        "ImageType": "ORIGINAL\\PRIMARY\\M",
+    }
+
+
+def _sidecar(beside: bytes) -> Values:
+    said = json.loads(beside) if beside.strip() else {}
+    values: Values = {}
+    for key in TEXTS:
+        if key in said:
+            value = said[key]
+            values[key] = "\\".join(map(str, value)) if isinstance(value, list) else str(value)
+    for key in SECONDS:
+        if isinstance(said.get(key), int | float):
+            values[key] = f"{said[key] * 1000:g}"
+    return values
+
+
+def _sizes(rows: int, columns: int) -> Values:
+    return {
+        "Rows": rows,
+        "Columns": columns,
+        "BitsAllocated": 16,
+        "BitsStored": 16,
+        "HighBit": 15,
+        "PixelRepresentation": 0,
+        "SamplesPerPixel": 1,
+    }
+
+
+def _frame(where, affine: np.ndarray, k: int, t: int, index: int, step_ms: float | None) -> Values:
+    along_row, along_column = affine[:3, 0], affine[:3, 1]
+    width, height = np.linalg.norm(along_row), np.linalg.norm(along_column)
+    position = affine @ [0, 0, k, 1]
+    directions = (*(along_row / width), *(along_column / height))
+    values: Values = {
+        "SOPInstanceUID": f"nifti:{where}#{index}",
+        "ImageOrientationPatient": "\\".join(f"{v:.9f}" for v in directions),
+        "ImagePositionPatient": "\\".join(f"{v:.6f}" for v in position[:3]),
+        "PixelSpacing": f"{height:.6f}\\{width:.6f}",
+        "TemporalPositionIdentifier": str(t),
+        "InstanceNumber": str(index + 1),
+    }
+    return values if step_ms is None else values | {"TriggerTime": f"{t * step_ms:.3f}"}
