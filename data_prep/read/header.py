@@ -217,6 +217,9 @@ def _texts(found: walker.Walk) -> Values:
         keyword = TAGS[tag]
         if keyword in INTEGERS:
             values[keyword] = int.from_bytes(raw[:2], "little")
+        elif keyword == "PixelPaddingValue":  # a pixel: binary, signed as they are
+            signed = found.values.get(0x00280103, b"\0")[:1] == b"\1"
+            values[keyword] = str(int.from_bytes(raw[:2], "little", signed=signed))
         else:
             # ISO 2022 switches character sets by escapes within plain bytes.
             plain = raw.isascii() and b"\x1b" not in raw
@@ -250,7 +253,10 @@ def _through_pydicom(where: str, data: bytes, size: int) -> Header | Reject:
         with quiet():
             dataset = pydicom.dcmread(file, stop_before_pixels=True, force=data[128:132] != b"DICM")
             values = _from_dataset(dataset)
-        syntax = str(dataset.file_meta.get("TransferSyntaxUID", "")) or walker.EXPLICIT
+        syntax = str(dataset.file_meta.get("TransferSyntaxUID", ""))
+        implicit, little = dataset.original_encoding
+        if (not syntax or syntax in walker.NATIVE) and little:  # what it is, not what it says
+            syntax = walker.IMPLICIT if implicit else walker.EXPLICIT
         media = str(dataset.file_meta.get("MediaStorageSOPClassUID", ""))
     except (ValueError, zlib.error) as error:
         return Reject(Why.TOO_LARGE if "inflates" in str(error) else Why.UNREADABLE, where)

@@ -87,7 +87,7 @@ def _gate(where: str, found: Header) -> Reject | None:
     """Whether this is an object of the kind we use at all."""
     sop_class, frames = found.text("SOPClassUID"), number(found.text("NumberOfFrames")) or 1
     if sop_class != MR_IMAGE_STORAGE and sop_class not in header.ENHANCED:
-        return Reject(Why.NOT_MR, where, sop_class[:64] if _is_uid(sop_class) else "")
+        return Reject(Why.NOT_MR, where, _standard(sop_class))
     if found.values.get("SamplesPerPixel", 1) != 1:
         return Reject(Why.NOT_MR, where, "a colour picture")
     if found.text("BurnedInAnnotation").upper() == "YES":
@@ -121,8 +121,10 @@ def _sized(where: str, found: Header, frames: float) -> Reject | None:
     return None
 
 
-def _is_uid(text: str) -> bool:
-    return all(c in "0123456789." for c in text)
+def _standard(uid: str) -> str:
+    """A UID of the standard itself; any other might be somebody's."""
+    known = uid.startswith("1.2.840.10008.") and len(uid) <= 32
+    return uid if known and all(c in "0123456789." for c in uid) else ""
 
 
 def _typed(where: str, found: Header, values: Values, frame: int, count: int) -> Instance | Reject:

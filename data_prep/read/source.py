@@ -9,8 +9,9 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
+from data_prep.read.cloud import CloudFiles
 from data_prep.read.dicomweb import DicomWebSource
-from data_prep.read.files import CloudFiles, LocalFiles
+from data_prep.read.files import LocalFiles
 from data_prep.read.head import Head
 from data_prep.read.phantom import PhantomSource
 from data_prep.read.reject import Reject
