@@ -17,6 +17,7 @@ MR_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.4"
 # Tolerance of unit length and of orthogonality for ImageOrientationPatient.
 ORIENTATION_TOLERANCE = 1e-3
 SPACING_RANGE_MM = (0.3, 10.0)
+FARTHEST_MM = 2000.0  # from the isocentre: nobody lies beyond the bore
 LARGEST_MATRIX = 4096
 MOST_FRAMES = 20_000
 PERSON_KEYWORDS = tuple(
@@ -86,9 +87,13 @@ def _nifti(file: Head) -> list[Instance | Reject]:
 def _gate(where: str, found: Header) -> Reject | None:
     """Whether this is an object of the kind we use at all."""
     sop_class, frames = found.text("SOPClassUID"), number(found.text("NumberOfFrames")) or 1
+    if not sop_class:
+        return Reject(Why.UNREADABLE, where, "no SOP class")
     if sop_class != MR_IMAGE_STORAGE and sop_class not in header.ENHANCED:
         return Reject(Why.NOT_MR, where, _standard(sop_class))
-    if found.values.get("SamplesPerPixel", 1) != 1:
+    if found.pixel_length == 0:
+        return Reject(Why.TRUNCATED, where, "the file ends before the pixel data")
+    if found.integer("SamplesPerPixel") > 1:
         return Reject(Why.NOT_MR, where, "a colour picture")
     if found.text("BurnedInAnnotation").upper() == "YES":
         return Reject(Why.BURNED_IN, where)
@@ -110,8 +115,6 @@ def _sized(where: str, found: Header, frames: float) -> Reject | None:
     if not (rows and columns and allocated in (8, 16) and 0 < stored <= high + 1 <= allocated):
         said = f"{rows} x {columns}, {allocated} bits, {stored} stored, high bit {high}"
         return Reject(Why.BAD_PIXELS, where, said)
-    if found.pixel_length == 0:
-        return Reject(Why.TRUNCATED, where, "the file ends before the pixel data")
     if found.pixel_offset < 0:
         return None
     if found.pixel_length < frames * rows * columns * allocated // 8:
@@ -140,6 +143,8 @@ def _typed(where: str, found: Header, values: Values, frame: int, count: int) ->
         return Reject(Why.BAD_GEOMETRY, where, "orientation is not orthonormal")
     if not all(SPACING_RANGE_MM[0] <= s <= SPACING_RANGE_MM[1] for s in spacing):
         return Reject(Why.BAD_GEOMETRY, where, f"pixel spacing {spacing} mm")
+    if max(abs(x), abs(y), abs(z)) > FARTHEST_MM:
+        return Reject(Why.BAD_GEOMETRY, where, "position outside any scanner")
     rows, columns, allocated, stored, high, signed = map(found.integer, header.INTEGERS[:6])
     offset, length = found.pixel_offset, rows * columns * allocated // 8
     return Instance(
