@@ -17,7 +17,7 @@ from data_prep.read.instance import Instance
 from data_prep.read.pixels import decode
 from data_prep.read.reject import Reject, Why
 from data_prep.read.tree import TreeSource
-from tests import hostile
+from tests import fuzzing, hostile
 from tests.hostile import FILES, FINE
 
 
@@ -247,3 +247,10 @@ def test_the_same_pixels_under_other_names_are_one_stack():
     rendered, rejects = render(twin, files)
     assert len(rendered) == len(one)
     assert {r.why for r in rejects} == {Why.DUPLICATE}
+
+
+def test_what_chance_spoils_has_an_outcome_too():
+    """A first part of `python -m tests.fuzzing`; the whole is run by hand."""
+    outcomes = fuzzing.run(cases=800, seed=5)
+    assert outcomes.total() == 800
+    assert len(outcomes) >= 6
