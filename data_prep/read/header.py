@@ -236,9 +236,10 @@ def _decoder(charset: str) -> Callable[[bytes], str]:
 
     def decode(raw: bytes) -> str:
         try:
-            encodings = convert_encodings(charset.split("\\"))
-            return decode_bytes(raw, encodings, DELIMITERS)
-        except (LookupError, UnicodeError):
+            with quiet():
+                encodings = convert_encodings(charset.split("\\"))
+                return decode_bytes(raw, encodings, DELIMITERS)
+        except (LookupError, UnicodeError, ValueError):
             return raw.decode("latin-1")
 
     return decode
