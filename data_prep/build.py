@@ -1,7 +1,12 @@
 """Prepares DICOM exams and reports as shards for training.
 
-    python -m data_prep.build --dicom DIR --reports CSV [--labels CSV] --site NAME \\
+    python -m data_prep.build --dicom SOURCE --reports PATH [--labels CSV] --site NAME \\
         --key-file FILE --out DIR
+
+A SOURCE is a folder of DICOM or NIfTI files (tar and zip archives are read where they lie), one
+archive, a folder in a cloud (gs://..., s3://...), dicomweb:URL, or phantom:NAME.  A build that was
+stopped goes on where it was when the same command runs again; --update adds exams to a finished
+one.
 
 CSV files join to exams by any of patient_id, study_instance_uid, accession_number; reports need
 a column report_text.  Options this program does not know go to Apache Beam (--runner and so on).
@@ -14,6 +19,7 @@ import os
 import pathlib
 import re
 import shlex
+import shutil
 import sys
 import warnings
 
@@ -26,9 +32,12 @@ from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner 
 from apache_beam.runners.runner import PipelineRunner  # noqa: E402
 from apache_beam.transforms.environments import SubprocessSDKEnvironment  # noqa: E402
 
-from cmr_jax.schema import MANIFEST_FILE, SPLITS  # noqa: E402
+from cmr_jax.schema import EXAMS, FRAMES, MANIFEST_FILE, SPLITS, Sequence  # noqa: E402
+from data_prep import update  # noqa: E402
 from data_prep.deid.pseudonym import load_key  # noqa: E402
 from data_prep.driver import Build, build  # noqa: E402
+from data_prep.exam.plan import CLINICAL  # noqa: E402
+from data_prep.orders import Rules  # noqa: E402
 from data_prep.pipeline import Geometry  # noqa: E402
 from data_prep.read.source import open_source  # noqa: E402
 from data_prep.reports.table import read_labels, read_reports  # noqa: E402
@@ -42,7 +51,11 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("--dicom", required=True, help="folder of DICOM files, or phantom:NAME[:exams=N,seed=S]")
+    add("--dicom", required=True, help="where the exams are: see above")
+    add(
+        "--dicomweb-credentials",
+        help="JSON with token, or user and password, chmod 600 (or see CMR_DICOMWEB_TOKEN)",
+    )
     add("--reports", help="CSV of reports (the phantom brings its own)")
     add("--labels", help="CSV of labels; only evaluation ever opens them")
     add("--site", required=True, help="short name of the site: letters, digits, - and _")
@@ -63,6 +76,14 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
     add("--exams-per-shard", type=int, default=100, help="default %(default)s")
     add("--vocabulary", type=int, default=2048, help="largest vocabulary (default %(default)s)")
     add("--keep-unpaired", action="store_true", help="also write exams that no report joins")
+    add(
+        "--keep",
+        default="clinical",
+        help="sequences to keep: clinical (all but localizers and derived), all, or a list of "
+        + ", ".join(s.name for s in Sequence)
+        + " (default %(default)s)",
+    )
+    add("--update", action="store_true", help="add new exams to the finished build in --out")
     add("--overwrite", action="store_true", help="replace a finished build in --out")
     add("--workers", type=int, default=0, help="processes of the default runner (0: one per core)")
     return parser.parse_known_args(argv)
@@ -72,16 +93,18 @@ def prepare(args: argparse.Namespace) -> Build:
     """Checks every argument before any work starts; ValueError says what and the way out."""
     if not re.fullmatch(r"[\w-]{1,32}", args.site):
         raise ValueError(f"--site {args.site!r}: a short name of letters, digits, - and _.")
-    if (args.out / MANIFEST_FILE).exists() and not args.overwrite:
+    update.recover(args.out)
+    if (args.out / MANIFEST_FILE).exists() and not (args.overwrite or args.update):
         raise ValueError(
-            f"--out {args.out} holds a finished build. Choose another folder, or --overwrite."
+            f"--out {args.out} holds a finished build. Choose another folder, --update it with what "
+            "is new, or --overwrite it."
         )
     if args.spacing_mm <= 0 or args.size < 16:
         raise ValueError(
             f"--spacing-mm {args.spacing_mm} --size {args.size}: above 0 mm, from 16 pixels."
         )
     from_phantom = args.dicom.startswith("phantom:")
-    source = open_source(args.dicom)
+    source = open_source(args.dicom, args.dicomweb_credentials)
     pseudonyms = load_key(args.key_file, args.dicom)
     if not args.reports and not from_phantom and not args.keep_unpaired:
         raise ValueError(
@@ -91,19 +114,41 @@ def prepare(args: argparse.Namespace) -> Build:
     labels = args.labels or (args.dicom if from_phantom else None)
     if not source.units():
         raise ValueError(f"--dicom {args.dicom} holds no files.")
-    return Build(
+    rules = Rules(
+        pseudonyms=pseudonyms,
+        site=args.site,
+        splits=_splits(args.splits),
+        exams_per_shard=max(args.exams_per_shard, 1),
+        keep_unpaired=args.keep_unpaired,
+    )
+    job = Build(
         source=source,
         reports=read_reports(reports) if reports else [],
         labels=read_labels(labels) if labels else [],
-        site=args.site,
-        pseudonyms=pseudonyms,
+        rules=rules,
         out=args.out,
         geometry=Geometry(args.spacing_mm, args.size),
-        splits=_splits(args.splits),
-        exams_per_shard=max(args.exams_per_shard, 1),
+        keep=_kept(args.keep),
         vocabulary_size=args.vocabulary,
-        keep_unpaired=args.keep_unpaired,
+        update=args.update,
     )
+    if args.update:
+        update.check(args.out, job.options)
+    elif args.overwrite:
+        (args.out / MANIFEST_FILE).unlink(missing_ok=True)  # first: what follows is no build
+        for table in (EXAMS, FRAMES):
+            shutil.rmtree(args.out / table, ignore_errors=True)
+    return job
+
+
+def _kept(text: str) -> frozenset[Sequence]:
+    if text in ("clinical", "all"):
+        return CLINICAL if text == "clinical" else frozenset(Sequence)
+    try:
+        return frozenset(Sequence[name.strip().upper()] for name in text.split(","))
+    except KeyError as error:
+        known = ", ".join(s.name for s in Sequence)
+        raise ValueError(f"--keep {text}: {error} is none of clinical, all, {known}.") from None
 
 
 def _splits(text: str) -> dict[str, float]:

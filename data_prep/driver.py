@@ -1,13 +1,12 @@
-"""The step between the graphs: who belongs together, which split, which shard, in what order."""
+"""One build: both graphs, the step between them, and everything that lies beside the shards."""
 
-import datetime
 import json
 import os
 import pathlib
 import shutil
-import tempfile
-from collections import Counter, defaultdict
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import Any
 
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.runner import PipelineRunner
@@ -20,17 +19,18 @@ from cmr_jax.schema import (
     SCHEMA_VERSION,
     SPLITS,
     TOKENIZER_FILE,
+    Sequence,
 )
-from data_prep import pipeline
-from data_prep.deid.pseudonym import Pseudonyms
+from data_prep import pipeline, update
 from data_prep.exam.plan import ExamPlan
-from data_prep.pipeline import ExamOrder, Geometry, ShardOrder, ShardResult
+from data_prep.orders import NOTHING_YET, Existing, Rules, ShardOrder, make_orders
+from data_prep.pipeline import Geometry, Graphs, ShardResult
 from data_prep.qc import contact_sheet
 from data_prep.qc.account import Account, write_rejects
 from data_prep.qc.progress import stage
-from data_prep.read.reject import Reject, Why
+from data_prep.read.reject import Reject
 from data_prep.read.source import Source
-from data_prep.reports.matching import Impression, Joined, join, patients_of
+from data_prep.reports.matching import Joined, join, patients_of
 from data_prep.shelf import labels, records, vocabulary
 
 
@@ -41,172 +41,180 @@ class Build:
     source: Source
     reports: list[dict[str, str]]
     labels: list[dict[str, str]]
-    site: str
-    pseudonyms: Pseudonyms
+    rules: Rules
     out: pathlib.Path
     geometry: Geometry
-    splits: dict[str, float]
-    exams_per_shard: int
+    keep: frozenset[Sequence]
     vocabulary_size: int
-    keep_unpaired: bool
+    update: bool = False
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What the manifest says of how the build was made, and an update must share."""
+        return {
+            "site": self.rules.site,
+            "key_id": self.rules.pseudonyms.key_id,
+            "spacing_mm": self.geometry.spacing_mm,
+            "size": self.geometry.size,
+            "splits": self.rules.splits,
+            "keep": sorted(s.name for s in self.keep),
+        }
+
+
+@dataclass(frozen=True)
+class _Planned:
+    """What the first graph and the join found."""
+
+    plans: list[ExamPlan]
+    file_rejects: list[Reject]
+    joined: Joined
+    orders: list[ShardOrder]
+    exam_rejects: list[Reject]
 
 
 def build(job: Build, options: PipelineOptions, runner: str | PipelineRunner) -> Account:
     """Runs both graphs and the step between; returns the account.  The manifest comes last."""
     account = Account()
-    work = tempfile.mkdtemp(prefix="cmr_prep_")  # private (0700): plans hold identifiers
+    final, old = job.out, NOTHING_YET
+    if job.update:
+        old = update.existing(final)
+    work = _work_folder(job.out)
+    graphs = Graphs(job.source, str(work), options, runner)
+    planned = _plan(job, graphs, account, old)
+    if job.update:
+        if not planned.orders:
+            shutil.rmtree(work)
+            return _account(account, job, planned, [])
+        shards = {o.split: o.shards for o in planned.orders}
+        job = replace(job, out=update.begin(final, old, old.shards | shards))
     job.out.mkdir(parents=True, exist_ok=True)
-    try:
-        units = len(job.source.units())
-        with stage("reading headers", account, lambda: pipeline.ticks(work, "headers"), units):
-            pipeline.plan_exams(job.source, work, options, runner)
-        plans, file_rejects = pipeline.load_plans(work)
-        if not plans:
-            reasons = Counter(r.why.name.lower() for r in file_rejects)
-            raise ValueError(
-                f"nothing to prepare: no MR exam was found ({_listed(reasons) or 'no files'})."
-            )
-        joined = join(plans, job.reports, job.labels)
-        orders, exam_rejects = make_orders(job, plans, joined)
-        if not orders:
-            raise ValueError(
-                f"nothing to prepare: none of {len(plans)} exams has a usable report "
-                f"({_listed(Counter(r.why.name.lower() for r in joined.rejects)) or 'no report joins'}). "
-                "Check the key columns, or keep exams without reports with --keep-unpaired."
-            )
-        total = sum(len(order.exams) for order in orders)
-        with stage("writing shards", account, lambda: pipeline.ticks(work, "exams"), total):
-            results = pipeline.write_shards(
-                orders, job.source, job.geometry, work, str(job.out), options, runner
-            )
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
-    _fill(account, plans, file_rejects, joined, orders, exam_rejects, results, job)
-    account.check()
-    written = {exam_id for result in results for exam_id in result.checksums}
-    _shelve(job, account, orders, results)
-    labelled = {job.pseudonyms.of("study", uid): row for uid, row in joined.labels.items()}
-    labels.write(job.out, {k: v for k, v in labelled.items() if k in written})
-    write_rejects(job.out, account, job.pseudonyms)
-    first = next(split for split in SPLITS if account.exams_by_split.get(split))
-    contact_sheet.write(job.out, first)
-    _write_manifest(job, account, results)
+    total = sum(len(order.exams) for order in planned.orders)
+    with stage("writing shards", account, lambda: pipeline.ticks(str(work), "exams"), total):
+        results = pipeline.write_shards(graphs, planned.orders, job.geometry, str(job.out))
+    _account(account, job, planned, results)
+    _shelve(job, account, planned, results, final if job.update else None)
+    if job.update:
+        update.finish(final)
+    shutil.rmtree(work)
     return account
 
 
-def make_orders(
-    job: Build, plans: list[ExamPlan], joined: Joined
-) -> tuple[list[ShardOrder], list[Reject]]:
-    """Exams that can be written, by split and shard; every order is by pseudonym."""
+def _work_folder(out: pathlib.Path) -> pathlib.Path:
+    """Private, beside the output: plans hold identifiers.  What an earlier run wrote may be used."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    work = out.with_name(out.name + ".unfinished")
+    work.mkdir(mode=0o700, exist_ok=True)
+    os.chmod(work, 0o700)
+    shutil.rmtree(work / "plans", ignore_errors=True)
+    for ticks in work.glob("*.ticks"):
+        ticks.unlink()
+    return work
+
+
+def _plan(job: Build, graphs: Graphs, account: Account, old: Existing) -> _Planned:
+    units = job.source.units()
+    with stage(
+        "reading headers", account, lambda: pipeline.ticks(graphs.work, "headers"), len(units)
+    ):
+        pipeline.plan_exams(graphs, units, job.keep)
+    plans, file_rejects = pipeline.load_plans(graphs.work)
+    if not plans:
+        reasons = _listed(Counter(r.why.name.lower() for r in file_rejects)) or "no files"
+        raise ValueError(f"nothing to prepare: no MR exam was found ({reasons}).")
+    joined = join(plans, job.reports, job.labels)
     owners = patients_of(plans, job.reports)
-    first_dates: dict[str, datetime.date] = {}
-    for plan in plans:
-        if date := _date(plan.study_date):
-            owner = owners[plan.study_uid]
-            first_dates[owner] = min(first_dates.get(owner, date), date)
-    by_split: dict[str, list[ExamOrder]] = defaultdict(list)
-    rejects = []
-    for plan in plans:
-        impression = joined.impressions.get(plan.study_uid)
-        if impression is None and not job.keep_unpaired:
-            rejects.append(Reject(Why.NO_REPORT, plan.study_uid))
-            continue
-        owner = owners[plan.study_uid]
-        date = _date(plan.study_date)
-        order = ExamOrder(
-            plan=plan,
-            exam_id=job.pseudonyms.of("study", plan.study_uid),
-            patient_id=job.pseudonyms.of("patient", owner),
-            site=job.site,
-            days_since_first=(date - first_dates[owner]).days if date else -1,
-            impression=impression or Impression("", ()),
+    orders, exam_rejects = make_orders(job.rules, plans, joined, owners, old)
+    if not orders and not job.update:
+        reasons = _listed(Counter(r.why.name.lower() for r in joined.rejects))
+        raise ValueError(
+            f"nothing to prepare: none of {len(plans)} exams has a usable report "
+            f"({reasons or 'no report joins'}). "
+            "Check the key columns, or keep exams without reports with --keep-unpaired."
         )
-        by_split[_split(job, owner)].append(order)
-    orders = []
-    for split in SPLITS:
-        exams = sorted(by_split[split], key=lambda e: e.exam_id)
-        shards = -(-len(exams) // job.exams_per_shard)
-        orders += [ShardOrder(split, i, shards, tuple(exams[i::shards])) for i in range(shards)]
-    return orders, rejects
+    return _Planned(plans, file_rejects, joined, orders, exam_rejects)
 
 
-def _split(job: Build, owner: str) -> str:
-    at, edge = job.pseudonyms.uniform("split", owner), 0.0
-    for split, share in job.splits.items():
-        edge += share
-        if at < edge:
-            return split
-    return list(job.splits)[-1]
-
-
-def _date(text: str) -> datetime.date | None:
-    try:
-        return datetime.datetime.strptime(text, "%Y%m%d").date()
-    except ValueError:
-        return None
-
-
-def _fill(account, plans, file_rejects, joined, orders, exam_rejects, results, job) -> None:
+def _account(account: Account, job: Build, planned: _Planned, results: list[ShardResult]):
+    frames = {plan.study_uid: plan.frame_count for plan in planned.plans}
+    unused = [Reject(r.why, r.where, count=frames[r.where]) for r in planned.exam_rejects]
     lost_frames = [r for result in results for r in result.file_rejects]
-    account.files_used = sum(p.frame_count for p in plans) - sum(r.count for r in lost_frames)
-    account.files_found = account.files_used + sum(r.count for r in (*file_rejects, *lost_frames))
-    account.exams_found = len(plans)
+    planned_frames = sum(p.frame_count for p in planned.plans)
+    account.files_found = planned_frames + sum(r.count for r in planned.file_rejects)
+    account.files_used = planned_frames - sum(r.count for r in (*unused, *lost_frames))
+    account.exams_found = len(planned.plans)
     account.exams_written = sum(r.exams for r in results)
     account.reports_found = len(job.reports)
-    report_rejects = [r for r in joined.rejects if r.where.startswith("report")]
-    account.reports_used = len(joined.impressions)
+    account.reports_used = len(planned.joined.impressions)
+    joined = planned.joined.rejects
     account.rejects = {
-        "files": [*file_rejects, *lost_frames],
-        "exams": exam_rejects + [r for result in results for r in result.exam_rejects],
-        "reports": report_rejects,
-        "labels": [r for r in joined.rejects if r.where.startswith("label")],
+        "files": [*planned.file_rejects, *unused, *lost_frames],
+        "exams": planned.exam_rejects + [r for result in results for r in result.exam_rejects],
+        "reports": [r for r in joined if r.where.startswith("report")],
+        "labels": [r for r in joined if r.where.startswith("label")],
     }
     account.frames_written = sum(r.frames for r in results)
-    account.joined_by = joined.joined_by
+    account.joined_by = planned.joined.joined_by
     for result in results:
         account.stacks.update(result.stacks)
         account.exams_by_split[result.split] = (
             account.exams_by_split.get(result.split, 0) + result.exams
         )
+    account.check()
+    return account
 
 
 def _shelve(
-    job: Build, account: Account, orders: list[ShardOrder], results: list[ShardResult]
+    job: Build,
+    account: Account,
+    planned: _Planned,
+    results: list[ShardResult],
+    old: pathlib.Path | None,
 ) -> None:
+    """Everything beside the shards; the manifest last."""
     for table, counts in ((EXAMS, "exams"), (FRAMES, "frame_records")):
-        lengths = {
-            split: [getattr(r, counts) for r in results if r.split == split]
-            for split in SPLITS
-            if any(r.split == split for r in results)
-        }
-        records.write_metadata(str(job.out), table, lengths)
+        lengths = update.lengths(old, table) if old else {}
+        for split in SPLITS:
+            new = [getattr(r, counts) for r in results if r.split == split]
+            if new:
+                lengths[split] = lengths.get(split, []) + new
+        records.write_metadata(str(job.out), table, {s: lengths[s] for s in SPLITS if s in lengths})
+        records.remove_others(str(job.out), table, lengths)
     account.bytes_written = sum(
         records.shard_path(str(job.out), table, o.split, o.shard, o.shards).stat().st_size
-        for o in orders
+        for o in planned.orders
         for table in (EXAMS, FRAMES)
     )
+    if not old:
+        (job.out / TOKENIZER_FILE).write_bytes(_vocabulary(planned, job.vocabulary_size))
+    before = json.loads((old / MANIFEST_FILE).read_text())["pixel_sha256"] if old else {}
+    checksums = before | {k: v for r in results for k, v in sorted(r.checksums.items())}
+    named = {job.rules.pseudonyms.of("study", u): row for u, row in planned.joined.labels.items()}
+    labels.write(job.out, {k: v for k, v in named.items() if k in checksums})
+    write_rejects(job.out, account, job.rules.pseudonyms)
+    first = next(split for split in SPLITS if account.exams_by_split.get(split))
+    contact_sheet.write(job.out, first)
+    _write_manifest(job, account, checksums)
+
+
+def _vocabulary(planned: _Planned, size: int) -> bytes:
     train = [
         (exam.patient_id, exam.impression.text)
-        for order in orders
+        for order in planned.orders
         if order.split == "train"
         for exam in order.exams
         if exam.impression.text
     ]
-    (job.out / TOKENIZER_FILE).write_bytes(vocabulary.train(train, job.vocabulary_size))
+    return vocabulary.train(train, size)
 
 
-def _write_manifest(job: Build, account: Account, results: list[ShardResult]) -> None:
+def _write_manifest(job: Build, account: Account, checksums: dict[str, str]) -> None:
     manifest = {
         "schema_version": SCHEMA_VERSION,
         "program": f"cmr_jax {cmr_jax.__version__}",
-        "site": job.site,
-        "key_id": job.pseudonyms.key_id,
         "deidentification": "PS3.15 Basic Profile, allow-list of attributes, no dates, scrubbed text",
-        "spacing_mm": job.geometry.spacing_mm,
-        "size": job.geometry.size,
-        "splits": job.splits,
         "account": account.to_json(),
-        "pixel_sha256": {k: v for result in results for k, v in sorted(result.checksums.items())},
+        "pixel_sha256": checksums,
+        **job.options,
     }
     partial = job.out / (MANIFEST_FILE + ".unfinished")
     partial.write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n")

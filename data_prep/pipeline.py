@@ -21,40 +21,37 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.runner import PipelineRunner
 from apache_beam.typehints.decorators import no_annotations
 
+import cmr_jax
 from cmr_jax import schema
-from cmr_jax.schema import EXAMS, FRAMES
+from cmr_jax.schema import EXAMS, FRAMES, Sequence
 from data_prep.exam.plan import ExamPlan, plan_exam
-from data_prep.exam.render import render_exam
+from data_prep.exam.render import Rendered, render_exam
+from data_prep.orders import ExamOrder, ShardOrder
 from data_prep.read import instance
 from data_prep.read.instance import Instance
 from data_prep.read.reject import Reject
 from data_prep.read.source import Source
-from data_prep.reports.matching import Impression
 from data_prep.shelf import records
 
 PLAN_FILES = 64
 
 
 @dataclasses.dataclass(frozen=True)
-class ExamOrder:
-    """One exam to be written, with what may be said of it."""
+class Graphs:
+    """What both graphs need, and where they leave their results for the driver."""
 
-    plan: ExamPlan
-    exam_id: str
-    patient_id: str
-    site: str
-    days_since_first: int
-    impression: Impression
+    source: Source
+    work: str  # private: plans hold identifiers
+    options: PipelineOptions
+    runner: str | PipelineRunner
 
 
 @dataclasses.dataclass(frozen=True)
-class ShardOrder:
-    """One shard of both tables."""
+class Geometry:
+    """How frames are stored."""
 
-    split: str
-    shard: int
-    shards: int
-    exams: tuple[ExamOrder, ...]
+    spacing_mm: float
+    size: int
 
 
 @dataclasses.dataclass
@@ -66,7 +63,6 @@ class ShardResult:
     exams: int = 0
     frame_records: int = 0
     frames: int = 0
-    frames_by_exam: dict[str, int] = dataclasses.field(default_factory=dict)
     stacks: Counter = dataclasses.field(default_factory=Counter)
     checksums: dict[str, str] = dataclasses.field(default_factory=dict)
     file_rejects: list[Reject] = dataclasses.field(default_factory=list)
@@ -84,27 +80,25 @@ def ticks(work: str, stage: str) -> int:
     return sum(p.stat().st_size for p in pathlib.Path(work).glob(f"{stage}.*.ticks"))
 
 
-def plan_exams(
-    source: Source, work: str, options: PipelineOptions, runner: str | PipelineRunner
-) -> None:
+def plan_exams(graphs: Graphs, units: list[str], keep: frozenset[Sequence]) -> None:
     """Graph 1: reads every header and leaves plans and rejects in WORK/plans."""
-    pathlib.Path(work, "plans").mkdir()
-    with beam.Pipeline(runner=runner, options=options) as pipeline:
+    pathlib.Path(graphs.work, "plans").mkdir()
+    with beam.Pipeline(runner=graphs.runner, options=graphs.options) as pipeline:
         _ = (
             pipeline
-            | beam.Create(source.units())
+            | beam.Create(units)
             | beam.Reshuffle()
-            | "Headers" >> beam.FlatMap(read_headers, source, work)
+            | "Headers" >> beam.FlatMap(read_headers, graphs.source, graphs.work)
             | "ByStudy" >> beam.GroupByKey()
-            | "Plan" >> beam.FlatMap(plan_study)
+            | "Plan" >> beam.FlatMap(plan_study, keep)
             | "ByFile" >> beam.GroupByKey()
-            | "Save" >> beam.Map(save_plans, work)
+            | "Save" >> beam.Map(save_plans, graphs.work)
         )
 
 
 @no_annotations  # Beam would type-check the graph against ours
 def read_headers(unit: str, source: Source, work: str) -> Iterator[tuple[str, Instance | Reject]]:
-    """Every file of a unit as (study, instance or reject)."""
+    """Every frame of a unit as (study, instance or reject)."""
     for found in source.heads(unit):
         for result in [found] if isinstance(found, Reject) else instance.read(found):
             study = result.text["StudyInstanceUID"] if isinstance(result, Instance) else ""
@@ -113,17 +107,17 @@ def read_headers(unit: str, source: Source, work: str) -> Iterator[tuple[str, In
 
 
 @no_annotations
-def plan_study(group: tuple[str, Iterable[Instance | Reject]]) -> Iterator[tuple[int, Any]]:
+def plan_study(
+    group: tuple[str, Iterable[Instance | Reject]], keep: frozenset[Sequence]
+) -> Iterator[tuple[int, Any]]:
     """The plan of one study, keyed by the file it will lie in; rejects pass through."""
     study, members = group
-    instances = [m for m in members if isinstance(m, Instance)]
-    yield (
-        _file_of(study),
-        (
-            study,
-            plan_exam(study, instances) if study else [m for m in members if isinstance(m, Reject)],
-        ),
-    )
+    made: ExamPlan | list[Reject]
+    if study:
+        made = plan_exam(study, [m for m in members if isinstance(m, Instance)], keep)
+    else:
+        made = [m for m in members if isinstance(m, Reject)]
+    yield _file_of(study), (study, made)
 
 
 @no_annotations
@@ -151,38 +145,43 @@ def _file_of(study: str) -> int:
     return int.from_bytes(hashlib.sha256(study.encode()).digest()[:4], "big") % PLAN_FILES
 
 
-@dataclasses.dataclass(frozen=True)
-class Geometry:
-    """How frames are stored."""
-
-    spacing_mm: float
-    size: int
-
-
 def write_shards(
-    orders: list[ShardOrder],
-    source: Source,
-    geometry: Geometry,
-    work: str,
-    out: str,
-    options: PipelineOptions,
-    runner: str | PipelineRunner,
+    graphs: Graphs, orders: list[ShardOrder], geometry: Geometry, out: str
 ) -> list[ShardResult]:
-    """Graph 2: reads the chosen pixels and writes both tables, shard by shard."""
-    for folder in ("orders", "results"):
-        pathlib.Path(work, folder).mkdir()
-    names = []
+    """Graph 2: reads the chosen pixels and writes both tables, shard by shard.
+
+    A shard that an earlier run of the same order finished is not written again.
+    """
+    folders = {name: pathlib.Path(graphs.work, name) for name in ("orders", "results")}
+    for folder in folders.values():
+        folder.mkdir(exist_ok=True)
+    names, undone = [], []
     for order in orders:
-        names.append(f"{order.split}-{order.shard:05d}.pickle")
-        pathlib.Path(work, "orders", names[-1]).write_bytes(pickle.dumps(order))
-    with beam.Pipeline(runner=runner, options=options) as pipeline:
+        content = pickle.dumps((order, geometry, schema.SCHEMA_VERSION, cmr_jax.__version__))
+        name = f"{order.split}-{order.shard:05d}-{hashlib.sha256(content).hexdigest()[:16]}.pickle"
+        names.append(name)
+        written = all(path.exists() for path in _paths(out, order).values())
+        if written and (folders["results"] / name).exists():
+            for _ in order.exams:
+                tick(graphs.work, "exams")
+        else:
+            (folders["orders"] / name).write_bytes(pickle.dumps(order))
+            undone.append(name)
+    with beam.Pipeline(runner=graphs.runner, options=graphs.options) as pipeline:
         _ = (
             pipeline
-            | beam.Create(names)
+            | beam.Create(undone)
             | beam.Reshuffle()
-            | "Shards" >> beam.Map(write_shard, source, geometry, work, out)
+            | "Shards" >> beam.Map(write_shard, graphs.source, geometry, graphs.work, out)
         )
-    return [pickle.loads(pathlib.Path(work, "results", name).read_bytes()) for name in names]
+    return [pickle.loads((folders["results"] / name).read_bytes()) for name in names]
+
+
+def _paths(out: str, order: ShardOrder) -> dict[str, pathlib.Path]:
+    return {
+        t: records.shard_path(out, t, order.split, order.shard, order.shards)
+        for t in (EXAMS, FRAMES)
+    }
 
 
 @no_annotations
@@ -190,37 +189,44 @@ def write_shard(name: str, source: Source, geometry: Geometry, work: str, out: s
     """One shard of both tables; each file appears under its name only when it is whole."""
     order: ShardOrder = pickle.loads(pathlib.Path(work, "orders", name).read_bytes())
     result = ShardResult(order.split, order.shard)
-    paths = {
-        t: records.shard_path(out, t, order.split, order.shard, order.shards)
-        for t in (EXAMS, FRAMES)
-    }
+    paths = _paths(out, order)
     serialize = {table: records.Serializer(table) for table in (EXAMS, FRAMES)}
     with records.shard_writer(paths[EXAMS]) as exams, records.shard_writer(paths[FRAMES]) as frames:
         for exam in order.exams:
-            _write_exam(exam, source, geometry, result, exams, frames, serialize)
+            args = exam.plan, source.load, geometry.spacing_mm, geometry.size
+            rendered, rejects = render_exam(*args)
+            result.file_rejects += rejects
+            if not rendered:
+                said = "no stack could be read"
+                result.exam_rejects.append(Reject(rejects[0].why, exam.plan.study_uid, said))
+            else:
+                record, videos = _shelved(exam, rendered, result)
+                for video in videos:
+                    frames.write(serialize[FRAMES](video))
+                exams.write(serialize[EXAMS](record))
             tick(work, "exams")
-    pathlib.Path(work, "results", name).write_bytes(pickle.dumps(result))
+    done = pathlib.Path(work, "results", name)
+    unfinished = done.with_suffix(f".{os.getpid()}.unfinished")
+    unfinished.write_bytes(pickle.dumps(result))
+    os.replace(unfinished, done)
 
 
-def _write_exam(
-    exam: ExamOrder, source, geometry: Geometry, result: ShardResult, exams, frames, serialize
-) -> None:
-    rendered, rejects = render_exam(exam.plan, source.load, geometry.spacing_mm, geometry.size)
-    result.file_rejects += rejects
-    if not rendered:
-        result.exam_rejects.append(
-            Reject(rejects[0].why, exam.plan.study_uid, "no stack could be read")
-        )
-        return
-    stacks, checksum, count = [], hashlib.sha256(), 0
+def _shelved(
+    exam: ExamOrder, rendered: list[Rendered], result: ShardResult
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The record of one exam and those of its frames; counts them in the result."""
+    stacks, videos, checksum = [], [], hashlib.sha256()
     for one in rendered:
-        stacks.append(dataclasses.replace(one.stack, first_frame=result.frame_records))
+        at = result.frame_records + len(videos)
+        stacks.append(dataclasses.replace(one.stack, first_frame=at))
         result.stacks[f"{one.stack.view.name} {one.stack.sequence.name}"] += 1
         for video in one.videos:
-            frames.write(serialize[FRAMES](schema.dump_frames(exam.exam_id, video)))
-            checksum.update(video.tobytes())
-            result.frame_records += 1
-            count += len(video)
+            videos.append(schema.dump_frames(exam.exam_id, video))
+            checksum.update(video.data)
+            result.frames += len(video)
+    result.frame_records += len(videos)
+    result.exams += 1
+    result.checksums[exam.exam_id] = checksum.hexdigest()[:32]
     plan = exam.plan
     record = {
         "exam_id": exam.exam_id,
@@ -236,8 +242,4 @@ def _write_exam(
         "stacks": schema.dump_stacks(stacks),
         "shard": result.shard,
     }
-    exams.write(serialize[EXAMS](record))
-    result.exams += 1
-    result.frames += count
-    result.frames_by_exam[exam.exam_id] = count
-    result.checksums[exam.exam_id] = checksum.hexdigest()[:32]
+    return record, videos

@@ -1,5 +1,6 @@
 """Eight CPU devices, no silent rank promotion, shapes enforced, a tiny data set for all."""
 
+import hashlib
 import os
 import pathlib
 import subprocess
@@ -60,12 +61,25 @@ def run(*args: str, check: bool = True, **env: str) -> subprocess.CompletedProce
     return done
 
 
+def prepare_args(out: pathlib.Path, *args: str, dicom: str = TINY, workers: str = "1") -> list[str]:
+    """Arguments of `python -m` for a small build."""
+    where = ["--dicom", dicom, "--out", str(out), "--workers", workers]
+    return ["data_prep.build", *where, *PREP, *args]
+
+
 def prepare(
-    out: pathlib.Path, *args: str, dicom: str = TINY, workers: str = "1"
+    out: pathlib.Path, *args: str, dicom: str = TINY, workers: str = "1", check: bool = True
 ) -> subprocess.CompletedProcess[str]:
-    return run(
-        "data_prep.build", "--dicom", dicom, "--out", str(out), "--workers", workers, *PREP, *args
-    )
+    return run(*prepare_args(out, *args, dicom=dicom, workers=workers), check=check)
+
+
+def digest(folder: pathlib.Path) -> dict[str, str]:
+    """A hash of every file but pictures."""
+    return {
+        str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest()
+        for p in sorted(folder.rglob("*"))
+        if p.is_file() and p.suffix != ".png"
+    }
 
 
 def pytest_addoption(parser) -> None:

@@ -6,14 +6,12 @@ import json
 import pytest
 
 from cmr_jax.schema import LABELS_FILE
-from data_prep.driver import Build, make_orders
 from data_prep.exam.plan import ExamPlan
+from data_prep.orders import Rules, make_orders
 from data_prep.phantom.protocol import profile
 from data_prep.phantom.study import Study
-from data_prep.pipeline import Geometry
 from data_prep.qc.account import Account
 from data_prep.read.reject import Reject, Why
-from data_prep.read.source import PhantomSource
 from data_prep.reports.matching import Joined, join, patients_of
 from data_prep.shelf import labels
 from tests.conftest import prepare
@@ -43,19 +41,9 @@ def row(**keys) -> dict[str, str]:
     return empty | {"report_text": REPORT} | keys
 
 
-def build_of(plans, reports, tmp_path, pseudonyms) -> Build:
-    return Build(
-        source=PhantomSource("tiny"),
-        reports=reports,
-        labels=[],
-        site="s",
-        pseudonyms=pseudonyms,
-        out=tmp_path,
-        geometry=Geometry(2.0, 32),
-        splits={"train": 0.5, "test": 0.5},
-        exams_per_shard=3,
-        vocabulary_size=300,
-        keep_unpaired=True,
+def rules_of(pseudonyms) -> Rules:
+    return Rules(
+        pseudonyms, "s", {"train": 0.5, "test": 0.5}, exams_per_shard=3, keep_unpaired=True
     )
 
 
@@ -116,13 +104,13 @@ def test_two_numbers_of_one_patient_are_one_patient():
     assert owners["1.2.1"] == owners["1.2.2"] != owners["1.2.3"]
 
 
-def test_exams_of_a_patient_share_a_split_and_count_days(tmp_path, pseudonyms):
+def test_exams_of_a_patient_share_a_split_and_count_days(pseudonyms):
     plans = [
         plan(n, patient_id=f"P{n % 7}", study_date=f"202001{1 + n % 7 + n // 7:02d}")
         for n in range(28)
     ]
     orders, _ = make_orders(
-        build_of(plans, [], tmp_path, pseudonyms), plans, Joined({}, {}, {}, [])
+        rules_of(pseudonyms), plans, Joined({}, {}, {}, []), patients_of(plans, [])
     )
     splits: dict[str, set[str]] = {}
     for order in orders:

@@ -1,7 +1,6 @@
 """The preparation: grouped and ordered right, counted to the last file, the same bytes every time."""
 
 import dataclasses
-import hashlib
 import json
 import os
 import pathlib
@@ -26,7 +25,7 @@ from data_prep.read.phantom import PhantomSource
 from data_prep.read.pixels import decode
 from data_prep.read.reject import Reject, Why
 from data_prep.read.tree import TreeSource
-from tests.conftest import EXAMS, TINY, prepare
+from tests.conftest import EXAMS, TINY, digest, prepare
 
 
 def files_of(index: int, pixels: bool = False):
@@ -43,14 +42,6 @@ def planned(instances) -> ExamPlan:
     plan = plan_exam("study", instances)
     assert isinstance(plan, ExamPlan)
     return plan
-
-
-def digest(folder: pathlib.Path) -> dict[str, str]:
-    return {
-        str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest()
-        for p in sorted(folder.rglob("*"))
-        if p.is_file() and p.suffix != ".png"
-    }
 
 
 # --- reading

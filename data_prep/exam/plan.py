@@ -16,6 +16,8 @@ PIXEL_KEYWORDS = (
     "PhotometricInterpretation",
     "PixelPaddingValue",
 )
+# What a reader of the heart looks at: everything but what planning and reporting left behind.
+CLINICAL = frozenset(Sequence) - {Sequence.LOCALIZER, Sequence.DERIVED}
 IDENTIFIER_KEYWORDS = (
     *PERSON_KEYWORDS,
     "PatientID",
@@ -61,8 +63,10 @@ class ExamPlan:
         return sum(stack.raw.frame_count for stack in self.stacks)
 
 
-def plan_exam(study_uid: str, instances: list[Instance]) -> ExamPlan | list[Reject]:
-    """Plans one study, or says why none of it can be used."""
+def plan_exam(
+    study_uid: str, instances: list[Instance], keep: frozenset[Sequence] = CLINICAL
+) -> ExamPlan | list[Reject]:
+    """Plans one study, or says why none of it can be used.  `keep`: sequences that are wanted."""
     patients = {i.text["PatientID"].strip() for i in instances}
     if len(patients) > 1:
         return [Reject(Why.PATIENT_CONFLICT, i.where) for i in instances]
@@ -70,10 +74,21 @@ def plan_exam(study_uid: str, instances: list[Instance]) -> ExamPlan | list[Reje
     if not raw:
         return rejects
     chosen, repeats = best_of_each(raw, decision.classify(raw))
+    rejects += repeats
+    rejects += [
+        Reject(Why.NOT_KEPT, f.where)
+        for stack, d in chosen
+        if d.sequence not in keep
+        for one in stack.slices
+        for f in one.frames
+    ]
     stacks = tuple(
         PlannedStack(_stripped(stack), d.view, d.sequence, d.confidence, d.evidence)
         for stack, d in chosen
+        if d.sequence in keep
     )
+    if not stacks:
+        return rejects
     text = raw[0].first.text
     return ExamPlan(
         study_uid=study_uid,
@@ -86,7 +101,7 @@ def plan_exam(study_uid: str, instances: list[Instance]) -> ExamPlan | list[Reje
         age_band=age_band(text.get("PatientAge", "")),
         identifiers=_identifiers(instances),
         stacks=stacks,
-        rejects=(*rejects, *repeats),
+        rejects=tuple(rejects),
     )
 
 

@@ -12,6 +12,8 @@ class Why(enum.Enum):
     NOT_MR = ("ignored", "not an MR image object; export MR Image Storage")
     REPEAT = ("ignored", "the same slice and moment scanned again; the latest is kept")
     DUPLICATE = ("ignored", "the same object was read before")
+    NOT_KEPT = ("ignored", "a sequence that --keep leaves out")
+    ALREADY_THERE = ("ignored", "in this build already")
     EMPTY_FILE = ("rejected", "zero bytes; export it again")
     TRUNCATED = ("rejected", "the file ends early; export it again")
     UNREADABLE = ("rejected", "the header cannot be parsed; see the local list of paths")

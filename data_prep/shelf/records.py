@@ -67,6 +67,18 @@ def shard_writer(path: pathlib.Path) -> Iterator[ArrayRecordWriter]:
     os.replace(unfinished, path)
 
 
+def remove_others(out: str, table: str, lengths: dict[str, list[int]]) -> None:
+    """Removes shards that are not of this build: an earlier run may have been stopped in others."""
+    wanted = {
+        shard_path(out, table, split, i, len(counts))
+        for split, counts in lengths.items()
+        for i in range(len(counts))
+    }
+    for path in pathlib.Path(out, table).glob(f"{table}-*.array_record-*"):
+        if path not in wanted:
+            path.unlink()
+
+
 def write_metadata(out: str, table: str, lengths: dict[str, list[int]]) -> None:
     """TFDS metadata of one table from the number of records in each shard of each split."""
     folder = pathlib.Path(out, table)
