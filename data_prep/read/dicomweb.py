@@ -31,6 +31,7 @@ logging.getLogger("dicomweb_client").setLevel(logging.CRITICAL)  # its messages 
 TOKEN_VARIABLE = "CMR_DICOMWEB_TOKEN"
 USER_VARIABLE, PASSWORD_VARIABLE = "CMR_DICOMWEB_USER", "CMR_DICOMWEB_PASSWORD"
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
+STUDIES_PER_PAGE = 500
 TIMEOUT_S = (10, 300)  # to connect, between two bytes
 
 
@@ -65,16 +66,25 @@ class DicomWebSource:
     def units(self) -> list[str]:
         """StudyInstanceUIDs of the studies with MR images that match."""
         filters = {"ModalitiesInStudy": "MR"} | dict(self.filters)
+        found: set[str] = set()
         try:
-            found = self._client.search_for_studies(
-                fields=["StudyInstanceUID"], search_filters=filters, get_remaining=True
-            )
+            while True:
+                page = self._client.search_for_studies(
+                    fields=["StudyInstanceUID"],
+                    search_filters=filters,
+                    limit=STUDIES_PER_PAGE,
+                    offset=len(found),
+                )
+                new = {_uid(study, "0020000D") for study in page} - found - {""}
+                found |= new
+                # Some servers ignore the offset and give the first page for ever.
+                if not new or len(page) < STUDIES_PER_PAGE:
+                    return sorted(found)
         except (requests.RequestException, ValueError) as error:
             raise ValueError(
                 f"--dicom dicomweb:{self.url}: the search for studies failed "
                 f"({_said(error)}). Check the URL, the credentials and the certificate."
             ) from None
-        return sorted({_uid(study, "0020000D") for study in found} - {""})
 
     def heads(self, unit: str) -> Iterator[Head | Reject]:
         """Headers of every instance of a study, without its pixels."""
