@@ -68,9 +68,7 @@ def classify(stacks: list[RawStack], words: Lexicon | None = None) -> list[Decis
     seen = physics.see(stacks)
     sequences = [_sequence(w, s) for w, s in zip(said, seen, strict=True)]
     views = _views(stacks, said, sequences)
-    return [
-        _decision(*four) for four in zip(views, sequences, said, seen, strict=True)
-    ]
+    return [_decision(*four) for four in zip(views, sequences, said, seen, strict=True)]
 
 
 def _said(stack: RawStack, words: Lexicon) -> Words:
@@ -131,9 +129,7 @@ def _strict(
     return _Verdict(Sequence.OTHER, 0.3, conflict)
 
 
-def _views(
-    stacks: list[RawStack], said: list[Words], sequences: list[_Verdict]
-) -> list[_Verdict]:
+def _views(stacks: list[RawStack], said: list[Words], sequences: list[_Verdict]) -> list[_Verdict]:
     judged = [i for i, verdict in enumerate(sequences) if verdict.label not in NO_VIEWS]
     placed = geometry.see([stacks[i] for i in judged], [said[i].view for i in judged])
     found = {i: _view(said[i].view, one) for i, one in zip(judged, placed, strict=True)}

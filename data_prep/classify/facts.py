@@ -122,7 +122,7 @@ def _planes(stacks: list[RawStack]) -> list[RawStack]:
 
 def _one_plane(a: RawStack, b: RawStack) -> bool:
     apart = abs((np.array(a.first.position) - np.array(b.first.position)) @ a.normal)
-    return angle_deg(a.normal, b.normal) < ONE_PLANE_DEG and apart < SAME_POSITION_MM
+    return angle_deg(a.normal, b.normal) < ONE_PLANE_DEG and bool(apart < SAME_POSITION_MM)
 
 
 def _longest(stack: RawStack):
@@ -137,7 +137,9 @@ def _inversions_ms(stack: RawStack) -> tuple[float, ...]:
 def _beats_s(stack: RawStack) -> tuple[float, ...]:
     """Steps between acquisition times, or between trigger times that go on for many cycles."""
     frames = _longest(stack)
-    times = sorted(t for f in frames if (t := clock_s(f.text.get("AcquisitionTime", ""))) is not None)
+    times = sorted(
+        t for f in frames if (t := clock_s(f.text.get("AcquisitionTime", ""))) is not None
+    )
     if len(set(times)) < len(frames):
         triggers = [t / 1000 for f in frames if (t := f.number("TriggerTime")) is not None]
         if triggers and max(triggers) - min(triggers) > FIRST_PASS_S:

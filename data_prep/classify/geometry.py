@@ -18,7 +18,7 @@ SHORT_AXIS = SHORT_AXIS / np.linalg.norm(SHORT_AXIS)
 # of an average heart, and with words beyond the second.
 FARTHEST_DEG, FARTHEST_NAMED_DEG = 40.0, 55.0
 # Planes prescribed along the body lie on it to the last digit; planned views rarely come near.
-BODY_PLANE_DEG = 6.0
+BODY_PLANE_DEG = 3.0
 SAX_LEAST_SLICES = 3
 # Around the long axis found in the exam: a short axis, or a plane that contains the axis.
 SHORT_DEG, LONG_DEG = 30.0, 60.0

@@ -38,9 +38,10 @@ class Entry:
     pattern: str
     example: str
 
-    def matches(self, words: str) -> bool:
-        """Whether the pattern stands in normalised words."""
-        return _compiled(self.pattern).search(words) is not None
+    def found_in(self, words: str) -> str:
+        """The part of normalised words that the pattern matches; "" where it does not."""
+        match = _compiled(self.pattern).search(words)
+        return match[0].strip() if match else ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,7 +62,7 @@ class Lexicon:
     def matching(self, kind: str, description: str) -> list[Entry]:
         """Entries of a kind that match, the winner first."""
         words = normalise(description)
-        return [e for e in self.entries if e.kind == kind and e.matches(words)]
+        return [e for e in self.entries if e.kind == kind and e.found_in(words)]
 
     def read(self, description: str) -> Words:
         """What a description names."""
@@ -76,7 +77,7 @@ class Lexicon:
 
 def decided(found: list[Entry]) -> str:
     """The label of the first; "" without any, or where two chamber views are named at once."""
-    if not found or len({e.label for e in found} & CHAMBERS) > 1 and found[0].label in CHAMBERS:
+    if not found or (len({e.label for e in found} & CHAMBERS) > 1 and found[0].label in CHAMBERS):
         return ""
     return found[0].label
 
@@ -153,10 +154,10 @@ def _entry(cells: list[str], where: str) -> Entry:
         raise ValueError(f"{where}: priority {priority!r}. Write a whole number from 0.")
     entry = Entry(kind, label, int(priority), pattern, example)
     try:
-        fits = entry.matches(normalise(example))
+        fits = entry.found_in(normalise(example))
     except re.error as error:
         raise ValueError(f"{where}: the pattern is no regular expression ({error}).") from error
-    if not pattern or not fits:
+    if not fits:
         raise ValueError(
             f"{where}: the pattern does not match its example, which reads "
             f"{normalise(example)!r} once normalised."

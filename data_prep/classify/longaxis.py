@@ -13,13 +13,13 @@ from cmr_jax.schema import View
 from data_prep.exam.stacks import angle_deg
 
 VIEWS = (View.CH2, View.CH3, View.CH4)
-# Normal of the two-chamber plane in an average heart (see geometry); the others follow from it in
-# degrees around the axis: between the means of real patients (0, 60, 103) and the segments that
-# the planes should cut (0, 48, 116; AHA 2002).
+# Normal of the two-chamber plane, mean of real patients (see geometry).  Directions around the axis
+# count from it: halfway between the means of those patients (0, -59, -103) and planes laid through
+# the segments that they should cut (22, -25, -99; AHA 2002, heart turned as in a measured exam).
 TWO_CHAMBER = np.array([-0.505, -0.327, -0.010])
-TURN_DEG = {View.CH2: 0.0, View.CH3: -54.0, View.CH4: -110.0}
+TURN_DEG = {View.CH2: 11.0, View.CH3: -42.0, View.CH4: -101.0}
 # Spread of hearts around their axis, of planning by eye, and of a heart known by two names.
-HEART_DEG, PLANNING_DEG, ANCHORED_DEG = 20.0, 9.0, 8.0
+HEART_DEG, PLANNING_DEG, ANCHORED_DEG = 18.0, 9.0, 8.0
 # Planes of one ventricle cross within this of one line; pictures are centred this well (mm).
 CROSSING_MM, CENTRING_MM = 9.0, 40.0
 # Costs in squared deviations: of a plane that is no view, and of a second plane of one view.
@@ -67,16 +67,20 @@ def assign(planes: list[Plane], axis: np.ndarray) -> list[Found]:
     """One finding per plane, from the names of some and the directions of all."""
     groups = _groups(planes, axis)
     roll, anchors = _roll(groups)
-    known = {id(g): g.name for g in groups if g.name in VIEWS and not _clash(g, roll, anchors)}
+    fixed = [
+        (g, g.name)
+        for g in groups
+        if g.name is not None and g.name in VIEWS and not _clash(g, roll, anchors)
+    ]
     unknown = [g for g in groups if g.name is None and not g.disputed]
     results: dict[int, Found] = {}
     for start in range(0, len(unknown), MOST_AT_ONCE):
         batch = unknown[start : start + MOST_AT_ONCE]
-        fixed = [(g, known[id(g)]) for g in groups if id(g) in known]
-        for group, found in zip(batch, _most_likely(batch, fixed, roll, anchors), strict=True):
+        likely = _most_likely(batch, fixed, roll, anchors)
+        for group, found in zip(batch, likely, strict=True):
             results |= dict.fromkeys(group.members, found)
-            if found.view in VIEWS:
-                known[id(group)] = found.view
+        sure = zip(batch, likely, strict=True)
+        fixed += [(group, found.view) for group, found in sure if found.view in VIEWS]
     for group in groups:
         if group.name is not None or group.disputed:
             results |= _by_name(group, planes, roll, anchors)
@@ -102,13 +106,18 @@ def _off(group: _Group, view: View, roll: float) -> float:
 
 
 def _clash(group: _Group, roll: float, anchors: int) -> bool:
-    limit = CLASH_DEG if anchors > 1 else CLASH_ALONE_DEG
-    return group.name in VIEWS and _off(group, group.name, roll if anchors > 1 else 0.0) > limit
+    if group.name is None or group.name not in VIEWS:
+        return False
+    return _off(group, group.name, roll) > (CLASH_DEG if anchors > 1 else CLASH_ALONE_DEG)
 
 
 def _roll(groups: list[_Group]) -> tuple[float, int]:
     """How far this heart is turned, from planes with names: (degrees, distinct names)."""
-    offs = {g.name: g.azimuth_deg - TURN_DEG[g.name] for g in groups if g.name in VIEWS}
+    offs = {
+        g.name: g.azimuth_deg - TURN_DEG[g.name]
+        for g in groups
+        if g.name is not None and g.name in VIEWS
+    }
     if len(offs) < 2:
         return 0.0, len(offs)
     # Directions repeat after half a turn: average the doubled angles.
@@ -149,7 +158,7 @@ def _groups(planes: list[Plane], axis: np.ndarray) -> list[_Group]:
 
 def _same(a: Plane, b: Plane) -> bool:
     apart = abs((a.centre - b.centre) @ a.normal)
-    return angle_deg(a.normal, b.normal) < SAME_PLANE_DEG and apart < SAME_PLANE_MM
+    return angle_deg(a.normal, b.normal) < SAME_PLANE_DEG and bool(apart < SAME_PLANE_MM)
 
 
 def _most_likely(
