@@ -28,6 +28,8 @@ NO_VIEW_COST, TWICE_COST = 9.0, 5.0
 SAME_PLANE_DEG, SAME_PLANE_MM = 5.0, 10.0
 # A name this far from its direction is not believed: alone, and beside other names.
 CLASH_ALONE_DEG, CLASH_DEG = 50.0, 35.0
+# Names that only a heart turned further than this would explain are not believed either.
+FARTHEST_TURN_DEG = 55.0
 LEAST_TRUST = 0.7
 MOST_AT_ONCE = 5
 
@@ -122,7 +124,8 @@ def _roll(groups: list[_Group]) -> tuple[float, int]:
         return 0.0, len(offs)
     # Directions repeat after half a turn: average the doubled angles.
     mean = np.exp(2j * np.radians(list(offs.values()))).mean()
-    return float(np.degrees(np.angle(mean)) / 2), len(offs)
+    roll = float(np.degrees(np.angle(mean)) / 2)
+    return (roll if abs(roll) <= FARTHEST_TURN_DEG else 0.0), len(offs)
 
 
 def _wrap(degrees):
