@@ -193,6 +193,8 @@ def test_a_sites_own_words_come_first(tmp_path):
     own.write_text("# ours\nview\tCH2\t30\tspecial 4 ch\tspecial_4CH\n")
     words = lexicon.load(own)
     assert words.read("special 4CH").view is None  # two chambers at once name none
+    own.write_text("sequence\tTAGGING\t120\tour cine\tour cine\n")
+    assert lexicon.load(own).read("our cine").sequence is Sequence.TAGGING
     own.write_text("sequence\tLGE_MAG\t5\toption 1\tOption_1\n")
     words = pickle.loads(pickle.dumps(lexicon.load(own)))
     assert words.read("Option_1").sequence is Sequence.LGE_MAG
@@ -631,6 +633,11 @@ def test_the_protocol_fills_what_the_description_leaves_open():
     how = CINE | {"SeriesDescription": "cine", "ProtocolName": "4CH LGE"}
     decision = one(SAX, series("x", View.CH4, phases=20, **how))
     assert (decision.view, decision.sequence) == (View.CH4, Sequence.CINE)
+
+
+def test_only_a_cine_has_the_contrast_of_one():
+    how = LGE | {"SeriesDescription": "4CH LGE trufi psir"}
+    assert one(SAX, series("x", View.CH4, **how)).contrast == ""
 
 
 def test_flow_across_vessels_has_no_view_unless_named():
