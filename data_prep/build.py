@@ -34,9 +34,10 @@ from apache_beam.transforms.environments import SubprocessSDKEnvironment  # noqa
 
 from cmr_jax.schema import EXAMS, FRAMES, MANIFEST_FILE, SPLITS, Sequence  # noqa: E402
 from data_prep import update  # noqa: E402
+from data_prep.classify import lexicon  # noqa: E402
 from data_prep.deid.pseudonym import load_key  # noqa: E402
 from data_prep.driver import Build, build  # noqa: E402
-from data_prep.exam.plan import CLINICAL  # noqa: E402
+from data_prep.exam.plan import CLINICAL, Choice  # noqa: E402
 from data_prep.orders import Rules  # noqa: E402
 from data_prep.pipeline import Geometry  # noqa: E402
 from data_prep.read.source import open_source  # noqa: E402
@@ -83,6 +84,7 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
         + ", ".join(s.name for s in Sequence)
         + " (default %(default)s)",
     )
+    add("--lexicon", type=pathlib.Path, help="words of your site (see data_prep.classify --help)")
     add("--update", action="store_true", help="add new exams to the finished build in --out")
     add("--overwrite", action="store_true", help="replace a finished build in --out")
     add("--workers", type=int, default=0, help="processes of the default runner (0: one per core)")
@@ -128,7 +130,7 @@ def prepare(args: argparse.Namespace) -> Build:
         rules=rules,
         out=args.out,
         geometry=Geometry(args.spacing_mm, args.size),
-        keep=_kept(args.keep),
+        choice=Choice(_kept(args.keep), lexicon.load(args.lexicon)),
         vocabulary_size=args.vocabulary,
         update=args.update,
     )

@@ -19,10 +19,9 @@ from cmr_jax.schema import (
     SCHEMA_VERSION,
     SPLITS,
     TOKENIZER_FILE,
-    Sequence,
 )
 from data_prep import pipeline, update
-from data_prep.exam.plan import ExamPlan
+from data_prep.exam.plan import Choice, ExamPlan
 from data_prep.orders import NOTHING_YET, Existing, Rules, ShardOrder, make_orders
 from data_prep.pipeline import Geometry, Graphs, ShardResult
 from data_prep.qc import contact_sheet
@@ -44,7 +43,7 @@ class Build:
     rules: Rules
     out: pathlib.Path
     geometry: Geometry
-    keep: frozenset[Sequence]
+    choice: Choice
     vocabulary_size: int
     update: bool = False
 
@@ -57,7 +56,7 @@ class Build:
             "spacing_mm": self.geometry.spacing_mm,
             "size": self.geometry.size,
             "splits": self.rules.splits,
-            "keep": sorted(s.name for s in self.keep),
+            "keep": sorted(s.name for s in self.choice.keep),
         }
 
 
@@ -116,7 +115,7 @@ def _plan(job: Build, graphs: Graphs, account: Account, old: Existing) -> _Plann
     with stage(
         "reading headers", account, lambda: pipeline.ticks(graphs.work, "headers"), len(units)
     ):
-        pipeline.plan_exams(graphs, units, job.keep)
+        pipeline.plan_exams(graphs, units, job.choice)
     plans, file_rejects = pipeline.load_plans(graphs.work)
     if not plans:
         reasons = _listed(Counter(r.why.name.lower() for r in file_rejects)) or "no files"

@@ -23,8 +23,8 @@ from apache_beam.typehints.decorators import no_annotations
 
 import cmr_jax
 from cmr_jax import schema
-from cmr_jax.schema import EXAMS, FRAMES, Sequence
-from data_prep.exam.plan import ExamPlan, plan_exam
+from cmr_jax.schema import EXAMS, FRAMES
+from data_prep.exam.plan import Choice, ExamPlan, plan_exam
 from data_prep.exam.render import Rendered, render_exam
 from data_prep.orders import ExamOrder, ShardOrder
 from data_prep.read import instance
@@ -80,7 +80,7 @@ def ticks(work: str, stage: str) -> int:
     return sum(p.stat().st_size for p in pathlib.Path(work).glob(f"{stage}.*.ticks"))
 
 
-def plan_exams(graphs: Graphs, units: list[str], keep: frozenset[Sequence]) -> None:
+def plan_exams(graphs: Graphs, units: list[str], choice: Choice) -> None:
     """Graph 1: reads every header and leaves plans and rejects in WORK/plans."""
     pathlib.Path(graphs.work, "plans").mkdir()
     with beam.Pipeline(runner=graphs.runner, options=graphs.options) as pipeline:
@@ -90,7 +90,7 @@ def plan_exams(graphs: Graphs, units: list[str], keep: frozenset[Sequence]) -> N
             | beam.Reshuffle()
             | "Headers" >> beam.FlatMap(read_headers, graphs.source, graphs.work)
             | "ByStudy" >> beam.GroupByKey()
-            | "Plan" >> beam.FlatMap(plan_study, keep)
+            | "Plan" >> beam.FlatMap(plan_study, choice)
             | "ByFile" >> beam.GroupByKey()
             | "Save" >> beam.Map(save_plans, graphs.work)
         )
@@ -108,13 +108,13 @@ def read_headers(unit: str, source: Source, work: str) -> Iterator[tuple[str, In
 
 @no_annotations
 def plan_study(
-    group: tuple[str, Iterable[Instance | Reject]], keep: frozenset[Sequence]
+    group: tuple[str, Iterable[Instance | Reject]], choice: Choice
 ) -> Iterator[tuple[int, Any]]:
     """The plan of one study, keyed by the file it will lie in; rejects pass through."""
     study, members = group
     made: ExamPlan | list[Reject]
     if study:
-        made = plan_exam(study, [m for m in members if isinstance(m, Instance)], keep)
+        made = plan_exam(study, [m for m in members if isinstance(m, Instance)], choice)
     else:
         made = [m for m in members if isinstance(m, Reject)]
     yield _file_of(study), (study, made)

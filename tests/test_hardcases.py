@@ -9,7 +9,7 @@ import numpy as np
 import pydicom.data
 import pytest
 
-from data_prep.read import header, instance, walker
+from data_prep.read import attributes, header, instance, walker
 from data_prep.read.head import Head
 from data_prep.read.header import Header
 from data_prep.read.instance import Instance
@@ -60,7 +60,7 @@ def head_of(path: pathlib.Path) -> Head:
 
 def bare(found: Header) -> list[Instance]:
     """Frames of any kind of object, without a place: only to be decoded."""
-    rows, columns, allocated, stored, high, signed = map(found.integer, header.INTEGERS[:6])
+    rows, columns, allocated, stored, high, signed = map(found.integer, attributes.INTEGERS[:6])
     length = rows * columns * allocated // 8
     return [
         Instance(

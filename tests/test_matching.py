@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections import Counter
 
 import pytest
 
@@ -110,7 +111,7 @@ def test_exams_of_a_patient_share_a_split_and_count_days(pseudonyms):
         for n in range(28)
     ]
     orders, _ = make_orders(
-        rules_of(pseudonyms), plans, Joined({}, {}, {}, []), patients_of(plans, [])
+        rules_of(pseudonyms), plans, Joined({}, {}, Counter(), []), patients_of(plans, [])
     )
     splits: dict[str, set[str]] = {}
     for order in orders:

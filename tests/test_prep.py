@@ -3,21 +3,20 @@
 import dataclasses
 import json
 import os
-import pathlib
 
 import numpy as np
 import pytest
 
 from cmr_jax import schema
 from cmr_jax.data.source import ExamSource
-from cmr_jax.schema import Sequence, View
-from data_prep.classify import geometry, lexicon
+from cmr_jax.schema import View
+from data_prep.classify import geometry
 from data_prep.exam.crop import crop
 from data_prep.exam.plan import ExamPlan, age_band, plan_exam, vendor_of
 from data_prep.phantom.protocol import profile
 from data_prep.phantom.study import Study
 from data_prep.pipeline import Geometry
-from data_prep.read import header, instance, walker
+from data_prep.read import attributes, instance, walker
 from data_prep.read.files import LocalFiles
 from data_prep.read.head import Head
 from data_prep.read.instance import Instance
@@ -59,10 +58,10 @@ def test_walker_and_pydicom_read_the_same(monkeypatch):
 
 def test_walker_steps_aside_for_what_it_does_not_know():
     _, data, _ = files_of(0, pixels=True)[0]
-    assert walker.walk(data, header.WANTED) is not None
-    assert walker.walk(data[:140], header.WANTED) is None
-    assert walker.walk(b"x" * 400, header.WANTED) is None
-    assert walker.walk(data[:128] + b"DICM" + os.urandom(300), header.WANTED) is None
+    assert walker.walk(data, attributes.WANTED) is not None
+    assert walker.walk(data[:140], attributes.WANTED) is None
+    assert walker.walk(b"x" * 400, attributes.WANTED) is None
+    assert walker.walk(data[:128] + b"DICM" + os.urandom(300), attributes.WANTED) is None
 
 
 BAD = {
@@ -195,37 +194,6 @@ def test_facts_that_leave_are_coarse():
     ]
 
 
-@pytest.mark.parametrize(
-    ("words", "view", "sequence"),
-    [
-        ("4CH_FIESTA", View.CH4, Sequence.CINE),
-        ("cine_tf2d_retro_SAX", View.SAX, Sequence.CINE),
-        ("CINE_segmented_SAX_InlineVF", View.SAX, Sequence.OTHER),
-        ("LVOT_(3CH) cine", View.CH3, Sequence.CINE),
-        ("CINE_IR", None, Sequence.OTHER),
-        ("Vierkammerblick trufi", View.CH4, Sequence.CINE),
-        ("PS: short axis MDE", View.SAX, Sequence.LGE_PSIR),
-        ("DE_overview SAX_2ChStack_4ChStack", None, Sequence.LGE_MAG),
-        ("<script>alert('cmr')</script>", None, None),
-        ("sBTFE_BH_SA", View.SAX, Sequence.CINE),
-        ("T1map_MOLLI_SAX", View.SAX, Sequence.T1MAP),
-    ],
-)
-def test_words_name_view_and_sequence(words, view, sequence):
-    assert lexicon.view_of(words) is view
-    assert lexicon.sequence_of(words) is sequence
-
-
-def test_lexicon_knows_its_own_examples():
-    text = pathlib.Path(lexicon.__file__).with_name("lexicon.tsv").read_text()
-    for line in text.splitlines():
-        if line and not line.startswith("#"):
-            kind, label, *_, example = line.split("\t")
-            found = (lexicon.view_of if kind == "view" else lexicon.sequence_of)(example)
-            assert found is not None, line
-            assert found.name == label, line
-
-
 def test_a_name_that_the_plane_contradicts_is_not_believed():
     one = instances_of(0)
     plan = planned(
@@ -234,7 +202,7 @@ def test_a_name_that_the_plane_contradicts_is_not_believed():
     sax = max(plan.stacks, key=lambda s: len(s.raw.slices))
     assert sax.view is View.OTHER
     assert any("conflict" in e for e in sax.evidence)
-    assert geometry.view_of(sax.raw)[0] is View.SAX
+    assert geometry.see([sax.raw], [None])[0].view is View.SAX
 
 
 def test_crop_keeps_size_and_place():

@@ -1,53 +1,147 @@
-"""The view of a stack from its plane alone.
+"""The view of every stack of an exam from the planes of all of them.
 
 Mean normals of planned views in LPS come from a public script over about 20 real patients
 (recorded with their spread in the project's preparation notes); a normal's sign means nothing.
 """
 
+import dataclasses
+
 import numpy as np
 
 from cmr_jax.schema import View
-from data_prep.exam.planes import angle_deg
+from data_prep.classify import longaxis
+from data_prep.exam.planes import TOWARDS_BASE, angle_deg
 from data_prep.exam.stacks import RawStack
 
-PROTOTYPES = {
-    View.SAX: np.array([-0.618, 0.629, 0.415]),
-    View.CH2: np.array([-0.505, -0.327, -0.010]),
-    View.CH4: np.array([0.020, -0.339, 0.613]),
-    View.CH3: np.array([0.337, 0.021, 0.491]),
-}
-PROTOTYPES = {view: normal / np.linalg.norm(normal) for view, normal in PROTOTYPES.items()}
-# Hearts differ by about 13 degrees and planning adds 5 to 10: beyond this a plane is not that view.
-FARTHEST_DEG = 35.0
-# A patient axis this close is a plane of the body, not of the heart.
-BODY_PLANE_DEG = 10.0
+SHORT_AXIS = TOWARDS_BASE / np.linalg.norm(TOWARDS_BASE)
+# Hearts differ by about 13 degrees and planning adds 5 to 10: beyond this a plane is no short axis
+# of an average heart, and with words beyond the second.
+FARTHEST_DEG, FARTHEST_NAMED_DEG = 40.0, 55.0
+# Planes prescribed along the body lie on it to the last digit; planned views rarely come near.
+BODY_PLANE_DEG = 3.0
 SAX_LEAST_SLICES = 3
+# Around the long axis found in the exam: a short axis, or a plane that contains the axis.
+SHORT_DEG, LONG_DEG = 30.0, 60.0
+# Slices this far beyond the ends of the short-axis stack show vessels or atria (mm).
+BEYOND_MM = 15.0
 
 
-def view_of(stack: RawStack) -> tuple[View, float, str]:
-    """(view, confidence 0..1, evidence).  A stack of many slices is SAX or nothing."""
-    angles = {view: angle_deg(stack.normal, normal) for view, normal in PROTOTYPES.items()}
-    ranked = sorted(angles, key=lambda view: angles[view])
-    best, second = ranked[:2]
-    said = (
-        f"normal {angles[best]:.0f} deg from {best.name}, {angles[second]:.0f} from {second.name}"
-    )
-    body = np.degrees(np.arccos(np.clip(np.abs(stack.normal), 0, 1)))
-    if body.min() < BODY_PLANE_DEG:
-        return (View.AXIAL if body.argmin() == 2 else View.OTHER), 0.7, "plane of the body"
-    if len(stack.slices) >= SAX_LEAST_SLICES:
-        if angles[View.SAX] <= FARTHEST_DEG:
-            return View.SAX, 0.9, f"{len(stack.slices)} parallel slices, {said}"
-        return View.OTHER, 0.5, f"{len(stack.slices)} parallel slices, {said}"
-    if angles[best] > FARTHEST_DEG:
-        return View.OTHER, 0.5, said
-    margin = min((angles[second] - angles[best]) / 30, 1.0)
-    return best, 0.5 + 0.4 * margin, said
+@dataclasses.dataclass(frozen=True)
+class Placed:
+    """What the planes say of one stack; `clash`: they rule out the view that its words name."""
+
+    view: View
+    trust: float
+    why: str
+    clash: bool
 
 
-def contradicts(stack: RawStack, view: View) -> bool:
-    """Whether a named view cannot be this plane: short for long axis, or the reverse."""
-    if view not in PROTOTYPES:
-        return False
-    to_short = angle_deg(stack.normal, PROTOTYPES[View.SAX])
-    return to_short > 65 if view is View.SAX else to_short < 25
+@dataclasses.dataclass(frozen=True)
+class Axis:
+    """The long axis of the left ventricle and how far the short-axis stack reaches along it."""
+
+    direction: np.ndarray  # unit vector towards the base
+    source: str
+    reach_mm: tuple[float, float] = (-np.inf, np.inf)
+
+
+def see(stacks: list[RawStack], named: list[View | None]) -> list[Placed]:
+    """One finding per stack; `named` is what words say (None: nothing)."""
+    axis = long_axis(stacks, named)
+    around = [angle_deg(stack.normal, axis.direction) for stack in stacks]
+    long = [
+        i
+        for i, stack in enumerate(stacks)
+        if around[i] >= LONG_DEG and (named[i] in longaxis.VIEWS or body_plane(stack) is None)
+    ]
+    planes = [
+        longaxis.Plane(
+            stacks[i].normal,
+            centre(stacks[i]),
+            None if named[i] in (View.SAX, View.AXIAL) else named[i],
+        )
+        for i in long
+    ]
+    found = dict(zip(long, longaxis.assign(planes, axis.direction), strict=True))
+    return [
+        _placed(stack, named[i], around[i], axis, found.get(i)) for i, stack in enumerate(stacks)
+    ]
+
+
+def _placed(
+    stack: RawStack, named: View | None, around: float, axis: Axis, long: longaxis.Found | None
+) -> Placed:
+    said = f"{around:.0f} deg from the long axis of {axis.source}"
+    body = body_plane(stack)
+    clash = _clashes(stack, named, around, long)
+    if long is not None:
+        return Placed(long.view, long.trust, f"{long.why}, {said}", clash)
+    if body is not None and named is not View.SAX:
+        return Placed(body, 0.8, "plane of the body", clash)
+    if around > SHORT_DEG:
+        return Placed(View.OTHER, 0.5, said, clash)
+    along = float(centre(stack) @ axis.direction)
+    low, high = axis.reach_mm
+    if not low - BEYOND_MM <= along <= high + BEYOND_MM:
+        return Placed(View.OTHER, 0.5, f"beyond the short-axis stack, {said}", clash)
+    trust = round(0.95 - around / 100, 2)
+    return Placed(View.SAX, trust, f"{len(stack.slices)} parallel slices, {said}", clash)
+
+
+def _clashes(
+    stack: RawStack, named: View | None, around: float, long: longaxis.Found | None
+) -> bool:
+    if named is View.SAX:
+        return around > 45
+    if named in longaxis.VIEWS:
+        return around < 45 or (long is not None and long.clash)
+    if named is View.AXIAL:
+        return _from_body_deg(stack)[2] > 20
+    return False
+
+
+def body_plane(stack: RawStack) -> View | None:
+    """AXIAL, or OTHER for a coronal or sagittal plane; None for an oblique one."""
+    away = _from_body_deg(stack)
+    if away.min() > BODY_PLANE_DEG:
+        return None
+    return View.AXIAL if away.argmin() == 2 else View.OTHER
+
+
+def _from_body_deg(stack: RawStack) -> np.ndarray:
+    """Angles between the plane's normal and the patient's three axes."""
+    return np.degrees(np.arccos(np.clip(np.abs(stack.normal), 0, 1)))
+
+
+def centre(stack: RawStack) -> np.ndarray:
+    """Middle of a stack's pictures, LPS mm."""
+    middles = []
+    for one in stack.slices:
+        frame = one.frames[0]
+        row, column = np.array(frame.orientation[:3]), np.array(frame.orientation[3:])
+        across = (frame.columns - 1) / 2 * frame.spacing_mm[1] * row
+        down = (frame.rows - 1) / 2 * frame.spacing_mm[0] * column
+        middles.append(np.array(frame.position) + across + down)
+    return np.mean(middles, axis=0)
+
+
+def long_axis(stacks: list[RawStack], named: list[View | None]) -> Axis:
+    """From a short-axis stack, named ones first; else of an average heart."""
+    away = [angle_deg(stack.normal, SHORT_AXIS) for stack in stacks]
+    candidates = [
+        (named[i] is View.SAX, len(stack.slices), -away[i], -i)
+        for i, stack in enumerate(stacks)
+        if len(stack.slices) >= SAX_LEAST_SLICES
+        and named[i] in (None, View.SAX)
+        and away[i] <= (FARTHEST_NAMED_DEG if named[i] is View.SAX else FARTHEST_DEG)
+    ]
+    if not candidates:
+        return Axis(SHORT_AXIS, "an average heart")
+    best = stacks[-max(candidates)[3]]
+    normal = best.normal if best.normal @ SHORT_AXIS >= 0 else -best.normal
+    ends = [float(frame_centre @ normal) for frame_centre in _slice_centres(best)]
+    return Axis(normal, f"{len(best.slices)} short-axis slices", (min(ends), max(ends)))
+
+
+def _slice_centres(stack: RawStack) -> list[np.ndarray]:
+    return [centre(dataclasses.replace(stack, slices=(one,))) for one in stack.slices]

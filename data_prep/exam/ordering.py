@@ -69,12 +69,12 @@ def latest_last(frame: Instance) -> tuple:
 
 def seconds(frame: Instance) -> float | None:
     """AcquisitionTime as seconds of the day (TM: HHMMSS.FFFFFF); None where there is none."""
-    value = frame.number("AcquisitionTime")
-    if value is None or value < 0:
+    text = frame.text.get("AcquisitionTime", "").strip()
+    whole, _, fraction = text.partition(".")
+    if len(whole) != 6 or not whole.isdecimal() or not (fraction or "0").isdecimal():
         return None
-    hours, rest = divmod(value, 10_000)
-    minutes, rest = divmod(rest, 100)
-    return hours * 3600 + minutes * 60 + rest
+    hours, minutes = int(whole[:2]), int(whole[2:4])
+    return hours * 3600 + minutes * 60 + int(whole[4:]) + float(f"0.{fraction or 0}")
 
 
 def _trigger(frame: Instance) -> float:

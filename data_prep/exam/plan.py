@@ -4,6 +4,7 @@ import dataclasses
 
 from cmr_jax.schema import Sequence, View
 from data_prep.classify import decision
+from data_prep.classify.lexicon import Lexicon
 from data_prep.exam.repeats import best_of_each
 from data_prep.exam.stacks import RawStack, build_stacks
 from data_prep.read.instance import PERSON_KEYWORDS, Instance
@@ -39,6 +40,8 @@ class PlannedStack:
     sequence: Sequence
     confidence: float
     evidence: tuple[str, ...]
+    contrast: str = ""  # of a cine: "bSSFP", "GRE" or unknown
+    unit: str = ""  # of its real values
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,29 +66,39 @@ class ExamPlan:
         return sum(stack.raw.frame_count for stack in self.stacks)
 
 
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """Which sequences are kept, and the words that name them (None: the project's own)."""
+
+    keep: frozenset[Sequence] = CLINICAL
+    words: Lexicon | None = None
+
+
 def plan_exam(
-    study_uid: str, instances: list[Instance], keep: frozenset[Sequence] = CLINICAL
+    study_uid: str, instances: list[Instance], choice: Choice = Choice()
 ) -> ExamPlan | list[Reject]:
-    """Plans one study, or says why none of it can be used.  `keep`: sequences that are wanted."""
+    """Plans one study, or says why none of it can be used."""
     patients = {i.text["PatientID"].strip() for i in instances}
     if len(patients) > 1:
         return [Reject(Why.PATIENT_CONFLICT, i.where) for i in instances]
     raw, rejects = build_stacks(instances)
     if not raw:
         return rejects
-    chosen, repeats = best_of_each(raw, decision.classify(raw))
+    chosen, repeats = best_of_each(raw, decision.classify(raw, choice.words))
     rejects += repeats
     rejects += [
         Reject(Why.NOT_KEPT, f.where)
         for stack, d in chosen
-        if d.sequence not in keep
+        if d.sequence not in choice.keep
         for one in stack.slices
         for f in one.frames
     ]
     stacks = tuple(
-        PlannedStack(_stripped(stack), d.view, d.sequence, d.confidence, d.evidence)
+        PlannedStack(
+            _stripped(stack), d.view, d.sequence, d.confidence, d.evidence, d.contrast, d.unit
+        )
         for stack, d in chosen
-        if d.sequence in keep
+        if d.sequence in choice.keep
     )
     if not stacks:
         return rejects

@@ -20,6 +20,7 @@ PERCENTILES = (0.5, 99.5)
 # Percentiles are taken of every third pixel of every third line: a ninth of the work, and the
 # window moves by less than a grey value.
 THIN = 3
+CONTRASTS = {"GRE": "gradient echo"}  # of a cine; bSSFP is what nearly all are
 # Pixels of an exam beyond this are held one stack at a time, and decoded twice (bytes).
 HELD_BYTES = 256 << 20
 
@@ -181,7 +182,8 @@ def _render_stack(decoded: Decoded, centre, how: str, spacing_mm, size) -> Rende
         rr_ms=round(raw.rr_ms, 1),
         intensity_low=round(low, 4),
         intensity_high=round(high, 4),
-        flags=(*raw.flags, *([how] if how else [])),
+        flags=(*raw.flags, *filter(None, (how, CONTRASTS.get(planned.contrast)))),
+        intensity_unit=planned.unit,
     )
     return Rendered(stack, stored)
 

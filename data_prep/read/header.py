@@ -16,93 +16,16 @@ from collections.abc import Callable, Iterator
 import pydicom
 from pydicom import config
 from pydicom.charset import convert_encodings, decode_bytes
-from pydicom.datadict import tag_for_keyword
 from pydicom.multival import MultiValue
 
 from data_prep.read import walker
+from data_prep.read.attributes import INTEGERS, TAGS, WANTED
 from data_prep.read.head import Head
 from data_prep.read.reject import Reject, Why
 
 # pydicom quotes values that it finds strange: what a header says may not reach a log.
 logging.getLogger("pydicom").setLevel(logging.CRITICAL)
 config.settings.reading_validation_mode = config.IGNORE
-
-# Read as text; numbers among them are parsed on demand.  Nothing outside this list is looked at.
-KEYWORDS = [
-    "SpecificCharacterSet",
-    "SOPClassUID",
-    "SOPInstanceUID",
-    "StudyInstanceUID",
-    "SeriesInstanceUID",
-    "PatientID",
-    "IssuerOfPatientID",
-    "PatientName",
-    "PatientBirthDate",
-    "PatientSex",
-    "PatientAge",
-    "AccessionNumber",
-    "StudyDate",
-    "Manufacturer",
-    "MagneticFieldStrength",
-    "SeriesDescription",
-    "ProtocolName",
-    "SequenceName",
-    "ScanningSequence",
-    "SequenceVariant",
-    "ImageType",
-    "ImageOrientationPatient",
-    "ImagePositionPatient",
-    "PixelSpacing",
-    "SliceThickness",
-    "TriggerTime",
-    "NominalInterval",
-    "CardiacNumberOfImages",
-    "HeartRate",
-    "InversionTime",
-    "EchoTime",
-    "RepetitionTime",
-    "FlipAngle",
-    "ScanOptions",
-    "PulseSequenceName",
-    "MRAcquisitionType",
-    "EchoNumbers",
-    "ContrastBolusAgent",
-    "RescaleType",
-    "PixelPaddingValue",
-    "InstanceNumber",
-    "SeriesNumber",
-    "AcquisitionDate",
-    "AcquisitionTime",
-    "ContentTime",
-    "TemporalPositionIdentifier",
-    "NumberOfFrames",
-    "PhotometricInterpretation",
-    "RescaleSlope",
-    "RescaleIntercept",
-    "BurnedInAnnotation",
-    "ReferringPhysicianName",
-    "PerformingPhysicianName",
-    "OperatorsName",
-    "InstitutionName",
-    "NameOfPhysiciansReadingStudy",
-    "RequestingPhysician",
-    "OtherPatientIDs",
-    "OtherPatientNames",
-    "PatientBirthName",
-    "PatientMotherBirthName",
-    "PatientTelephoneNumbers",
-]
-INTEGERS = [
-    "Rows",
-    "Columns",
-    "BitsAllocated",
-    "BitsStored",
-    "HighBit",
-    "PixelRepresentation",
-    "SamplesPerPixel",
-]
-TAGS = {tag_for_keyword(keyword): keyword for keyword in (*KEYWORDS, *INTEGERS)}
-WANTED = frozenset(tag for tag in TAGS if tag is not None)
 
 ENHANCED = frozenset(  # Enhanced MR and Legacy Converted Enhanced MR Image Storage (PS3.4 B.5)
     ("1.2.840.10008.5.1.4.1.1.4.1", "1.2.840.10008.5.1.4.1.1.4.4")

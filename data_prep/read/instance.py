@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from data_prep.read import enhanced, header, nifti
+from data_prep.read import attributes, enhanced, header, nifti
 from data_prep.read.head import Head
 from data_prep.read.header import Header, Values
 from data_prep.read.reject import Reject, Why
@@ -22,7 +22,7 @@ LARGEST_MATRIX = 4096
 MOST_FRAMES = 20_000
 PERSON_KEYWORDS = tuple(
     k
-    for k in header.KEYWORDS
+    for k in attributes.KEYWORDS
     if "Physician" in k or k.endswith(("PatientName", "PatientNames", "BirthName", "OperatorsName"))
 )
 
@@ -109,7 +109,7 @@ def _gate(where: str, found: Header) -> Reject | None:
 
 def _sized(where: str, found: Header, frames: float) -> Reject | None:
     """Whether the pixels can be what the header says."""
-    rows, columns, allocated, stored, high = map(found.integer, header.INTEGERS[:5])
+    rows, columns, allocated, stored, high = map(found.integer, attributes.INTEGERS[:5])
     if rows > LARGEST_MATRIX or columns > LARGEST_MATRIX or frames > MOST_FRAMES:
         return Reject(Why.TOO_LARGE, where, f"{rows} x {columns}, {frames:.0f} frames")
     if not (rows and columns and allocated in (8, 16) and 0 < stored <= high + 1 <= allocated):
@@ -145,7 +145,7 @@ def _typed(where: str, found: Header, values: Values, frame: int, count: int) ->
         return Reject(Why.BAD_GEOMETRY, where, f"pixel spacing {spacing} mm")
     if max(abs(x), abs(y), abs(z)) > FARTHEST_MM:
         return Reject(Why.BAD_GEOMETRY, where, "position outside any scanner")
-    rows, columns, allocated, stored, high, signed = map(found.integer, header.INTEGERS[:6])
+    rows, columns, allocated, stored, high, signed = map(found.integer, attributes.INTEGERS[:6])
     offset, length = found.pixel_offset, rows * columns * allocated // 8
     return Instance(
         where=where,

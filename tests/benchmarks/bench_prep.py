@@ -13,7 +13,7 @@ from data_prep.exam.plan import ExamPlan, plan_exam
 from data_prep.exam.render import render_exam
 from data_prep.phantom.protocol import profile
 from data_prep.phantom.study import Study
-from data_prep.read import header, instance
+from data_prep.read import attributes, instance
 from data_prep.read.head import Head
 from data_prep.read.instance import Instance
 
@@ -48,7 +48,7 @@ def main() -> None:
         for files in exams:
             for _, data, _ in files:
                 ds = pydicom.dcmread(io.BytesIO(data), stop_before_pixels=True)
-                _ = [ds.get(k) for k in header.KEYWORDS]
+                _ = [ds.get(k) for k in attributes.KEYWORDS]
 
     header_s, pixel_s, peer_s = cpu(headers), cpu(pixels), cpu(peer)
     per_exam = (header_s + pixel_s) / images * LIMIT_IMAGES
