@@ -15,12 +15,15 @@ from pydicom.dataelem import DataElement
 from pydicom.dataset import FileMetaDataset
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_data_element, write_file_meta_info
+from pydicom.sequence import Sequence
 from pydicom.uid import (
     UID,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
     MRImageStorage,
 )
+
+from data_prep.phantom.planning import Plane
 
 UID_ROOT = "1.2.826.0.1.3680043.10.1338"  # for invented objects only
 
@@ -47,9 +50,35 @@ def encode(values: Mapping[str, Any], implicit: bool = False, codec: str = "utf-
             encoded[tag] = _text(tag, vr, value, implicit, codec)
         else:
             out = _buffer(implicit)
-            write_data_element(out, DataElement(tag, vr, value))
+            write_data_element(
+                out, DataElement(tag, vr, value, is_undefined_length=_is_open(value))
+            )
             encoded[tag] = out.getvalue()
     return encoded
+
+
+def pixel_module(plane: Plane, stored: int = 12, signed: bool = False) -> dict[str, Any]:
+    """Where the pixels of a plane lie, and how one is stored in two bytes."""
+    return {
+        "ImageOrientationPatient": [f"{v:.6f}" for v in (*plane.row, *plane.column)],
+        "PixelSpacing": [f"{plane.spacing_mm:.5f}"] * 2,
+        "SliceThickness": f"{plane.thickness_mm:.2f}",
+        "SamplesPerPixel": 1,
+        "PhotometricInterpretation": "MONOCHROME2",
+        "Rows": plane.matrix,
+        "Columns": plane.matrix,
+        "BitsAllocated": 16,
+        "BitsStored": stored,
+        "HighBit": stored - 1,
+        "PixelRepresentation": int(signed),
+    }
+
+
+def time_of_day(seconds: float) -> str:
+    """Seconds of the day as DICOM TM, with microseconds."""
+    whole = int(seconds)
+    micro = int((seconds - whole) * 1e6)
+    return f"{whole // 3600:02d}{whole // 60 % 60:02d}{whole % 60:02d}.{micro:06d}"
 
 
 @functools.cache
@@ -86,6 +115,11 @@ def header(
     length = pixel_bytes.to_bytes(4, "little")
     pixels = b"\xe0\x7f\x10\x00" + (b"" if implicit else b"OW\0\0") + length
     return b"\0" * 128 + b"DICM" + meta + body + pixels
+
+
+def _is_open(value: Any) -> bool:
+    """Whether a sequence is to be written without its length, with an end marker instead."""
+    return isinstance(value, Sequence) and getattr(value, "is_undefined_length", False)
 
 
 @functools.cache

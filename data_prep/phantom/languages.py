@@ -39,6 +39,7 @@ VIEWS = {
     "it": {
         "SAX": ("asse corto", "ASSE CORTO"),
         "4CH": ("4 camere", "quattro camere"),
+        # codespell:ignore-next-line
         "3CH": ("3 camere", "tre camere"),
         "2CH": ("2 camere", "due camere"),
     },

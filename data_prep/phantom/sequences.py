@@ -14,7 +14,7 @@ INVERSION_MS = 290.0
 SATURATION_MS = 100.0
 
 
-# Contrast: TR, TE, flip angle; TR 0 stands for two heartbeats.
+# Contrast: repetition and echo time, flip angle; a repetition of 0 stands for two heartbeats.
 TIMING = {
     SIEMENS: {
         Contrast.CINE: (39.2, 1.43, 55),
@@ -66,7 +66,7 @@ STEADY = (Contrast.CINE, Contrast.T1MAP, Contrast.LOCALIZER)
 
 
 def timing(vendor: str, contrast: Contrast, rr_ms: float) -> tuple[float, float, float]:
-    """(TR, TE) in ms and the flip angle in degrees."""
+    """Repetition and echo time in ms, and the flip angle in degrees."""
     repetition, echo, flip = TIMING[vendor][contrast]
     return repetition or 2 * rr_ms, echo, flip
 
@@ -113,7 +113,7 @@ def image_type(vendor: str, contrast: Contrast) -> list[str]:
     """ImageType of a classic object, as the vendor writes it."""
     if contrast is Contrast.T1MAP:
         return {
-            SIEMENS: ["DERIVED", "PRIMARY", "T1 MAP", "ND", "MOCO"],
+            SIEMENS: ["DERIVED", "PRIMARY", "T1 MAP", "NORM", "MOCO"],
             GE: ["DERIVED", "PRIMARY", "OTHER", "T1 MAP"],
             PHILIPS: ["ORIGINAL", "PRIMARY", "T1 MAP", "T1", "UNSPECIFIED"],
         }[vendor]

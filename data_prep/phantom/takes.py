@@ -140,7 +140,7 @@ def _take(stack: int, scan: Scan) -> Take:
 def _localizers(study, like: Scan) -> Iterator[Scan]:
     """Three planes of the body, a few coarse slices each."""
     matrix = study.profile.matrix * 2 // 3
-    pixel = 340 / matrix  # mm: the whole chest
+    pixel = 300 / matrix  # mm: most of the chest
     for view in BODY:
         planes = plan_body(study.origin, view, 3, pixel, 8.0, matrix)
         still = np.array([LGE_PHASE])
