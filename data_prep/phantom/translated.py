@@ -93,11 +93,11 @@ def _tissue(subject) -> str:
 def report(study, language: str) -> str:
     """The whole report in a language, names and dates included."""
     rng = exam_rng(study.profile.seed, study.index, REPORT_STREAM)
-    who, fields = study.identity, _fields(study, language)
+    who, values = study.identity, fields(study, language)
     lines = []
     for key in impression_keys(study):
         options = SENTENCES[language][key]
-        lines.append(options[rng.integers(len(options))].format(**fields))
+        lines.append(options[rng.integers(len(options))].format(**values))
     people = {
         "reader": who.reader,
         "date": who.date_in(language),
@@ -116,7 +116,7 @@ def report(study, language: str) -> str:
     return LAYOUTS[language].format(body=body, volumes=_volumes(study, language), **people)
 
 
-def _fields(study, language: str) -> dict[str, str]:
+def fields(study, language: str) -> dict[str, str]:
     """Numbers and words that sentences ask for."""
     s, m, words = study.subject, study.truth.measurements, WORDS[language]
     ef = m["lv_ef_percent"]
