@@ -284,6 +284,17 @@ def test_a_map_holds_ms_whoever_made_it():
         assert np.median(values[inside[0] > 0.95]) == pytest.approx(expected, rel=0.05)
 
 
+def test_a_phase_sensitive_picture_keeps_its_sign_whoever_made_it():
+    for vendor, zero in ((SIEMENS, 2048), (GE, 0), (PHILIPS, 0)):
+        index = next(i for i in by_vendor(vendor) if any_of(i, Sequence.LGE_PSIR))
+        values = of_sequence(index, Sequence.LGE_PSIR) - zero
+        assert -2049 <= values.min() < -100  # fluid, muscle
+        assert 500 < values.max() < 2049  # fat, scar
+        wall = places(index, Sequence.LGE_PSIR, 2)["healthy"]
+        if exam(index).subject.scar is Scar.NONE:
+            assert abs(np.median(values[2, 0].ravel()[wall])) < 120  # nulled
+
+
 def modality(found: pydicom.Dataset, frame: int) -> np.ndarray:
     """Stored pixels of one frame times slope plus intercept, wherever those stand."""
     pixels = found.pixel_array
@@ -442,14 +453,18 @@ def test_every_habit_is_met():
             met["localizer"] += {a.sequence for a in members} == {Sequence.LOCALIZER}
             for a in members:
                 folders[a.stack, a.is_kept_repeat].add(name)
-            order = [a.slice_from_apex for a in members if a.view is View.SAX and a.phase == 0]
-            steps = np.abs(np.diff(list(dict.fromkeys(order))))
-            met["interleaved"] += bool(len(steps) > 2 and np.median(steps) == 2)
+            shuffled = any(a.frame > 0 for a in members)
+            sax = [a.slice_from_apex for a in members if a.view is View.SAX and a.phase == 0]
+            order = list(dict.fromkeys(sax))
+            every_other = [sorted(order)[::2] + sorted(order)[1::2]]
+            every_other.append(sorted(order)[::-1][::2] + sorted(order)[::-1][1::2])
+            met["interleaved"] += len(order) > 3 and not shuffled and order in every_other
         met["split over two series"] += any(
             len(f) == 2 and not kept for (_, kept), f in folders.items()
         )
         met["stack again"] += any(a.is_kept_repeat and a.view is not View.SAX for a in every)
-        met["slice again"] += len({a.slice_from_apex for a in every if a.is_repeat}) == 1
+        again = {a.slice_from_apex for a in every if a.is_repeat and a.view is View.SAX}
+        met["slice again"] += len(again) == 1
         met["unplaced"] += any((a.stack, a.sequence) == (-1, Sequence.OTHER) for a in every)
         met["enhanced"] += any(a.frame > 0 for a in every)
     assert min(met.values()) > 0, met
