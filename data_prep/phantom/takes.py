@@ -78,11 +78,12 @@ def takes(study) -> list[Take]:
             found.append(dataclasses.replace(take, clock_s=found[-1].clock_s))
             continue
         late = take.scan.contrast in (Contrast.LGE_MAG, Contrast.LGE_PSIR)
-        if late and arrived is not None:
+        if late:
+            arrived = clock if arrived is None else arrived  # nobody looked at the first pass
             clock = max(clock, arrived + LGE_WAIT_S)
         take = dataclasses.replace(take, clock_s=clock)
-        if take.scan.contrast is Contrast.PERFUSION or (late and arrived is None):
-            arrived = clock  # where there is no first pass, contrast came before, outside
+        if take.scan.contrast is Contrast.PERFUSION:
+            arrived = clock
         found.append(take)
         clock += take.seconds + PAUSE_S
     return found
