@@ -122,6 +122,15 @@ def test_every_file_on_disk_is_read_by_pydicom(tmp_path):
     assert len(kinds) >= 2
 
 
+def test_pages_of_results_and_unplaced_frames_are_read_by_pydicom():
+    for kind, shape in ((Kind.RESULTS, (64, 96, 3)), (Kind.UNPLACED, (6, 32, 32))):
+        index, item = next((i, o) for i in range(EXAMS) for o in objects(exam(i)) if o.kind is kind)
+        found = whole(index)[item.file]
+        assert found.pixel_array.shape == shape
+        assert found.pixel_array.std() > 0
+        assert "PerFrameFunctionalGroupsSequence" not in found
+
+
 def test_every_uid_is_of_one_object():
     for index in (by_vendor(SIEMENS)[0], by_vendor(GE)[0], by_enhanced(True)[0]):
         found = {name: heads(index)[name] for name in heads(index).raw}
