@@ -49,15 +49,20 @@ class Scanner:
         """
         subject = self.heart.subject
         rng = exam_rng(subject.seed, subject.index, purpose)
-        table = tissue.signals(scan.contrast, scan.tesla)
-        # Phase-sensitive pictures are divided by a reference, and the coil's shading with it.
-        coil = np.inf if scan.contrast is Contrast.LGE_PSIR else scan.coil_mm
-        clean = np.stack([self._slice(plane, scan.phases, table, coil) for plane in scan.planes])
+        clean = self.clean(scan, tissue.signals(scan.contrast, scan.tesla), scan.phases)
         real = clean + scan.noise * rng.standard_normal(clean.shape, np.float32)
         if scan.contrast is Contrast.LGE_PSIR:  # a phase-sensitive picture keeps its sign
             return np.clip(2048 + 900 * real, 0, 4095).astype(np.uint16)
         imaginary = scan.noise * rng.standard_normal(clean.shape, np.float32)
         return np.clip(160 * np.hypot(real, imaginary), 0, 4095).astype(np.uint16)
+
+    def clean(self, scan: Scan, table: Signals, phases: np.ndarray) -> np.ndarray:
+        """A scan without noise in the units of `table`, (slices, phases, rows, columns)."""
+        # Phase-sensitive pictures are divided by a reference, and the coil's shading with it;
+        # a map has none.
+        shaded = scan.contrast not in (Contrast.LGE_PSIR, Contrast.T1MAP)
+        coil_mm = scan.coil_mm if shaded else np.inf
+        return np.stack([self._slice(plane, phases, table, coil_mm) for plane in scan.planes])
 
     def cavity(self, plane: Plane, phases: np.ndarray) -> np.ndarray:
         """True share of left-ventricular cavity in each pixel, (phases, rows, columns)."""

@@ -58,6 +58,8 @@ class Identity:
             self.birth_date,
             self.study_date,
             self.us_date,
+            self.date_in("de"),
+            self.date_in("fr"),
             self.phone,
             self.reader,
             INSTITUTION,
@@ -67,6 +69,13 @@ class Identity:
     def us_date(self) -> str:
         """The study date as an American report writes it."""
         return f"{self.study_date[4:6]}/{self.study_date[6:]}/{self.study_date[:4]}"
+
+    def date_in(self, language: str) -> str:
+        """The study date as a report in a language ("en", "de", "fr", "es", "it") writes it."""
+        if language == "en":
+            return self.us_date
+        mark = "." if language == "de" else "/"
+        return mark.join((self.study_date[6:], self.study_date[4:6], self.study_date[:4]))
 
 
 def identity(subject: Subject) -> Identity:

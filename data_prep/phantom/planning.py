@@ -95,6 +95,17 @@ def plan_sax(
     )
 
 
+def plan_body(origin, view, slices, spacing, thickness, matrix) -> tuple[Plane, ...]:
+    """Parallel planes of the body, a slice gap apart: "AXIAL", "CORONAL" or "SAGITTAL"."""
+    left, back, up = np.eye(3)
+    row, column = {"AXIAL": (left, back), "CORONAL": (left, -up), "SAGITTAL": (back, -up)}[view]
+    steps = (np.arange(slices) - (slices - 1) / 2) * 3 * thickness
+    normal = np.cross(row, column)
+    return tuple(
+        _centred(origin + z * normal, row, column, spacing, thickness, matrix) for z in steps
+    )
+
+
 def plan_lax(
     heart: Heart, origin, view, spacing, thickness, matrix, planning: Planning
 ) -> tuple[Plane, ...]:

@@ -6,6 +6,30 @@ from data_prep.phantom.tissue import Contrast
 
 
 @dataclasses.dataclass(frozen=True)
+class Habits:
+    """How often real exports do what a tidy one does not; every number is a share from 0 to 1."""
+
+    # Shares of exams that hold ...
+    perfusion: float = 0.5  # a first pass of contrast
+    t2w: float = 0.5  # dark-blood stills
+    t1map: float = 0.5  # a map in ms
+    stack_again: float = 0.3  # a whole stack scanned again, in a series of its own
+    slice_again: float = 0.3  # one slice of the short-axis cine scanned again
+    together: float = 0.2  # 2CH and 4CH cines in one series
+    unplaced: float = 0.1  # a classic object of many frames, which nothing places
+    enhanced: float = 0.4  # of one vendor: multi-frame objects, one for each stack
+    results: float = 0.5  # of another: copies with contours drawn in, and a page of results
+    # Shares of stacks ...
+    per_slice: float = 0.5  # one series for each slice, where a vendor does so
+    interleaved: float = 0.25  # every other slice first
+    split: float = 0.12  # over two series
+    shuffled: float = 0.5  # frames of a multi-frame object in no order
+    mislabelled: float = 0.04  # the name is that of another view
+    blank: float = 0.06  # no name at all
+    hostile: float = 0.05  # a name that a careless program would obey
+
+
+@dataclasses.dataclass(frozen=True)
 class Profile:
     """How a phantom data set is scanned; one file per frame."""
 
@@ -18,6 +42,7 @@ class Profile:
     phases: int
     through: int = 2  # samples across a slice
     missing: float = 0.06  # share of stacks that are not there
+    habits: Habits | None = None  # None: every vendor exports alike, and in English
 
 
 PROFILES = {
@@ -25,6 +50,9 @@ PROFILES = {
     "demo-short": Profile(320, 0, matrix=64, pixel_mm=3.0, sax_slices=5, lge_slices=3, phases=6),
     "tiny": Profile(24, 7, matrix=48, pixel_mm=5.0, sax_slices=5, lge_slices=3, phases=8),
     "clinical": Profile(20, 0, matrix=192, pixel_mm=1.6, sax_slices=11, lge_slices=10, phases=25),
+    "habits": Profile(
+        300, 41, matrix=48, pixel_mm=5.0, sax_slices=6, lge_slices=5, phases=10, habits=Habits()
+    ),
 }
 
 

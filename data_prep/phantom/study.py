@@ -5,11 +5,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from data_prep.phantom import dicom, report
+from data_prep.phantom import dicom, export, objects, report, translated
 from data_prep.phantom.acquisition import LGE_PHASE, Scan, Scanner
 from data_prep.phantom.anatomy import Heart
 from data_prep.phantom.disease import sample_subject
+from data_prep.phantom.habits import Style
 from data_prep.phantom.identity import HOSTILE, INSTITUTION, identity
+from data_prep.phantom.objects import Answer
 from data_prep.phantom.planning import LAX_DEG, Planning, plan_lax, plan_sax
 from data_prep.phantom.population import exam_rng
 from data_prep.phantom.protocol import (
@@ -64,6 +66,8 @@ class Study:
     def report_text(self) -> str:
         """The report, protected health information and the odd hostile string included."""
         who = self.identity
+        if self.profile.habits:
+            return translated.report(self, Style.of(self).language)
         text = report.report(
             self.subject, self.truth, who.family, who.patient_id, who.reader, who.us_date
         )
@@ -108,18 +112,27 @@ class Study:
 
     def files(self, pixels: bool = True) -> Iterator[tuple[str, bytes, int]]:
         """Every DICOM file as (name, bytes, size); without pixels the bytes end before them."""
-        shared = self._shared()
+        if self.profile.habits:
+            yield from export.files(self, pixels)
+            return
+        shared = self.shared()
         scanner = Scanner(self.heart, self.origin, self.profile.through)
         for number, scan in enumerate(self.scans):
             video = scanner.render(scan, 100 + number) if pixels else None
             yield from self._stack(number, scan, shared, video)
+
+    def answers(self) -> list[Answer]:
+        """What is true of every frame, in the order of `files`; of a profile with habits alone."""
+        if not self.profile.habits:
+            raise ValueError("answers are there for a profile with habits, such as phantom:habits.")
+        return objects.answers(self)
 
     def _stack(self, number: int, scan: Scan, shared: dict, video: np.ndarray | None):
         rng = exam_rng(self.profile.seed, self.index, 50 + number)
         plane = scan.planes[0]
         slices, phases = len(scan.planes), len(scan.phases)
         per_slice_series = self.vendor == SIEMENS and slices > 1 and rng.random() < 0.5
-        stack = dicom.encode(shared | self._sequence(scan, rng) | _pixel_module(plane))
+        stack = dicom.encode(shared | self._sequence(scan, rng) | dicom.pixel_module(plane))
         size = 2 * plane.matrix**2
         from_apex = rng.random() < 0.5  # instance order may run against the slice position
         phase_first = self.vendor != PHILIPS or rng.random() < 0.5
@@ -154,7 +167,8 @@ class Study:
             frame |= {} if scan.contrast is Contrast.CINE else {"TriggerTime": None}
         return frame
 
-    def _shared(self) -> dict:
+    def shared(self) -> dict:
+        """Header values that every object of the exam has in common."""
         who, s = self.identity, self.subject
         return {
             "SpecificCharacterSet": "ISO_IR 192",
@@ -209,19 +223,3 @@ class Study:
             "CardiacNumberOfImages": str(len(scan.phases)),
         }
         return values if cine else values | {"InversionTime": "280", "ContrastBolusAgent": "Gd"}
-
-
-def _pixel_module(plane) -> dict:
-    return {
-        "ImageOrientationPatient": [f"{v:.6f}" for v in (*plane.row, *plane.column)],
-        "PixelSpacing": [f"{plane.spacing_mm:.5f}"] * 2,
-        "SliceThickness": f"{plane.thickness_mm:.2f}",
-        "SamplesPerPixel": 1,
-        "PhotometricInterpretation": "MONOCHROME2",
-        "Rows": plane.matrix,
-        "Columns": plane.matrix,
-        "BitsAllocated": 16,
-        "BitsStored": 12,
-        "HighBit": 11,
-        "PixelRepresentation": 0,
-    }
