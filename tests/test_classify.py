@@ -11,7 +11,7 @@ from cmr_jax.schema import Sequence, View
 from data_prep.classify import geometry, lexicon, longaxis, table
 from data_prep.classify.__main__ import main
 from data_prep.classify.decision import Decision, classify
-from data_prep.exam.ordering import seconds
+from data_prep.exam import ordering
 from data_prep.exam.plan import plan_exam
 from data_prep.exam.stacks import RawStack, build_stacks
 from data_prep.phantom.protocol import profile
@@ -607,7 +607,7 @@ def test_clocks_are_read_or_left():
     frame = exam(0)[1][0]
 
     def read(time: str) -> float | None:
-        return seconds(dataclasses.replace(frame, text={"AcquisitionTime": time}))
+        return ordering.seconds(dataclasses.replace(frame, text={"AcquisitionTime": time}))
 
     assert read("101500.25") == 36900.25
     assert [read(t) for t in ("", "9", "ab1234", "101500.x", "१०१५००.-")] == [None] * 5
