@@ -25,8 +25,8 @@ from data_prep import pipeline
 from data_prep.deid.pseudonym import Pseudonyms
 from data_prep.exam.plan import ExamPlan
 from data_prep.pipeline import ExamOrder, Geometry, ShardOrder, ShardResult
-from data_prep.qc import contact_sheet
-from data_prep.qc.account import Account, write_rejects
+from data_prep.qc import people
+from data_prep.qc.account import Account
 from data_prep.qc.progress import stage
 from data_prep.read.reject import Reject, Why
 from data_prep.read.source import Source
@@ -87,9 +87,9 @@ def build(job: Build, options: PipelineOptions, runner: str | PipelineRunner) ->
     _shelve(job, account, orders, results)
     labelled = {job.pseudonyms.of("study", uid): row for uid, row in joined.labels.items()}
     labels.write(job.out, {k: v for k, v in labelled.items() if k in written})
-    write_rejects(job.out, account, job.pseudonyms)
-    first = next(split for split in SPLITS if account.exams_by_split.get(split))
-    contact_sheet.write(job.out, first)
+    program = f"cmr_jax {cmr_jax.__version__}"
+    facts = people.Facts(job.site, job.pseudonyms.key_id, program, SCHEMA_VERSION)
+    people.write(job.out, account, job.pseudonyms, facts)
     _write_manifest(job, account, results)
     return account
 

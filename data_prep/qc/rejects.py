@@ -1,0 +1,91 @@
+"""The list of what was not used: by pseudonym in the output, true paths in a private file beside it.
+
+A detail may have come near a header, so nothing of it is believed: only numbers, standard UIDs,
+attribute keywords, names of errors and words of this program pass.
+"""
+
+import csv
+import os
+import pathlib
+import re
+
+from pydicom.datadict import keyword_dict
+from pydicom.uid import UID_dictionary
+
+from data_prep.deid.pseudonym import Pseudonyms
+from data_prep.qc.account import Account
+from data_prep.read.reject import Reject, Why
+
+FILE = "rejects.csv"
+COLUMNS = ("level", "id", "outcome", "reason", "detail", "count", "what_to_do")
+WITHHELD = "[withheld]"
+LONGEST_DETAIL = 160
+TOKEN = re.compile(r"[\w.]*\w|.", re.DOTALL)
+PUNCTUATION = frozenset(" ,.:;()/-")
+NUMBER = re.compile(
+    r"\d{1,5}(?:\.\d{1,3})?", re.ASCII
+)  # longer ones may be dates or record numbers
+ERROR = re.compile(r"[A-Za-z]{0,40}(?:Error|Exception|error)", re.ASCII)
+# Words of details, beside those of the reasons' own ways out.
+DETAIL_WORDS = frozenset(
+    "an and are at be bits by can class classic columns could data decoded does earlier end ends "
+    "exam file files first fits frame frames found has have image in inside is its last less long "
+    "many mm ms more MR no none not object of one only or orientation orthonormal out photometric "
+    "pixel pixels placed position range read regular report rows same samples second series "
+    "shorter slice slices spacing stack stacks syntax than that the there time to too transfer two "
+    "unknown value values was where which with without x".lower().split()
+)
+OWN_WORDS = DETAIL_WORDS | {w for why in Why for w in re.findall(r"[a-z]+", why.way_out.lower())}
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+def write(out: pathlib.Path, account: Account, pseudonyms: Pseudonyms) -> None:
+    """Writes OUT/rejects.csv, and OUT.rejected_paths.tsv (0600) where something was not used."""
+    rows, local = [], []
+    for level, rejects in account.rejects.items():
+        for r in rejects:
+            name = pseudonym(r, pseudonyms)
+            word = "ignored" if r.why.ignored else "rejected"
+            rows.append(
+                (level, name, word, r.why.name, safe_detail(r.detail), r.count, r.why.way_out)
+            )
+            local.append(f"{name}\t{r.why.name}\t{r.where!r}\n")
+    with (out / FILE).open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        writer.writerows([cell(str(value)) for value in row] for row in sorted(rows))
+    beside = out.with_name(out.name + ".rejected_paths.tsv")
+    beside.unlink(missing_ok=True)
+    if local:
+        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.writelines(sorted(local))
+
+
+def pseudonym(reject: Reject, pseudonyms: Pseudonyms) -> str:
+    """The keyed name of what was not used; names that are no text (lone surrogates) have one too."""
+    return pseudonyms.of("path", reject.where.encode("utf-8", "backslashreplace").decode())
+
+
+def safe_detail(text: str) -> str:
+    """A detail in which every word that this program would not say is withheld."""
+    said = "".join(_said(token) for token in TOKEN.findall(text))
+    said = re.sub(rf"{re.escape(WITHHELD)}(?:\W*{re.escape(WITHHELD)})+", WITHHELD, said)
+    return " ".join(said.split())[:LONGEST_DETAIL]
+
+
+def cell(text: str) -> str:
+    """A cell that a spreadsheet takes for text, never for a formula (OWASP, CSV Injection)."""
+    return "'" + text if text.startswith(FORMULA) else text
+
+
+def _said(token: str) -> str:
+    if token in UID_dictionary:
+        return f"{token} ({UID_dictionary[token][0]})"
+    known = (
+        token in PUNCTUATION
+        or token.lower() in OWN_WORDS
+        or token in keyword_dict
+        or NUMBER.fullmatch(token)
+        or ERROR.fullmatch(token)
+    )
+    return token if known else WITHHELD
