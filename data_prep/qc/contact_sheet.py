@@ -1,5 +1,6 @@
 """A picture of some exams of a build: one row each, end-diastole, mid-cycle, stills."""
 
+import itertools
 import pathlib
 
 import numpy as np
@@ -27,15 +28,10 @@ LGE = (Sequence.LGE_MAG, Sequence.LGE_PSIR)
 
 def choose(shards: Shards, survey: Survey, first: int = 6, unsure: int = 6) -> list[Exam]:
     """The first exams of each split in turn (their order is by pseudonym), then the least sure."""
-    turns = sorted(
-        (index, number, split)
-        for number, split in enumerate(shards.splits)
-        for index in range(min(first, survey.splits[split].exams))
-    )
-    places = [(split, index) for index, _, split in turns[:first]]
-    doubts = [(split, index) for _, _, split, index, _ in survey.least_sure(first + unsure)]
-    places += [place for place in doubts if place not in places][:unsure]
-    return [shards.exam(*place) for place in places]
+    chosen = list(itertools.islice(shards.in_turn(), first))
+    there = {exam.exam_id for exam in chosen}
+    doubts = [d for d in survey.least_sure(first + unsure) if d.exam_id not in there]
+    return chosen + [shards.exam(doubt.split, doubt.index) for doubt in doubts[:unsure]]
 
 
 def write(out: pathlib.Path, shards: Shards, exams: list[Exam]) -> None:

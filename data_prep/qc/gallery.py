@@ -6,14 +6,16 @@ from data_prep.qc.sections import title
 from data_prep.qc.shards import Exam, Shards
 from data_prep.qc.survey import Survey
 
-LEAST_SURE = 12
+LEAST_SURE = 12  # so many at most
+DOUBT = 192  # pixels of its picture
+SURE = 0.9  # from this confidence on a stack is not shown as a doubt
 
 
 def moving(shards: Shards) -> Safe:
     """Short axis and four chambers of a few exams, at the pace of their hearts."""
     figures = []
     for heart in pictures.hearts(shards):
-        rr = f", a beat in {heart.short_axis.rr_ms:.0f} ms" if heart.short_axis.rr_ms > 0 else ""
+        rr = f", RR {heart.short_axis.rr_ms:.0f} ms" if heart.short_axis.rr_ms > 0 else ""
         said = (
             f"{len(heart.short_axis.phases[0])} phases, {len(heart.short_axis.slice_mm)} slices{rr}"
         )
@@ -26,25 +28,28 @@ def moving(shards: Shards) -> Safe:
     shown = "".join(figures) or "<p>No exam has both a short-axis and a four-chamber cine.</p>"
     return Safe(
         f"{title('hearts')}<details open><summary>Short axis and four chambers</summary>"
-        f'<div class="found">{shown}</div></details>'
+        f'<div class="found hearts">{shown}</div></details>'
     )
 
 
 def least_sure(shards: Shards, found: Survey) -> Safe:
     """The stacks whose labels deserve a person's eye, with the evidence."""
     figures = []
-    for confidence, _, split, index, at in found.least_sure(LEAST_SURE):
-        exam = shards.exam(split, index)
-        stack = exam.stacks[at]
+    for doubt in found.least_sure(LEAST_SURE):
+        if doubt.confidence >= SURE:
+            break
+        exam = shards.exam(doubt.split, doubt.index)
+        stack = exam.stacks[doubt.stack]
         label = f"{stack.view.name} {stack.sequence.name}"
         figures.append(
-            f'<figure><img alt="{e(label)}" src="{pictures.still(shards.middle(exam, stack)[0])}">'
-            f"<figcaption><b>{e(label)}</b> {confidence:.2f}<br>{e('; '.join(stack.evidence))}<br>"
+            f'<figure><img alt="{e(label)}" src="{pictures.still(shards.middle(exam, stack)[0], DOUBT)}">'
+            f"<figcaption><b>{e(label)}</b> {doubt.confidence:.2f}<br>{e('; '.join(stack.evidence))}<br>"
             f"{_who(exam)}</figcaption></figure>"
         )
+    shown = "".join(figures) or f"<p>Every stack has a confidence of {SURE} or more.</p>"
     return Safe(
-        f'{title("unsure")}<p class="note">The least sure stack of each exam: label, confidence, '
-        f'evidence.</p><div class="found small">{"".join(figures)}</div>'
+        f'{title("unsure")}<p class="note">The least sure stack of an exam: label, confidence, '
+        f'evidence.</p><div class="found small">{shown}</div>'
     )
 
 

@@ -32,31 +32,40 @@ body { font: 15px/1.5 system-ui, sans-serif; color: #1b2733; max-width: 62rem; m
 h1 { font-size: 1.5rem } h2 { margin-top: 2.5rem; border-bottom: 1px solid #d6dde3 } h3 { margin-top: 1.8rem }
 a { color: #2c5f87 } nav a { margin-right: .9rem; white-space: nowrap } code { font-size: .85em }
 .big { font-size: 1.15rem } .note { color: #55636f } img { max-width: 100% } figure { margin: 0 }
+summary { cursor: pointer; font-weight: bold; margin: 1rem 0 } .warn { color: #b3202c }
+.look { border-left: 4px solid #b3202c; padding: .2rem 0 .2rem 1rem; margin: 1rem 0 }
+.look ul { margin: .2rem 0; padding-left: 1.1rem } .fine { border-color: #3f6f96 }
 table { border-collapse: collapse; margin: 1rem 0; font-variant-numeric: tabular-nums }
 th, td { padding: .25rem .8rem; text-align: right; vertical-align: top; font-weight: normal }
-thead th { color: #55636f; vertical-align: bottom } th:first-child { text-align: left }
-tbody tr:nth-child(odd) { background: #f3f6f8 } .scroll { overflow-x: auto } td small { color: #55636f; display: block }
-.text td { text-align: left } td.warn, .warn { color: #b3202c }
-.bar { display: flex; min-width: 9rem; height: .8rem; margin-top: .35rem; border-radius: 2px; overflow: hidden }
-.bar i { display: block; height: 100% } i.key { display: inline-block; width: .7rem; height: .7rem; border-radius: 2px }
+thead th { color: #55636f; vertical-align: bottom } th:first-child, .text td, .text th { text-align: left }
+tbody tr:nth-child(odd) { background: #f3f6f8 } .scroll { overflow-x: auto }
+td small { color: #55636f } td small, tbody th, code { white-space: nowrap } .lines small, .text small { display: block } .text td:nth-child(3), .text th:nth-child(3) { text-align: right }
+.lines small.warn { color: #b3202c } .text td:nth-child(4) { min-width: 12rem } .text td small { white-space: normal; min-width: 15rem }
+.bar { display: flex; min-width: 5rem; height: .8rem; margin-top: .35rem; border-radius: 2px; overflow: hidden }
+.scroll .bar { width: min(16rem, 24vw) } .bar i { display: block; height: 100% }
+i.key { display: inline-block; width: .7rem; height: .7rem; border-radius: 2px }
 i.used { background: #3f6f96 } i.rejected { background: #b3202c } i.ignored { background: #b9c4cd }
-.look { border-left: 4px solid #b3202c; padding: .2rem 0 .2rem 1rem; margin: 1rem 0 } .look ul { margin: .2rem 0; padding-left: 1.1rem }
-.fine { border-color: #3f6f96 }
-.charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(19rem, 100%), 1fr)); gap: 1rem }
-.chart { background: #f3f6f8; border-radius: 6px; padding: .6rem .8rem } .chart figcaption { font-size: .85rem; color: #55636f }
-.chart figcaption b { display: block; font-size: .95rem; color: #1b2733 } .chart svg { width: 100%; display: block }
-.chart rect { fill: #3f6f96 } .chart line { stroke: #8a97a3 } .chart text { font-size: 11px; fill: #55636f }
-.chart table { width: 100%; margin: .4rem 0 0; font-size: .9rem } .chart tr { background: none !important }
-.chart th, .chart td { padding: .1rem .3rem .1rem 0 } .chart .grow { width: 60% } .chart .bar { min-width: 0 }
-.found { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(19rem, 100%), 1fr)); gap: 1rem }
-.found figure, .row { background: #f3f6f8; border-radius: 6px; overflow: hidden }
-.found img { width: 100%; background: #000; display: block } .found.small { grid-template-columns: repeat(auto-fill, minmax(9.5rem, 1fr)) }
-.found figcaption, .row figcaption { padding: .5rem .7rem; font-size: .85rem; overflow-wrap: anywhere }
-.row { margin-bottom: .8rem } .tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(5.2rem, 1fr)); gap: 2px; background: #000 }
+.charts, .found { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(19rem, 100%), 1fr)); gap: 1rem }
+.found.hearts { grid-template-columns: repeat(auto-fill, minmax(14rem, 1fr)) }
+.found.small { grid-template-columns: repeat(auto-fill, minmax(12rem, 1fr)) }
+.chart, .found figure, .row { background: #f3f6f8; border-radius: 6px; overflow: hidden }
+.chart { padding: .6rem .8rem } .chart figcaption { font-size: .85rem; color: #55636f }
+.chart figcaption b { display: block; font-size: .95rem; color: #1b2733 }
+.chart svg { width: 100%; display: block } .chart rect { fill: #3f6f96 } .chart line { stroke: #8a97a3 }
+.chart text { font-size: 11px; fill: #55636f } .chart tr:nth-child(n) { background: none }
+.chart table { width: 100%; margin: .4rem 0 0; font-size: .9rem } .chart .grow { width: 60% }
+.chart th, .chart td { padding: .1rem .3rem .1rem 0 }
+.found img { width: 100%; background: #000; display: block }
+.found figcaption, .row > figcaption { padding: .5rem .7rem; font-size: .85rem; overflow-wrap: anywhere }
+.row { margin-bottom: .8rem } .tiles { display: grid; gap: 2px; background: #000 }
+.tiles { grid-template-columns: repeat(auto-fill, minmax(6.4rem, 1fr)) }
 .tiles figure { color: #d6dde3; font-size: .7rem; text-align: center } .tiles img { width: 100%; display: block }
-.tiles figcaption { padding: 0 !important; font-size: inherit !important } .none { aspect-ratio: 1; display: grid; place-items: center; color: #8a97a3 }
-summary { cursor: pointer; font-size: 1.15rem; font-weight: bold; margin: 1rem 0 }
-@media (max-width: 480px) { body { margin-top: 1rem } th, td { padding: .25rem .5rem } }
+.none { aspect-ratio: 1; display: grid; place-items: center; color: #8a97a3 }
+@media (max-width: 480px) {
+  .scroll .bar { width: 14vw; min-width: 3rem }
+  body { margin-top: 1rem } th, td { padding: .25rem .4rem } .chart { padding: .5rem .6rem }
+  .found.hearts, .found.small { grid-template-columns: 1fr 1fr; gap: .6rem }
+}
 @media print { details, figure { break-inside: avoid } }
 </style></head><body>
 <header><h1>What this build holds</h1>

@@ -14,6 +14,7 @@ HEARTS = 8
 HEARTS_BYTES = 1_500_000  # of the page, all moving hearts together
 # Pixels of a panel and quality, from fine to coarse: the first that is small enough is taken.
 LADDER = ((192, 70), (160, 55), (128, 45), (96, 35), (64, 25))
+HEART_MM = 170  # so much is shown
 TILE = 112  # pixels of a still
 BEAT_MS = 900  # where the scanner gave no RR interval
 
@@ -28,32 +29,24 @@ class Heart(NamedTuple):
 
 
 def hearts(shards: Shards) -> list[Heart]:
-    """A few exams with a short-axis and a four-chamber cine side by side, at their own pace."""
+    """A few exams of all splits, short axis and four chambers side by side, at their own pace."""
     found: list[Heart] = []
-    for split in shards.splits:
-        found += _hearts_of(shards, split, HEARTS - len(found))
+    for exam in shards.in_turn():
+        if len(found) == HEARTS:
+            break
+        short, long = _cine(exam, View.SAX), _cine(exam, View.CH4)
+        if short is None or long is None:
+            continue
+        videos = [_centre(shards.middle(exam, s), s.spacing_mm) for s in (short, long)]
+        beat_ms = short.rr_ms if short.rr_ms > 0 else BEAT_MS
+        if (moving := _moving(videos, beat_ms / len(videos[0]))) is not None:
+            found.append(Heart(exam, short, moving, still(videos[0][0])))
     return found
 
 
 def still(frame: np.ndarray, size: int = TILE) -> str:
     """A data URL of one uint8 frame (rows, columns), `size` pixels wide."""
     return _webp([_panel(frame, size)], quality=70)
-
-
-def _hearts_of(shards: Shards, split: str, count: int) -> list[Heart]:
-    """Up to `count` hearts of a split, in the order of its exams."""
-    found: list[Heart] = []
-    for exam in shards.of(split):
-        if len(found) >= count:
-            break
-        short, long = _cine(exam, View.SAX), _cine(exam, View.CH4)
-        if short is None or long is None:
-            continue
-        videos = [shards.middle(exam, stack) for stack in (short, long)]
-        beat_ms = short.rr_ms if short.rr_ms > 0 else BEAT_MS
-        if (moving := _moving(videos, beat_ms / len(videos[0]))) is not None:
-            found.append(Heart(exam, short, moving, still(videos[0][0])))
-    return found
 
 
 def _cine(exam: Exam, view: View) -> Stack | None:
@@ -77,6 +70,14 @@ def _moving(videos: list[np.ndarray], pace_ms: float) -> str | None:
         if len(url) <= HEARTS_BYTES // HEARTS:
             return url
     return None
+
+
+def _centre(video: np.ndarray, spacing_mm: float) -> np.ndarray:
+    """The middle of every frame, where the heart is."""
+    size = video.shape[1]
+    kept = min(size, max(16, round(HEART_MM / spacing_mm)))
+    edge = (size - kept) // 2
+    return video[:, edge : edge + kept, edge : edge + kept]
 
 
 def _panel(frame: np.ndarray, size: int) -> Image.Image:

@@ -10,7 +10,7 @@ import pathlib
 import re
 
 from pydicom.datadict import keyword_dict
-from pydicom.uid import UID_dictionary
+from pydicom.uid import UID
 
 from data_prep.deid.pseudonym import Pseudonyms
 from data_prep.qc.account import Account
@@ -19,6 +19,7 @@ from data_prep.read.reject import Reject, Why
 FILE = "rejects.csv"
 COLUMNS = ("level", "id", "outcome", "reason", "detail", "count", "what_to_do")
 WITHHELD = "[withheld]"
+STANDARD_UIDS = "1.2.840.10008."  # of DICOM itself; any other may identify whoever made it
 LONGEST_DETAIL = 160
 TOKEN = re.compile(r"[\w.]*\w|.", re.DOTALL)
 PUNCTUATION = frozenset(" ,.:;()/-")
@@ -79,8 +80,8 @@ def cell(text: str) -> str:
 
 
 def _said(token: str) -> str:
-    if token in UID_dictionary:
-        return f"{token} ({UID_dictionary[token][0]})"
+    if token.startswith(STANDARD_UIDS) and (name := UID(token).name) != token:
+        return f"{token} ({name})"
     known = (
         token in PUNCTUATION
         or token.lower() in OWN_WORDS

@@ -3,9 +3,9 @@
 from collections import Counter, defaultdict
 
 from data_prep.deid.pseudonym import Pseudonyms
-from data_prep.qc import rejects
+from data_prep.qc import chart, rejects
 from data_prep.qc.account import Account
-from data_prep.qc.markup import Safe, e, histogram, number, percent, shares, table, words_chart
+from data_prep.qc.markup import Safe, e, number, percent, shares, table
 from data_prep.qc.survey import UNSURE, Balance, Survey
 from data_prep.read.reject import Why
 
@@ -148,7 +148,8 @@ def kinds(found: Survey) -> Safe:
     return Safe(
         title("kinds")
         + f'<p class="note">Stacks, the share of exams that have one, mean confidence of the label; '
-        f"unsure: below {UNSURE}.</p>" + table("Views and sequences", head, rows)
+        f"unsure: below {UNSURE}.</p>"
+        + f'<div class="lines">{table("Views and sequences", head, rows)}</div>'
     )
 
 
@@ -157,12 +158,12 @@ def measures(found: Survey) -> Safe:
     stills = found.measures["phases"][1]
     moving = Counter({phases: n for phases, n in found.measures["phases"].items() if phases > 1})
     charts = [
-        histogram("Slices", found.measures["slices"], "per stack"),
-        histogram("Phases", moving, f"per moving stack, beside {number(stills)} stills"),
-        histogram("Pixel spacing", found.measures["spacing"], "as stored", "mm"),
-        histogram("RR interval", found.measures["rr"], "of cines", "ms"),
-        words_chart("Vendor", _facts(found, "vendor"), "exams"),
-        words_chart("Field strength", _facts(found, "field strength"), "exams"),
+        chart.standing("Slices", found.measures["slices"], "per stack"),
+        chart.standing("Phases", moving, f"per moving stack, beside {number(stills)} stills"),
+        chart.standing("Pixel spacing", found.measures["spacing"], "as stored", "mm"),
+        chart.standing("RR interval", found.measures["rr"], "of cines", "ms"),
+        chart.lying("Vendor", _facts(found, "vendor"), "exams"),
+        chart.lying("Field strength", _facts(found, "field strength"), "exams"),
     ]
     return Safe(f'{title("measures")}<div class="charts">{"".join(charts)}</div>')
 
@@ -170,9 +171,9 @@ def measures(found: Survey) -> Safe:
 def reports(found: Survey) -> Safe:
     """Lengths of the impressions, how many read alike, what was taken out; never a text."""
     charts = [
-        histogram("Words", found.measures["words"], "per impression"),
-        histogram("Sentences", found.measures["sentences"], "per impression"),
-        words_chart(
+        chart.standing("Words", found.measures["words"], "per impression"),
+        chart.standing("Sentences", found.measures["sentences"], "per impression"),
+        chart.lying(
             "Identifiers taken out",
             Counter({f"[{name}]": n for name, n in found.removed.items()}),
             f"placeholders in {number(found.scrubbed)} of {number(found.reports)} impressions",
@@ -207,7 +208,8 @@ def splits(found: Survey) -> Safe:
 
 
 def _share(balance: Balance, fact: str, value: str) -> Safe:
-    count = balance.facts[fact, value]
+    if not (count := balance.facts[fact, value]):
+        return Safe("0")
     return Safe(f"{number(count)} <small>{percent(count, balance.exams)}</small>")
 
 

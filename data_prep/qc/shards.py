@@ -1,6 +1,7 @@
 """The shards of a build as anyone would open them: through TFDS, and nothing else."""
 
 import dataclasses
+import itertools
 import pathlib
 from collections.abc import Iterator
 from typing import Any
@@ -53,6 +54,11 @@ class Shards:
         """Every exam of a split, in its order."""
         for index in range(len(self._sources[EXAMS, split])):
             yield self.exam(split, index)
+
+    def in_turn(self) -> Iterator[Exam]:
+        """The first exam of every split, then the second of each, and so on."""
+        for turn in itertools.zip_longest(*map(self.of, self.splits)):
+            yield from (exam for exam in turn if exam is not None)
 
     def exam(self, split: str, index: int) -> Exam:
         """One exam of a split."""

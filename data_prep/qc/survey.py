@@ -7,6 +7,7 @@ import math
 import re
 import unicodedata
 from collections import Counter, defaultdict
+from typing import NamedTuple
 
 from cmr_jax.schema import SPLITS, Sequence, View
 from data_prep.qc.shards import Exam, Shards
@@ -41,6 +42,16 @@ class Balance:
     facts: Counter = dataclasses.field(default_factory=Counter)  # (fact, value) -> exams
 
 
+class Doubt(NamedTuple):
+    """The least sure stack of an exam, and where it is."""
+
+    confidence: float
+    exam_id: str
+    split: str
+    index: int
+    stack: int
+
+
 @dataclasses.dataclass
 class Survey:
     """What the shards hold."""
@@ -56,8 +67,7 @@ class Survey:
     images: int = 0
     # Normal form of an impression -> exams of each split.
     texts: dict[bytes, Counter] = dataclasses.field(default_factory=dict)
-    # Least sure stack of every exam: (confidence, exam_id, split, index of exam, of stack).
-    doubts: list[tuple[float, str, str, int, int]] = dataclasses.field(default_factory=list)
+    doubts: list[Doubt] = dataclasses.field(default_factory=list)  # one for every exam
 
     @property
     def exams(self) -> int:
@@ -93,7 +103,7 @@ class Survey:
         """Exams of a split whose impression reads like one of train."""
         return sum(c[split] for c in self.texts.values() if c["train"])
 
-    def least_sure(self, count: int) -> list[tuple[float, str, str, int, int]]:
+    def least_sure(self, count: int) -> list[Doubt]:
         """The exams with the least sure stacks, one stack each."""
         return heapq.nsmallest(count, self.doubts)
 
@@ -149,7 +159,7 @@ def _stacks(exam: Exam, found: Survey) -> None:
     found.without_sax_cine += (View.SAX, Sequence.CINE) not in kinds
     if exam.stacks:
         confidence, at = min((s.confidence, i) for i, s in enumerate(exam.stacks))
-        found.doubts.append((confidence, exam.exam_id, exam.split, exam.index, at))
+        found.doubts.append(Doubt(confidence, exam.exam_id, exam.split, exam.index, at))
 
 
 def _report(exam: Exam, found: Survey) -> None:
