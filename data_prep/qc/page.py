@@ -39,8 +39,10 @@ table { border-collapse: collapse; margin: 1rem 0; font-variant-numeric: tabular
 th, td { padding: .25rem .8rem; text-align: right; vertical-align: top; font-weight: normal }
 thead th { color: #55636f; vertical-align: bottom } th:first-child, .text td, .text th { text-align: left }
 tbody tr:nth-child(odd) { background: #f3f6f8 } .scroll { overflow-x: auto }
-td small { color: #55636f } td small, tbody th, code { white-space: nowrap } .lines small, .text small { display: block } .text td:nth-child(3), .text th:nth-child(3) { text-align: right }
-.lines small.warn { color: #b3202c } .text td:nth-child(4) { min-width: 12rem } .text td small { white-space: normal; min-width: 15rem }
+td small { color: #55636f } td small, tbody th, code { white-space: nowrap }
+.lines small, .text small { display: block } .lines small.warn { color: #b3202c }
+.text td:nth-child(3), .text th:nth-child(3) { text-align: right } .text td:nth-child(4) { min-width: 12rem }
+.text td small { white-space: normal; min-width: 15rem }
 .bar { display: flex; min-width: 5rem; height: .8rem; margin-top: .35rem; border-radius: 2px; overflow: hidden }
 .scroll .bar { width: min(16rem, 24vw) } .bar i { display: block; height: 100% }
 i.key { display: inline-block; width: .7rem; height: .7rem; border-radius: 2px }

@@ -23,20 +23,29 @@ STANDARD_UIDS = "1.2.840.10008."  # of DICOM itself; any other may identify whoe
 LONGEST_DETAIL = 160
 TOKEN = re.compile(r"[\w.]*\w|.", re.DOTALL)
 PUNCTUATION = frozenset(" ,.:;()/-")
-NUMBER = re.compile(
-    r"\d{1,5}(?:\.\d{1,3})?", re.ASCII
-)  # longer ones may be dates or record numbers
-ERROR = re.compile(r"[A-Za-z]{0,40}(?:Error|Exception|error)", re.ASCII)
+# Longer numbers may be dates or record numbers.
+NUMBER = re.compile(r"\d{1,5}(?:\.\d{1,3})?", re.ASCII)
+ERROR = re.compile(r"(?:[A-Z][A-Za-z]{0,40})?(?:Error|Exception)|error", re.ASCII)
 # Words of details, beside those of the reasons' own ways out.
-DETAIL_WORDS = frozenset(
-    "an and are at be bits by can class classic columns could data decoded does earlier end ends "
-    "exam file files first fits frame frames found has have image in inside is its last less long "
-    "many mm ms more MR no none not object of one only or orientation orthonormal out photometric "
-    "pixel pixels placed position range read regular report rows same samples second series "
-    "shorter slice slices spacing stack stacks syntax than that the there time to too transfer two "
-    "unknown value values was where which with without x".lower().split()
+DETAIL_WORDS = """
+all an and another any archive archives are as at be bits both by byte bytes can class classic
+column columns compressed conflicting constant could count data decoded deep deg does each earlier
+empty encoding end ends enhanced entries entry equal exam expected field fields file files first
+fits folder format found frame frames functional group groups has have header headers holds image
+in inside invalid is item items its large larger last length less level levels limit link links
+long longer many member members message missing mm modality more mr ms multi negative nested no
+none not number numbers object of off one only or orientation orthonormal other out outside
+overlay packed path paths per phase phases photometric pixel pixels placed plane position
+preliminary private range read record regular report row rows same samples second seconds section
+segment segments sequence sequences series several short shorter single size slice slices smaller
+spacing stack stacks status supported syntax tag tags text than that the them there these this
+time times to too trailing transfer trigger two type types unequal unit units unknown unreadable
+unsafe unsupported value values version volume volumes was were where which whole with without x
+zero
+"""
+OWN_WORDS = frozenset(
+    re.findall(r"[a-z]+", DETAIL_WORDS + " ".join(w.way_out.lower() for w in Why))
 )
-OWN_WORDS = DETAIL_WORDS | {w for why in Why for w in re.findall(r"[a-z]+", why.way_out.lower())}
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
