@@ -207,7 +207,8 @@ def test_the_contact_sheet_takes_exams_of_every_split_and_the_least_sure(tiny):
     least = {e.exam_id: min(s.confidence for s in e.stacks) for e in shards}
     rest = sorted(v for k, v in least.items() if k not in {e.exam_id for e in chosen[:4]})
     assert [least[e.exam_id] for e in chosen[4:]] == rest[:5]
-    assert len({e.exam_id for e in chosen}) == 9
+    many = contact_sheet.choose(shards, survey(shards), first=40, unsure=15)
+    assert len({e.exam_id for e in many}) == len(many) == 55
 
 
 def test_only_words_that_enough_patients_share_get_pieces():
@@ -321,10 +322,14 @@ def test_unknown_values_have_a_name_and_a_build_without_pairs_has_a_page(tmp_pat
 
 def test_the_page_is_the_same_every_time(tmp_path):
     write_shards(tmp_path, {"train": [{}, {}], "test": [{}]})
-    lost = [Reject(Why.NOT_MR, "b"), Reject(Why.TRUNCATED, "a")]
+    lost = [Reject(why, f"{i}") for why in (Why.NOT_MR, Why.TRUNCATED) for i in range(6)]
     first = page_of(tmp_path, Account(rejects={"files": lost}, seconds={"writing": 1.0}))
+    listed = (tmp_path / "rejects.csv").read_text()
     again = page_of(tmp_path, Account(rejects={"files": lost[::-1]}, seconds={"writing": 9.0}))
     assert first == again
+    assert (tmp_path / "rejects.csv").read_text() == listed
+    names = sorted(KEY.of("path", f"{i}") for i in range(6))
+    assert [name in first for name in names] == [True] * 3 + [False] * 3
 
 
 def test_what_was_taken_out_is_counted_and_never_shown(tmp_path):
@@ -395,14 +400,14 @@ def test_a_heart_too_large_for_its_share_is_shown_coarser(monkeypatch, tmp_path)
 
 
 def test_a_histogram_loses_nothing_and_puts_edges_where_they_belong():
-    values = Counter({round(0.1 * i, 1): i for i in range(1, 60)})
+    values = Counter({round(0.1 * i, 1): i for i in range(1, 31)})
     bars = chart._bars(values)
     assert sum(bar.count for bar in bars) == values.total()
     of = {bar.of: bar.count for bar in bars}
-    assert of["1 to below 1.5"] == 10 + 11 + 12 + 13 + 14
+    assert of["0.6 to below 0.8"] == 6 + 7  # 0.6 / 0.2 is below 3 in binary
     few = chart._bars(Counter({1: 5, 25: 2}))
     assert [(bar.count, bar.tick) for bar in few] == [(5, "1"), (2, "25")]
-    assert chart._median(Counter({1: 1, 2: 1, 9: 3})) == 9
+    assert chart._median(Counter({1: 1, 2: 3, 9: 1})) == 2
 
 
 @pytest.mark.parametrize(
@@ -443,6 +448,7 @@ def test_rejects_go_out_by_pseudonym_and_stay_home_by_path(tmp_path):
         ("1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.2 (CT Image Storage)"),
         ("1.2.826.0.1.3680043.2.1143", "[withheld]"),
         ("1.2.840.10008.19800101", "[withheld]"),
+        ("1.2.840.10008.miller", "[withheld]"),
         ("without PixelSpacing, Rows", "without PixelSpacing, Rows"),
         ("UnicodeDecodeError", "UnicodeDecodeError"),
         ("pixel spacing (1400.0, 0.25) mm", "pixel spacing (1400.0, 0.25) mm"),

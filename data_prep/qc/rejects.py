@@ -9,6 +9,7 @@ import os
 import pathlib
 import re
 
+from pydicom import config
 from pydicom.datadict import keyword_dict
 from pydicom.uid import UID
 
@@ -89,7 +90,7 @@ def cell(text: str) -> str:
 
 
 def _said(token: str) -> str:
-    if token.startswith(STANDARD_UIDS) and (name := UID(token).name) != token:
+    if token.startswith(STANDARD_UIDS) and (name := UID(token, config.IGNORE).name) != token:
         return f"{token} ({name})"
     known = (
         token in PUNCTUATION
