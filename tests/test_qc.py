@@ -369,6 +369,13 @@ def test_found_is_used_rejected_and_ignored(tmp_path):
     assert KEY.of("path", "x") in said
 
 
+def test_a_patient_in_two_splits_is_told(tmp_path):
+    write_shards(tmp_path, {"train": [{"patient_id": "p"}], "test": [{"patient_id": "p"}]})
+    told = "1 patients are in two splits."
+    assert told in page_of(tmp_path)
+    assert told in (tmp_path / "README.md").read_text()
+
+
 # --- pictures and charts
 
 
@@ -506,6 +513,7 @@ def test_the_card_says_what_is_there_and_no_date(tiny):
     text = (tiny / "README.md").read_text()
     assert "60 exams of" in text
     assert "Not a medical device" in text
+    assert "Splits share no patient." in text
     assert f"under the key `{KEY.key_id}`" in text
     assert not re.search(r"\b(?:19|20)\d{2}[-/.]?\d{2}[-/.]?\d{2}\b", text)
     found = survey(Shards(tiny))

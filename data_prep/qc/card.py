@@ -34,7 +34,9 @@ $exams exams of $patients patients: $stacks stacks of $images images, cropped ar
 $reports report impressions, for learning from such pairs. Research data. **Not a medical device.**
 
 Schema version $schema, written by $program. `qc.html` shows what is inside, `rejects.csv` what
-was not used and why, `manifest.json` holds the counts and a checksum of the pixels of every exam.
+was not used and why, `manifest.json` holds the counts and a checksum of the pixels of every exam,
+`tokenizer.model` is a vocabulary of the training impressions; `labels.csv`, where it is there, is for
+evaluation alone.
 
 ## Counts
 
@@ -46,7 +48,7 @@ $levels
 | --- | --- | --- |
 $splits
 
-Splits share no patient.
+$sharing
 
 | view | sequence | stacks | mean confidence |
 | --- | --- | --- | --- |
@@ -61,8 +63,9 @@ DICOM object is written; the methods are claimed for the records.
 | --- | --- | --- |
 $methods
 
-- What is kept: vendor, field strength, sex, age band, days since the first exam, geometry and timing
-  of the images, pixels, the scrubbed impression. No name, record number, calendar date, path or UID.
+- What is kept: the name of the site, vendor, field strength, sex, age band, days since the first
+  exam, geometry and timing of the images, pixels, the scrubbed impression. No name of a person,
+  record number, calendar date, path or UID.
 - Names of patients and exams are keyed hashes (HMAC-SHA256, 80 bits) under the key `$key_id`; that
   name tells two keys apart and tells neither. Whoever holds the key can link records to patients.
 - Impressions hold placeholders where something was taken out ($removed).
@@ -117,6 +120,7 @@ def card(account: Account, facts: Facts, found: Survey) -> str:
         images=found.images,
         reports=found.reports,
         alike=found.alike,
+        sharing=found.sharing,
         removed=removed or "none here",
         split=next(iter(found.splits), SPLITS[0]),
         levels=_rows(

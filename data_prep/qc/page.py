@@ -64,7 +64,7 @@ i.used { background: #3f6f96 } i.rejected { background: #b3202c } i.ignored { ba
 .tiles figure { color: #d6dde3; font-size: .7rem; text-align: center } .tiles img { width: 100%; display: block }
 .none { aspect-ratio: 1; display: grid; place-items: center; color: #8a97a3 }
 @media (max-width: 480px) {
-  .scroll .bar { width: 14vw; min-width: 3rem }
+  .scroll .bar { width: 9vw; min-width: 1.5rem }
   body { margin-top: 1rem } th, td { padding: .25rem .4rem } .chart { padding: .5rem .6rem }
   .found.hearts, .found.small { grid-template-columns: 1fr 1fr; gap: .6rem }
 }

@@ -202,7 +202,7 @@ def splits(found: Survey) -> Safe:
             rows.append([f"{fact} {value}", *(_share(b, fact, value) for b in balances)])
     return Safe(
         title("splits")
-        + '<p class="note">Splits share no patient. Shares are of the exams of a split.</p>'
+        + f'<p class="note">{found.sharing} Shares are of the exams of a split.</p>'
         + table("Balance of the splits", ["", *found.splits], rows)
     )
 

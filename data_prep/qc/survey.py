@@ -80,6 +80,12 @@ class Survey:
         return len(set().union(*(b.patients for b in self.splits.values())))
 
     @property
+    def sharing(self) -> str:
+        """Whether splits share patients, in words."""
+        shared = sum(len(b.patients) for b in self.splits.values()) - self.patients
+        return f"{shared} patients are in two splits." if shared else "Splits share no patient."
+
+    @property
     def stacks(self) -> int:
         """All stacks."""
         return sum(k.stacks for k in self.kinds.values())
