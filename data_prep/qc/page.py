@@ -53,7 +53,8 @@ i.used { background: #3f6f96 } i.rejected { background: #b3202c } i.ignored { ba
 .chart, .found figure, .row { background: #f3f6f8; border-radius: 6px; overflow: hidden }
 .chart { padding: .6rem .8rem } .chart figcaption { font-size: .85rem; color: #55636f }
 .chart figcaption b { display: block; font-size: .95rem; color: #1b2733 }
-.chart svg { width: 100%; display: block; overflow: visible } .chart rect { fill: #3f6f96 } .chart line { stroke: #8a97a3 }
+.chart svg { width: 100%; display: block; overflow: visible }
+.chart rect { fill: #3f6f96 } .chart line { stroke: #8a97a3 }
 .chart text { font-size: 11px; fill: #55636f } .chart tr:nth-child(n) { background: none }
 .chart table { width: 100%; margin: .4rem 0 0; font-size: .9rem } .chart .grow { width: 60% }
 .chart th, .chart td { padding: .1rem .3rem .1rem 0 }
