@@ -24,13 +24,15 @@ from data_prep import pipeline, update
 from data_prep.exam.plan import Choice, ExamPlan
 from data_prep.orders import NOTHING_YET, Existing, Rules, ShardOrder, make_orders
 from data_prep.pipeline import Geometry, Graphs, ShardResult
-from data_prep.qc import contact_sheet
-from data_prep.qc.account import Account, write_rejects
+from data_prep.qc import people
+from data_prep.qc.account import Account
 from data_prep.qc.progress import stage
 from data_prep.read.reject import Reject
 from data_prep.read.source import Source
 from data_prep.reports.matching import Joined, join, patients_of
 from data_prep.shelf import labels, records, vocabulary
+
+PROGRAM = f"cmr_jax {cmr_jax.__version__}"
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,11 @@ def build(job: Build, options: PipelineOptions, runner: str | PipelineRunner) ->
         old = update.existing(final)
     work = _work_folder(job.out)
     graphs = Graphs(job.source, str(work), options, runner)
-    planned = _plan(job, graphs, account, old)
+    try:
+        planned = _plan(job, graphs, account, old)
+    except ValueError:  # the input's: nothing to go on with later
+        shutil.rmtree(work)
+        raise
     if job.update:
         if not planned.orders:
             shutil.rmtree(work)
@@ -189,9 +195,8 @@ def _shelve(
     checksums = before | {k: v for r in results for k, v in sorted(r.checksums.items())}
     named = {job.rules.pseudonyms.of("study", u): row for u, row in planned.joined.labels.items()}
     labels.write(job.out, {k: v for k, v in named.items() if k in checksums})
-    write_rejects(job.out, account, job.rules.pseudonyms)
-    first = next(split for split in SPLITS if account.exams_by_split.get(split))
-    contact_sheet.write(job.out, first)
+    facts = people.Facts(job.rules.site, job.options["key_id"], PROGRAM, SCHEMA_VERSION)
+    people.write(job.out, account, job.rules.pseudonyms, facts)
     _write_manifest(job, account, checksums)
 
 
@@ -209,7 +214,7 @@ def _vocabulary(planned: _Planned, size: int) -> bytes:
 def _write_manifest(job: Build, account: Account, checksums: dict[str, str]) -> None:
     manifest = {
         "schema_version": SCHEMA_VERSION,
-        "program": f"cmr_jax {cmr_jax.__version__}",
+        "program": PROGRAM,
         "deidentification": "PS3.15 Basic Profile, allow-list of attributes, no dates, scrubbed text",
         "account": account.to_json(),
         "pixel_sha256": checksums,

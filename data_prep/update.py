@@ -15,6 +15,7 @@ import tensorflow_datasets as tfds
 from cmr_jax import schema
 from cmr_jax.schema import EXAMS, FRAMES, MANIFEST_FILE, SPLITS, TOKENIZER_FILE
 from data_prep.orders import Existing
+from data_prep.qc import rejects
 from data_prep.shelf import records
 
 
@@ -93,3 +94,6 @@ def finish(out: pathlib.Path) -> None:
     os.rename(out, old)
     os.rename(beside(out), out)
     shutil.rmtree(old)
+    paths = [rejects.paths_of(folder) for folder in (beside(out), out)]
+    if paths[0].exists():
+        os.replace(*paths)

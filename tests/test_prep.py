@@ -321,7 +321,7 @@ def test_strange_files_are_counted_and_nothing_is_lost(tmp_path):
     local = tmp_path / "out.rejected_paths.tsv"
     assert local.stat().st_mode & 0o077 == 0
     assert "empty.dcm" in local.read_text()
-    assert "empty.dcm" not in (out / "rejects.jsonl").read_text()
+    assert "empty.dcm" not in (out / "rejects.csv").read_text()
 
 
 def test_a_killed_writer_leaves_no_shard_with_a_name(tmp_path):

@@ -4,6 +4,7 @@ Sunnybrook Cardiac Data (Radau 2009, CC0), a pig's long-axis exam (CC0), and one
 that no reader can place.
 """
 
+import csv
 import json
 import os
 import tarfile
@@ -129,8 +130,9 @@ def test_every_file_is_accounted_for(real):
     assert account["frames_written"] == (12 + 10 + 14) * 20
     assert account["rejects"]["files"][Why.NO_GEOMETRY.name] == 1  # the Philips object
     assert account["reports_used"] == 2
-    detail = [json.loads(line) for line in (root / "out/rejects.jsonl").read_text().splitlines()]
-    assert any("16 frames in one classic MR object" in row["detail"] for row in detail)
+    with (root / "out/rejects.csv").open(newline="") as file:
+        details = [row["detail"] for row in csv.DictReader(file)]
+    assert any("16 frames in one classic MR object" in detail for detail in details)
 
 
 def test_the_apex_is_where_the_cavity_is_small(real):

@@ -1,12 +1,8 @@
 """Counts that add up: at every level, found = used + rejected + ignored."""
 
 import dataclasses
-import json
-import os
-import pathlib
 from collections import Counter
 
-from data_prep.deid.pseudonym import Pseudonyms
 from data_prep.read.reject import Reject
 
 
@@ -71,27 +67,3 @@ class Account:
                 word = "ignored" if ways[name].ignored else "REJECTED"
                 lines.append(f"{word:8} {count} {level}: {name.lower()}: {ways[name].way_out}")
         return lines
-
-
-def write_rejects(out: pathlib.Path, account: Account, pseudonyms: Pseudonyms) -> None:
-    """Rejects by pseudonym into the output; true paths into a file of the owner's beside it."""
-    rows, local = [], []
-    for level, rejects in sorted(account.rejects.items()):
-        for r in rejects:
-            name = pseudonyms.of("path", r.where)
-            rows.append(
-                {
-                    "level": level,
-                    "id": name,
-                    "reason": r.why.name,
-                    "detail": r.detail,
-                    "count": r.count,
-                }
-            )
-            local.append(f"{name}\t{r.why.name}\t{r.where!r}\n")
-    (out / "rejects.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    beside = out.with_name(out.name + ".rejected_paths.tsv")
-    beside.unlink(missing_ok=True)
-    if local:
-        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.writelines(local)

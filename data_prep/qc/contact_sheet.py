@@ -1,15 +1,16 @@
-"""A picture of the first exams of a build: one row each, end-diastole, mid-cycle, stills."""
+"""A picture of some exams of a build: one row each, end-diastole, mid-cycle, stills."""
 
+import itertools
 import pathlib
-from typing import Any
 
 import numpy as np
-import tensorflow_datasets as tfds
 from PIL import Image, ImageDraw
 
-from cmr_jax import schema
-from cmr_jax.schema import EXAMS, FRAMES, Sequence, View
+from cmr_jax.schema import Sequence, View
+from data_prep.qc.shards import Exam, Shards
+from data_prep.qc.survey import Survey
 
+FILE = "contact_sheet.png"
 MARGIN, CAPTION = 2, 12
 COLUMNS = [  # view, sequence is LGE, share of the cycle
     (View.SAX, False, 0.0),
@@ -25,45 +26,45 @@ COLUMNS = [  # view, sequence is LGE, share of the cycle
 LGE = (Sequence.LGE_MAG, Sequence.LGE_PSIR)
 
 
-def write(out: pathlib.Path, split: str, rows: int = 12) -> pathlib.Path | None:
-    """Writes OUT/contact_sheet.png from the shards of a split; None where it has no exam."""
-    # TFDS decorates its methods past type checkers.
-    exams_builder: Any = tfds.builder_from_directory(str(out / EXAMS))
-    frames_builder: Any = tfds.builder_from_directory(str(out / FRAMES))
-    exams = exams_builder.as_data_source(split)
-    frames = frames_builder.as_data_source(split)
-    lengths = frames_builder.info.splits[split].shard_lengths
-    starts = np.concatenate([[0], np.cumsum(lengths)]).astype(int)
-    count = min(rows, len(exams))
-    if not count:
-        return None
-    tiles = []
-    for index in range(count):
-        record = exams[index]
-        stacks = schema.load_stacks(schema.as_text(record["stacks"]))
-        start = int(starts[int(record["shard"])])
-        tiles.append([_tile(stacks, frames, start, *column) for column in COLUMNS])
-    size = next(t.shape[0] for row in tiles for t in row if t is not None)
-    sheet = Image.new("L", (len(COLUMNS) * (size + MARGIN), CAPTION + count * (size + MARGIN)))
+def choose(shards: Shards, survey: Survey, first: int = 6, unsure: int = 6) -> list[Exam]:
+    """The first exams of each split in turn (their order is by pseudonym), then the least sure."""
+    chosen = list(itertools.islice(shards.in_turn(), first))
+    there = {exam.exam_id for exam in chosen}
+    doubts = [d for d in survey.least_sure(first + unsure) if d.exam_id not in there]
+    return chosen + [shards.exam(doubt.split, doubt.index) for doubt in doubts[:unsure]]
+
+
+def write(out: pathlib.Path, shards: Shards, exams: list[Exam]) -> None:
+    """Writes OUT/contact_sheet.png, a row for each exam; nothing where there is none."""
+    rows = [tiles(shards, exam) for exam in exams]
+    size = max((t.shape[0] for row in rows for t in row if t is not None), default=0)
+    if not size:
+        return
+    step = size + MARGIN
+    sheet = Image.new("L", (len(COLUMNS) * step, CAPTION + len(rows) * step))
     draw = ImageDraw.Draw(sheet)
-    for x, (view, late, phase) in enumerate(COLUMNS):
-        name = f"{view.name} {'LGE' if late else f'{phase:.0%}'}"
-        draw.text((x * (size + MARGIN) + 2, 0), name, fill=255)
-        for y, row in enumerate(tiles):
+    for x in range(len(COLUMNS)):
+        draw.text((x * step + 2, 0), column_name(x), fill=255)
+        for y, row in enumerate(rows):
             if (tile := row[x]) is not None:
-                sheet.paste(
-                    Image.fromarray(tile), (x * (size + MARGIN), CAPTION + y * (size + MARGIN))
-                )
-    path = out / "contact_sheet.png"
-    sheet.save(path)
-    return path
+                sheet.paste(Image.fromarray(tile), (x * step, CAPTION + y * step))
+    sheet.save(out / FILE)
 
 
-def _tile(stacks, frames, start: int, view: View, late: bool, phase: float) -> np.ndarray | None:
-    wanted = [s for s in stacks if s.view is view and (s.sequence in LGE) == late]
+def column_name(column: int) -> str:
+    """What a column shows, for people."""
+    view, late, phase = COLUMNS[column]
+    return f"{view.name} {'LGE' if late else f'{phase:.0%}'}"
+
+
+def tiles(shards: Shards, exam: Exam) -> list[np.ndarray | None]:
+    """One picture for each column, uint8 (rows, columns); None where the exam has no such stack."""
+    return [_tile(shards, exam, *column) for column in COLUMNS]
+
+
+def _tile(shards: Shards, exam: Exam, view: View, late: bool, phase: float) -> np.ndarray | None:
+    wanted = [s for s in exam.stacks if s.view is view and (s.sequence in LGE) == late]
     if not wanted:
         return None
-    stack = wanted[0]
-    middle = len(stack.slice_mm) // 2
-    video = schema.load_frames(frames[start + stack.first_frame + middle])
+    video = shards.middle(exam, wanted[0])
     return video[int(phase * len(video))]
