@@ -19,6 +19,7 @@ SAME_POSITION_MM = 1.0
 # Normals further apart than this are two planes, closer than the first are one (degrees).
 ONE_PLANE_DEG, TWO_PLANES_DEG = 1.0, 20.0
 DAY_S = 86400.0
+PSIR_WORDS = {"PSIR", "PS", "CR", "REAL", "R", "PHASE SENSITIVE"}  # in ImageType
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,6 +39,7 @@ class Facts:
     inverted: bool
     beats_s: tuple[float, ...]  # steps between distinct acquisition times of one slice
     contrast_given: bool
+    beside_phase: bool  # its series holds phase-sensitive images of the same plane
     echoes: int  # distinct echo times of the plane within its series
     planes: int  # distinct planes of its series, and those of the body among them
     body_planes: int
@@ -98,6 +100,10 @@ def _facts(
         inverted=inverted or max(inversions, default=0.0) >= INVERSION_LEAST_MS,
         beats_s=beats_s,
         contrast_given=contrast_given,
+        beside_phase=any(
+            s is not stack and _one_plane(s, stack) and _words(s, "ImageType") & PSIR_WORDS
+            for s in series
+        ),
         echoes=len({s.first.number("EchoTime") for s in series if _one_plane(s, stack)}),
         planes=len(planes),
         body_planes=sum(body_plane(p) is not None for p in planes),

@@ -62,7 +62,6 @@ class _Group:
     across: np.ndarray  # (2,) unit normal as seen along the axis
     middle: np.ndarray  # (2,) middle of the picture as seen along the axis, mm
     name: View | None  # what every named member agrees on
-    disputed: bool
 
 
 def assign(planes: list[Plane], axis: np.ndarray) -> list[Found]:
@@ -74,26 +73,23 @@ def assign(planes: list[Plane], axis: np.ndarray) -> list[Found]:
         for g in groups
         if g.name is not None and g.name in VIEWS and not _clash(g, roll, anchors)
     ]
-    unknown = [g for g in groups if g.name is None and not g.disputed]
+    unknown = [g for g in groups if g.name is None]
     results: dict[int, Found] = {}
     for start in range(0, len(unknown), MOST_AT_ONCE):
         batch = unknown[start : start + MOST_AT_ONCE]
         likely = _most_likely(batch, fixed, roll, anchors)
         for group, found in zip(batch, likely, strict=True):
-            results |= dict.fromkeys(group.members, found)
+            results |= {i: _beside_names(found, planes[i].named) for i in group.members}
         sure = zip(batch, likely, strict=True)
         fixed += [(group, found.view) for group, found in sure if found.view in VIEWS]
     for group in groups:
-        if group.name is not None or group.disputed:
+        if group.name is not None:
             results |= _by_name(group, planes, roll, anchors)
     return [results[i] for i in range(len(planes))]
 
 
 def _by_name(group: _Group, planes: list[Plane], roll: float, anchors: int) -> dict[int, Found]:
     """Findings of a group that words name, for its unnamed members too."""
-    if group.disputed:
-        found = Found(View.OTHER, 0.3, "one plane under two names", True)
-        return dict.fromkeys(group.members, found)
     assert group.name is not None
     clash = _clash(group, roll, anchors)
     if clash:
@@ -101,6 +97,15 @@ def _by_name(group: _Group, planes: list[Plane], roll: float, anchors: int) -> d
         return dict.fromkeys(group.members, Found(View.OTHER, 0.3, why, True))
     found = Found(group.name, 0.9, f"the plane of a stack named {group.name.name}", False)
     return dict.fromkeys(group.members, found)
+
+
+def _beside_names(found: Found, named: View | None) -> Found:
+    """One plane under two names: directions say which of them is right."""
+    if named is None or named not in VIEWS:
+        return found
+    if named is found.view:
+        return dataclasses.replace(found, trust=0.9)
+    return Found(View.OTHER, 0.3, f"one plane under two names, {found.why}", True)
 
 
 def _off(group: _Group, view: View, roll: float) -> float:
@@ -153,7 +158,6 @@ def _groups(planes: list[Plane], axis: np.ndarray) -> list[_Group]:
                 across / np.linalg.norm(across),
                 np.array([plane.centre @ first, plane.centre @ second]),
                 names.pop() if len(names) == 1 else None,
-                len(names) > 1,
             )
         )
     return groups

@@ -31,7 +31,6 @@ RESULT_WORDS |= {"SECONDARY", "REFORMATTED", "CSA REPORT", "CSA RESULT"}
 # Derived from the pixels of one acquisition, which it still shows.
 STILL_THE_IMAGE = {"DIS2D", "DIS3D", "ND", "NORM", "MOCO", "MAG", "PSIR", "PS", "FIL"}
 PHASE_WORDS = {"P", "VELOCITY", "VELOCITY MAP", "PHASE MAP", "PCA", "P_PCA"}
-PSIR_WORDS = {"PSIR", "PS", "CR", "REAL", "R", "PHASE SENSITIVE"}
 MAPS = {
     Sequence.T1MAP: {"T1 MAP", "T1MAP", "T1_MAP"},
     Sequence.T2MAP: {"T2 MAP", "T2MAP", "T2_MAP"},
@@ -163,9 +162,10 @@ def _late_enhancement(f: Facts) -> Seen | None:
         return None
     trust = 0.9 if f.contrast_given else 0.7
     said = "after contrast" if f.contrast_given else "no contrast on record"
-    if f.image_type & PSIR_WORDS:
+    if f.image_type & facts.PSIR_WORDS:
         return Seen(Sequence.LGE_PSIR, trust, f"inversion still, phase-sensitive, {said}")
-    kind = "magnitude stated" if f.image_type & {"MAG", "M_IR"} else "magnitude"
+    stated = f.image_type & {"MAG", "M_IR"} or f.beside_phase
+    kind = "magnitude stated" if stated else "magnitude"
     return Seen(Sequence.LGE_MAG, trust, f"inversion still, {kind}, {said}")
 
 
