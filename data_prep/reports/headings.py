@@ -174,7 +174,7 @@ WORDS: dict[Kind, str] = {
 # "CARDIAC MRI IMPRESSION", "Final conclusion": words that may stand before a heading's own.
 BEFORE = frozenset(
     "final overall cardiac cmr mri mr cardiovascular heart radiological radiologist's the "
-    "kardiale kardiologische radiologische abschliessende finale definitive".split()
+    "kardiale kardiologische radiologische abschliessende finale definitive".lower().split()
 )
 
 

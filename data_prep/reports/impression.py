@@ -130,7 +130,7 @@ def _bare(body: str) -> str:
 SHORT_WORDS = frozenset(
     "dr drs mr mrs ms prof vs approx ca cf fig nr st e.g i.e etc incl resp max min z.b bzw d.h u.a "
     "ggf evtl inkl abb vgl sog bds p.ex env ej aprox sr sra dra dott sig ecc nb "
-    "pkt tzn tj np m.in bl.a f.eks t.ex bl a m.fl o.a bijv d.w.z т.е т.к т.д см рис мм др".split()
+    "pkt tzn tj np m.in bl.a f.eks t.ex bl a m.fl o.a bijv d.w.z т.е т.к т.д см рис мм др".lower().split()
 )
 ITEM = re.compile(r"[ \t]*(?:\(?\d{1,2}[.)、．](?!\d)|[-–•*·])[ \t]*(?=\S)")
 ITEM_INLINE = re.compile(r"(?<=[.;!?。；！？])[ \t]*\(?\d{1,2}[.)、．](?!\d)[ \t]*(?=\S)")
@@ -176,5 +176,5 @@ def _ends(sentence: str, following: str | None) -> bool:
     if word[-1:] == "." and (is_short or (len(word) == 2 and word[0].isalpha())):
         return False
     return not (following.islower() or following.isdigit()) and (
-        following.isalpha() or following in "[<(\"„«¿¡"
+        following.isalpha() or following in '[<("„«¿¡'
     )

@@ -5,13 +5,13 @@ import re
 import unicodedata
 from html.parser import HTMLParser
 
-LINE_TAGS = frozenset("p div br li tr table ul ol h1 h2 h3 h4 h5 h6 pre section hr".split())
+LINE_TAGS = frozenset("p div br li tr table ul ol h1 h2 h3 h4 h5 h6 pre section hr".lower().split())
 UNSEEN_TAGS = frozenset(("script", "style", "head", "title"))
 # Groups of an RTF file that are no text of its reader (RTF 1.9.1, "destinations").
 UNSEEN_GROUPS = frozenset(
     "fonttbl colortbl stylesheet info pict object header footer headerl headerr headerf footerl "
     "footerr footerf listtable listoverridetable rsidtbl themedata datastore generator xmlnstbl "
-    "latentstyles fldinst bkmkstart bkmkend".split()
+    "latentstyles fldinst bkmkstart bkmkend".lower().split()
 )
 RTF_TOKEN = re.compile(
     r"\\'([0-9a-fA-F]{2})|\\([a-zA-Z]{1,32})(-?\d{1,10})?[ ]?|\\([^a-zA-Z])|([{}])|[\r\n]+|([^\\{}\r\n]+)"

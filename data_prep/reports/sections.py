@@ -188,9 +188,7 @@ def _bare(line: str, folded: str, first: int, numbered: str) -> Mark | None:
 
 def _inline(line: str, folded: str, begin: int) -> list[Mark]:
     """Headings in the middle of a line: words before a colon, after a sentence or in capitals."""
-    found = [
-        Mark(Kind.END, m.start(), len(line)) for m in SIGNED_INLINE.finditer(folded, begin)
-    ]
+    found = [Mark(Kind.END, m.start(), len(line)) for m in SIGNED_INLINE.finditer(folded, begin)]
     colon = folded.find(":", begin)
     while colon >= 0:
         if mark := _before_colon(line, folded, begin, colon):
