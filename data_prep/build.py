@@ -43,7 +43,7 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
     )
     add = parser.add_argument
     add("--dicom", required=True, help="folder of DICOM files, or phantom:NAME[:exams=N,seed=S]")
-    add("--reports", help="CSV of reports (the phantom brings its own)")
+    add("--reports", help="CSV, TSV, JSON lines, HL7 v2, FHIR, or a folder of these or of texts")
     add("--labels", help="CSV of labels; only evaluation ever opens them")
     add("--site", required=True, help="short name of the site: letters, digits, - and _")
     add("--key-file", help="secret for the pseudonyms, 32 random bytes, chmod 600")

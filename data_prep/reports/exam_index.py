@@ -46,7 +46,7 @@ class ExamIndex:
             return Found(why=Why.NO_KEY)
         if row.get("any_key"):
             exams = self._by_name(given["accession_number"])
-            given = {column: given["accession_number"] for column in exams}
+            given = dict.fromkeys(exams, given["accession_number"])
         else:
             exams = {c: e for c in given if (e := self._exams(c, given[c], row))}
         if not exams:

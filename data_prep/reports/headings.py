@@ -26,59 +26,65 @@ class Kind(enum.Enum):
 
 WORDS: dict[Kind, str] = {
     Kind.IMPRESSION: """
-        impression|impressions|conclusion|conclusions|concluding remarks|diagnostic impression
-        summary and conclusion|summary and conclusions|summary/conclusion|summary impression
-        findings and impression|findings/impression|findings & impression|findings and conclusion
-        impression and recommendation|impression and recommendations|impression/recommendations
-        impression/recommendation|impression & recommendations|impression and plan|impression/plan
-        conclusion and recommendations|conclusions and recommendations|final diagnosis
-        radiological diagnosis|radiologic diagnosis|imaging diagnosis|mri diagnosis
-        beurteilung|zusammenfassende beurteilung|beurteilung und empfehlung|gesamtbeurteilung
-        zusammenfassung und beurteilung|zusammenfassung|fazit|schlussfolgerung|beurteilung/empfehlung
-        au total|en conclusion|synthese|synthese et conclusion|conclusion diagnostique
+        impression|impressions|imp|conclusion|conclusions|concluding remarks|in conclusion
+        in summary|diagnostic impression
+        summary impression|final diagnosis|radiological diagnosis|radiologic diagnosis
+        imaging diagnosis|mri diagnosis
+        beurteilung|beurt|zusammenfassend|zusammenfassende beurteilung|gesamtbeurteilung
+        zusammenfassung|fazit|schlussfolgerung
+        au total|en synthese|en conclusion|synthese|conclusion diagnostique
         conclusiones|impresion|impresion diagnostica|impresion radiologica|juicio diagnostico
         juicio clinico radiologico|opinion diagnostica|diagnostico radiologico|en resumen
+        en sintesis
         conclusione|conclusioni|conclusioni diagnostiche|impressione diagnostica|in conclusione
+        in sintesi
         giudizio diagnostico|giudizio conclusivo
-        conclusao|conclusoes|impressao|impressao diagnostica|opiniao|hipotese diagnostica
-        conclusie|conclusies|besluit|samenvatting en conclusie|conclusie en advies
+        conclusao|em resumo|conclusoes|impressao|impressao diagnostica|opiniao|hipotese diagnostica
+        conclusie|samenvattend|conclusies|besluit
         sammanfattning|bedomning|konklusion|slutsats|sammanfattande bedomning
-        konklusjon|vurdering|samlet vurdering|konklusion og anbefaling
+        konklusjon|vurdering|samlet vurdering
         johtopaatos|johtopaatokset|yhteenveto|velemeny|osszefoglalas|osszefoglalo velemeny
-        wnioski|wniosek|podsumowanie|rozpoznanie|zaver|shrnuti|zhodnotenie|zakljucak|concluzii|concluzie
-        sonuc|kanaat|izlenim|sonuc ve oneriler|sonuc ve yorum
-        заключение|выводы|вывод|висновок|заключение и рекомендации|заключение мрт
+        wnioski|wniosek|podsumowanie|rozpoznanie|zaver|shrnuti|zhodnotenie|zakljucak|concluzii
+        concluzie
+        sonuc|kanaat|izlenim
+        заключение|выводы|вывод|висновок|заключение мрт
         συμπερασμα|συμπερασματα|εντυπωση
         印象|诊断印象|诊断意见|影像诊断|影像学诊断|影像印象|结论|意见|放射学诊断|mri诊断|超声提示|检查结论|检查提示
-        診斷|印象診斷|影像診斷|診斷意見|結論|放射診斷|診断|画像診断|診断結果|総合診断|まとめ|総評
-        결론|판독 결론|인상|진단|영상 진단|결론 및 진단|판독결론
+        診斷|印象診斷|影像診斷|診斷意見|結論|放射診斷|診断|画像診断|診断結果|総合診断|まとめ|総評|インプレッション|読影診断
+        결론|판독 결론|인상|진단|영상 진단|판독결론
         الخلاصة|الانطباع|מסקנה|סיכום
     """,
     Kind.SUMMARY: """
-        summary|interpretation|interpretations|opinion|assessment|overall assessment|comment on findings
+        summary|report summary|summary of findings|interpretation|interpretations|opinion
+        assessment|overall assessment|comment on findings
         mri interpretation|diagnosis|diagnoses|diagnose|diagnostic|diagnostico|diagnosi|bottom line
         wertung|bewertung|interpretazione|interpretacion|interpretacao|resume|resumen|resumo
         samenvatting|opinia|yorum|lausunto|诊断|所见及诊断|의견
     """,
     Kind.CLINICAL: """
-        clinical impression|clinical diagnosis|admitting diagnosis|referral diagnosis|working diagnosis
+        clinical impression|clinical diagnosis|admitting diagnosis|referral diagnosis
+        working diagnosis
         provisional diagnosis|klinische diagnose|verdachtsdiagnose|einweisungsdiagnose
-        diagnostic clinique|diagnostico clinico|impresion clinica|diagnosi clinica|sospetto diagnostico
+        diagnostic clinique|diagnostico clinico|impresion clinica|diagnosi clinica
+        sospetto diagnostico
         impressao clinica|klinisk diagnos|klinisk diagnose|rozpoznanie kliniczne|klinik tani
         клинический диагноз|диагноз направления|临床诊断|臨床診斷|臨床診断|임상 진단|임상진단
     """,
     Kind.PRELIMINARY: """
-        preliminary impression|preliminary conclusion|initial impression|wet read|resident impression
+        preliminary impression|preliminary conclusion|initial impression|wet read
+        resident impression
         preliminary interpretation|preliminary read|vorlaufige beurteilung|conclusion provisoire
         conclusion preliminaire|impresion preliminar|impressao preliminar|conclusioni preliminari
         предварительное заключение
     """,
     Kind.FINDINGS: """
-        finding|findings|result|results|observations|description|report|cardiac findings|mri findings
+        finding|findings|result|results|observations|description|report|cardiac findings
+        mri findings
         data|body of report|cmr findings
-        befund|befunde|befund und technik|technik und befund|beschreibung|ergebnis|ergebnisse
+        befund|befunde|beschreibung|ergebnis|ergebnisse
         resultat|resultats|analyse|description des lesions|constatations
-        hallazgos|descripcion|resultado|resultados|informe|reperto|reperti|referto|descrizione|risultati
+        hallazgos|descripcion|resultado|resultados|informe|reperto|reperti|referto|descrizione
+        risultati
         achados|descricao|analise|relatorio|laudo|bevinding|bevindingen|verslag|beschrijving
         fynd|utlatande|beskrivning|funn|fund|beskrivelse|loydos|loydokset|kuvaus|lelet|leiras
         opis|opis badania|wynik|wynik badania|popis|nalez|nalaz|descriere|rezultat|bulgular|bulgu
@@ -88,37 +94,51 @@ WORDS: dict[Kind, str] = {
         소견|판독소견|판독 소견|영상 소견|검사 소견
     """,
     Kind.TITLE: """
-        cardiac mri|cardiac mr|cmr|mr angiography|mri angiography|mra|mr angiogram|chest mri|thoracic mra
+        cardiac mri|cardiac mr|cmr|mr angiography|mri angiography|mra|mr angiogram|chest mri
+        thoracic mra
         kardio-mrt|herz-mrt|mr-angiographie|irm cardiaque|rm cardiaca|cardio rm|心脏磁共振|心臓mri
     """,
     Kind.OTHER: """
-        exam|examination|exam type|study|study type|procedure|procedures|technique|techniques|protocol
-        comparison|comparisons|comparison study|prior studies|indication|indications|indication for exam
+        exam|examination|exam type|study|study type|procedure|procedures|technique|techniques
+        protocol
+        comparison|comparisons|comparison study|prior studies|indication|indications
+        indication for exam
         reason for exam|reason for study|reason for examination|history|clinical history
-        clinical information|clinical indication|clinical data|clinical details|clinical question|past history
+        clinical information|clinical indication|clinical data|clinical details|clinical question
+        past history
         contrast|contrast agent|medication|medications|sedation|complications|adverse events
         recommendation|recommendations|plan|follow up|follow-up|followup|comment|comments|note|notes
-        critical result|critical results|critical finding|critical findings|communication|notification
-        measurements|quantitative data|measurement table|limitations|limitation|image quality|quality
+        critical result|critical results|critical finding|critical findings|communication
+        notification
+        measurements|quantitative data|measurement table|limitations|limitation|image quality
+        quality
         date|date of exam|patient|patient name|mrn|accession|accession number|dob|date of birth
-        status|report status|location|referring physician|ordering physician|ordering provider
+        status|report status|sequences|key images|key image|images|icd-10|cpt code|icd|location
+        referring physician|ordering physician|ordering provider
         noncardiac findings|extracardiac findings|extra-cardiac findings|incidental findings
-        non-cardiac findings|end of impression|end of findings|disclaimer|coding|icd-10|billing|cpt
+        non-cardiac findings|end of impression|end of findings|disclaimer|coding|billing|cpt
         fragestellung|klinische angaben|klinik|anamnese|indikation|technik|untersuchung|methode
-        kontrastmittel|messwerte|nebenbefund|nebenbefunde|empfehlung|empfehlungen|procedere|voruntersuchung
+        kontrastmittel|messwerte|nebenbefund|nebenbefunde|empfehlung|empfehlungen|procedere
+        voruntersuchung
         rechtfertigende indikation|klinische fragestellung|vorbefund|vorgeschichte
-        technique d'examen|renseignements cliniques|motif|histoire|recommandation|recommandations|antecedents
+        technique d'examen|renseignements cliniques|motif|histoire|recommandation|recommandations
+        antecedents
         comparaison|protocole|produit de contraste|mesures|destinataire|conduite a tenir
-        indicacion|indicaciones|tecnica|datos clinicos|motivo|antecedentes|recomendacion|recomendaciones
+        indicacion|indicaciones|tecnica|datos clinicos|motivo|antecedentes|recomendacion
+        recomendaciones
         comparacion|protocolo|contraste|medidas|observaciones|comentario|comentarios|nota
-        indicazione|indicazioni|quesito|quesito clinico|tecnica d'esame|anamnesi|raccomandazioni|note|esame
+        indicazione|indicazioni|quesito|quesito clinico|tecnica d'esame|anamnesi|raccomandazioni
+        note|esame
         confronto|mezzo di contrasto|misure|consigli
         indicacao|recomendacao|recomendacoes|dados clinicos|historia clinica|comparacao|observacao
-        indicatie|klinische gegevens|vraagstelling|techniek|advies|aanbeveling|vergelijking|onderzoek
-        anamnes|fragestallning|indikation|teknik|rekommendation|problemstilling|klinisk problemstilling
+        indicatie|klinische gegevens|vraagstelling|techniek|advies|aanbeveling|vergelijking
+        onderzoek
+        anamnes|fragestallning|indikation|teknik|rekommendation|problemstilling
+        klinisk problemstilling
         kliniske opplysninger|anbefaling|teknikk|undersogelse|undersokelse|undersokning
         esitiedot|kysymyksenasettelu|tekniikka|suositus|javaslat|klinikai adatok|kerdes|technika
-        dane kliniczne|wskazania|technika badania|zalecenia|porownanie|indikace|doporuceni|technika vysetreni
+        dane kliniczne|wskazania|technika badania|zalecenia|porownanie|indikace|doporuceni
+        technika vysetreni
         klinik bilgi|klinik bilgiler|endikasyon|teknik|oneri|oneriler|karsilastirma|inceleme
         рекомендации|анамнез|показания|методика|техника|жалобы|клинические данные|цель исследования
         область исследования|рекомендації|ενδειξη|τεχνικη|συστασεις|ιστορικο
@@ -128,26 +148,34 @@ WORDS: dict[Kind, str] = {
     """,
     Kind.ADDENDUM: """
         addendum|addenda|addendum report|supplement|supplementary report|late entry|corrected report
-        report correction|correction|amended report|nachtrag|erganzung|zusatzbefund|berichtigung|addenda au compte rendu
+        report correction|correction|amended report|nachtrag|erganzung|zusatzbefund|berichtigung
+        addenda au compte rendu
         additif|complement|adenda|ampliacion del informe|addendum al referto|integrazione|aditamento
         aanvulling|tillagg|tillaeg|tillegg|uzupelnienie|dodatek|doplneni|ek rapor|дополнение
         补充报告|补充|補充報告|追記|補足|追加 판독|추가판독|추가 판독
     """,
     Kind.ORIGINAL: """
-        original report|original report follows|original report below|original|initial report|original text
+        original report|original report follows|original report below|original|initial report
+        original text
         ursprunglicher befund|originalbefund|rapport initial|informe original|referto originale
     """,
     Kind.END: """
-        signed|signed by|signature|electronically signed|electronically signed by|digitally signed by
+        signed|signed by|signature|electronically signed|electronically signed by
+        digitally signed by
         electronic signature|e-signed by|signed electronically by|final report signed by|dictated
         dictated by|dictated on|transcribed|transcribed by|transcribed on|transcriptionist|typed by
-        reported by|report by|read by|interpreted by|approved by|verified by|authenticated by|finalized by
+        reported by|report by|read by|interpreted by|approved by|verified by|authenticated by
+        finalized by
         finalised by|reviewed by|attending|attending physician|attending radiologist|resident|fellow
         radiologist|reading physician|reporting physician|reporting radiologist|attestation
-        teaching physician|teaching attestation|i have personally|i personally|i, the|i attest|i certify
-        i have reviewed|this report was|this report has been|this document has been|report verified
+        teaching physician|teaching attestation|i have personally|i personally|i, the|i attest
+        i certify
+        i have reviewed|i was present|i concur|i supervised|i agree with|preliminary report by
+        final report by
+        this report was|this report has been|this document has been|report verified
         report approved|report electronically|workstation name|end of report|end of document
-        end report|end of addendum|cc|copy to|copies to|thank you|sincerely|yours sincerely|kind regards
+        end report|end of addendum|cc|copy to|copies to|thank you|sincerely|yours sincerely
+        kind regards
         best regards|with kind regards|job id|report id
         mit freundlichen|mit freundlichem|mit kollegialen|mit besten|elektronisch signiert|signiert
         elektronisch freigegeben|elektronisch unterschrieben|elektronisch|freigegeben|unterschrift
@@ -156,21 +184,27 @@ WORDS: dict[Kind, str] = {
         valide par|valide le|signe par|signe|signe electroniquement|compte rendu valide|dicte par
         redige par|medecin|bien confraternellement|confraternellement|cordialement|le radiologue
         firmado|firmado por|firma|firmado electronicamente|validado por|informado por|medico
-        medico radiologo|fdo|atentamente|dictado por
+        medico radiologo|medico informante|medico responsable|fdo|atentamente|dictado por
         il medico|il medico radiologo|il radiologo|firmato|firmato da|medico refertante|refertato da
         referto firmato|cordiali saluti|distinti saluti
-        assinado|assinado por|assinado eletronicamente|medico responsavel|laudado por|crm|atenciosamente
-        met vriendelijke|met collegiale|geautoriseerd|geautoriseerd door|getekend|radioloog|hoogachtend
-        signerat|signerat av|signerad av|signert|signert av|signeret|signeret af|vidimerad|vidimerat av
+        assinado|assinado por|assinado eletronicamente|medico responsavel|laudado por|crm
+        atenciosamente
+        met vriendelijke|met collegiale|geautoriseerd|geautoriseerd door|getekend|radioloog
+        hoogachtend
+        signerat|signerat av|signerad av|signert|signert av|signeret|signeret af|vidimerad
+        vidimerat av
         med vanlig|med vennlig|med venlig|mvh|lakari|allekirjoittanut|allekirjoitettu|leletezo
         leletezo orvos|orvos|lekarz|lekarz opisujacy|podpis|opisal|opisala|z powazaniem|lekar|popsal
-        vysetril|podepsal|imza|raporlayan|raporlayan hekim|uzman dr|uzm dr|saygilarimla|doktor|radyolog
+        vysetril|podepsal|imza|raporlayan|raporlayan hekim|uzman dr|uzm dr|saygilarimla|doktor
+        radyolog
         врач|врач-рентгенолог|врач рентгенолог|подпись|лікар|ο ιατρος|ιατρος|με εκτιμηση
         报告医师|报告医生|审核医师|审核医生|诊断医师|诊断医生|签名|报告者|审核者|报告日期|报告时间|医师签名
         報告醫師|審核醫師|簽名|放射科醫師|読影医|読影者|診断医|報告医|報告者|署名|担当医|記載者
         판독의|판독의사|판독 의사|서명|판독일|전문의
     """,
 }
+# Between two headings in one, as in "Impression and recommendations".
+AND = re.compile(r"\s*[/&+,]\s*|\s+(?:and|und|et|y|e|en|og|och|ja|oraz|i|ve|и|및)\s+")
 # "CARDIAC MRI IMPRESSION", "Final conclusion": words that may stand before a heading's own.
 BEFORE = frozenset(
     "final overall cardiac cmr mri mr cardiovascular heart radiological radiologist's the "
@@ -199,6 +233,20 @@ def phrases(kind: Kind) -> list[str]:
 
 
 KIND_OF = {phrase: kind for kind in Kind for phrase in phrases(kind)}
+
+
+def kind_of(heading: str) -> Kind | None:
+    """The kind of a folded heading, also of two in one and behind words as `final`; None of others."""
+    phrase = " ".join(heading.split())
+    while phrase not in KIND_OF:
+        pieces = AND.split(phrase)
+        kinds = [KIND_OF.get(piece) for piece in pieces]
+        if len(pieces) > 1 and None not in kinds:
+            return Kind.IMPRESSION if Kind.IMPRESSION in kinds else kinds[0]
+        before, _, phrase = phrase.partition(" ")
+        if before not in BEFORE:
+            return None
+    return KIND_OF[phrase]
 
 
 def pattern(kind: Kind) -> str:

@@ -20,7 +20,7 @@ PLACE = (
     r"|addendum|attached(?:\s+\w+)?|separate\s+report|full\s+report|previous\s+report|comments?)"
 )
 ELSEWHERE = re.compile(
-    rf"(?:please\s+)?(?:(?:see|refer\s+to|cf)\.?|as(?:\s+(?:described|noted|detailed|stated|per|in))*)\s+{PLACE}"
+    rf"(?:please\s+)?(?:(?:see|refer\s+to|cf)\.?|as(?:\s+(?:described|noted|detailed|stated|per|in))*)\s+{PLACE}(?:\s+{PLACE})?"
     rf"(?:\s+(?:and|for)\s+[\w\s]{{1,40}})?|{PLACE}"
     r"|(?:bitte\s+)?(?:siehe|s\.?)\s*(?:oben|o\.?|befund|text|unten)|wie\s+oben(?:\s+beschrieben)?"
     r"|(?:voir|cf\.?)\s+(?:ci-dessus|supra|resultats?|texte|compte\s+rendu|plus\s+haut)"

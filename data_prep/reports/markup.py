@@ -3,9 +3,11 @@
 import html
 import re
 import unicodedata
-from html.parser import HTMLParser
 
 LINE_TAGS = frozenset("p div br li tr table ul ol h1 h2 h3 h4 h5 h6 pre section hr".lower().split())
+HTML_TAG = re.compile(
+    r"<!--|-->|<(/?)([a-zA-Z][a-zA-Z0-9]{0,20})(?:\s[^<>]{0,2000})?/?>|<[!?][^<>]{0,2000}>"
+)
 UNSEEN_TAGS = frozenset(("script", "style", "head", "title"))
 # Groups of an RTF file that are no text of its reader (RTF 1.9.1, "destinations").
 UNSEEN_GROUPS = frozenset(
@@ -53,42 +55,34 @@ def clean(text: str) -> str:
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\f", "\n")
     text = text.replace("\\r\\n", "\n").replace("\\n", "\n")
     text = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", text)
-    text = re.sub(r"(?i)<\s*/?\s*(?:br|p|div|li)\s*/?\s*>", "\n", text)
+    text = re.sub(r"(?i)<[ ]{0,2}/?[ ]{0,2}(?:br|p|div|li)[ ]{0,2}/?[ ]{0,2}>", "\n", text)
     text = unicodedata.normalize("NFC", html.unescape(text)).replace("\xa0", " ")
     return "".join(c for c in text if c in "\n\t" or unicodedata.category(c)[0] != "C")
 
 
 def from_html(text: str) -> str:
-    """What a reader of the page would see, blocks on lines of their own."""
-    page = _Page()
-    page.feed(text)
-    page.close()
-    lines = (" ".join(line.split()) for line in "".join(page.pieces).split("\n"))
+    """What a reader of the page would see, blocks on lines of their own.
+
+    One pass over its tags: the parser of the standard library takes minutes for some broken pages.
+    """
+    pieces: list[str] = []
+    unseen, at = "", 0
+    for tag in HTML_TAG.finditer(text):
+        if not unseen:
+            pieces.append(" ".join(text[at : tag.start()].split("\n")))
+        at = tag.end()
+        slash, name = tag.group(1) or "", (tag.group(2) or tag.group(0)).lower()
+        if unseen:
+            unseen = "" if slash + name in (f"/{unseen}", "-->") else unseen
+        elif name in UNSEEN_TAGS and not slash:
+            unseen = name
+        elif name == "<!--":
+            unseen = "a comment"
+        if name in LINE_TAGS:
+            pieces.append("\n")
+    pieces.append("" if unseen else " ".join(text[at:].split("\n")))
+    lines = (" ".join(line.split()) for line in html.unescape("".join(pieces)).split("\n"))
     return "\n".join(line for line in lines if line)
-
-
-class _Page(HTMLParser):
-    def __init__(self):
-        super().__init__(convert_charrefs=True)
-        self.pieces: list[str] = []
-        self.unseen = ""
-
-    def handle_starttag(self, tag, attrs):
-        if tag in UNSEEN_TAGS and not self.unseen:
-            self.unseen = tag
-        if tag in LINE_TAGS:
-            self.pieces.append("\n")
-
-    def handle_endtag(self, tag):
-        if tag == self.unseen:
-            self.unseen = ""
-        if tag in LINE_TAGS:
-            self.pieces.append("\n")
-
-    def handle_data(self, data):
-        if not self.unseen:
-            # A line break of the source is a space on the page.
-            self.pieces.append(re.sub(r"\s+", " ", data))
 
 
 def from_rtf(text: str) -> str:

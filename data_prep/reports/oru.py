@@ -4,7 +4,7 @@ import re
 
 from data_prep.read.reject import Why
 from data_prep.reports.attachment import from_base64, text_of
-from data_prep.reports.headings import KIND_OF, Kind, fold
+from data_prep.reports.headings import Kind, fold, kind_of
 from data_prep.reports.message import Message, messages
 from data_prep.reports.rows import SEPARATOR, linked, report, unreadable
 
@@ -158,7 +158,7 @@ def _text(message: Message, results: list[list[str]]) -> tuple[str, str]:
 def _kind(codes: set[str]) -> Kind:
     if codes & ADDENDUM_CODES:
         return Kind.ADDENDUM
-    named = any(KIND_OF.get(fold(code)) is Kind.IMPRESSION for code in codes)
+    named = any(kind_of(fold(code)) is Kind.IMPRESSION for code in codes)
     return Kind.IMPRESSION if named or codes & IMPRESSION_CODES else Kind.FINDINGS
 
 

@@ -3,14 +3,14 @@
 import dataclasses
 import re
 
-from data_prep.reports.headings import BEFORE, KIND_OF, Kind, fold, pattern, phrases
+from data_prep.reports.headings import Kind, fold, kind_of, pattern, phrases
 
 LONGEST_HEADING = 70
 LONGEST_NAME = 80
 MOST_WORDS = 6  # of a heading in the middle of a line
-DECORATION = " \t>*#_=~-–—•·|[【〔<《■◆"
-NUMBER = re.compile(r"(\d{1,2}|[ivx]{1,4})[.):、][ \t]*(?!\d)")
-SEPARATOR = re.compile(r":|[ \t]{1,9}[-–—](?=\s|$)|\t| {2,}|[】\]〕》]")
+DECORATION = " \t>*#_=~-–—•·|/[【〔<《■◆"
+NUMBER = re.compile(r"(\d{1,2}|[ivx]{1,4}|[a-h])[.):、][ \t]*(?!\d)")
+SEPARATOR = re.compile(r":|[ \t]{1,9}[-–—](?=\s|$)|\t| {2,}|[ \t]?\||[】\]〕》]")
 BRACKETS = re.compile(r"\([^)\n]{0,40}\)")
 SIGNING = re.compile(rf"({pattern(Kind.END)})(?!\w)")
 ADDING = re.compile(rf"(?:{pattern(Kind.ADDENDUM)})(?!\w)")
@@ -18,12 +18,18 @@ BARE = re.compile(rf"(?:{pattern(Kind.IMPRESSION)})(?=[ \t]+\S)")
 SIGNED_INLINE = re.compile(
     rf"(?<=[.!?;。])[ \t]*(?:{'|'.join(re.escape(p) for p in phrases(Kind.END) if ' ' in p)})(?!\w)"
 )
+SIGNED_ELECTRONICALLY = re.compile(
+    r".{0,40}\b(?:electronically|digitally|elektronisch|electroniquement|electronicamente"
+    r"|eletronicamente|digitalmente|elettronicamente)\b.{0,20}\b(?:signed|authenticated|approved|verified"
+    r"|signiert|unterschrieben|freigegeben|par|por|da|by)\b"
+)
 RULE = re.compile(r"[ \t]*[_=*–—-]{5,}[ \t]*")
-TITLED = r"(?:Dr|Prof|Dra|Dott|Dott\.ssa|PD|Priv|OA|OÄ)\.?-?[ \t]*"
-NAME = r"[A-ZÀ-Þ][\w.'’-]*"
-# A line that is only a name with its title or degrees signs the report.
+TITLE = r"(?:Dr|Doctor|Docteur|Prof|Dra|Dott|Dott\.ssa|PD|Priv|OA|OÄ|Univ)\.?-?[ \t]*"
+NAME = r"[A-ZÀ-Þ][\w.'’-]*+"
+TITLED_NAME = rf"(?:{TITLE})+(?:(?:med|univ|habil)\.?[ \t]*)*(?:{NAME},?[ \t]*){{1,4}}"
+# A line that is only names with titles or degrees signs the report.
 NAME_LINE = re.compile(
-    rf"(?:{TITLED})+(?:(?:med|univ|habil)\.?[ \t]*)*(?:{NAME},?[ \t]*){{1,4}}"
+    rf"(?:{TITLED_NAME}){{1,3}}(?:(?:CRM|RPPS|GMC|LANR)?[\W\d]*)"
     rf"|(?:{NAME}[ \t]+){{0,3}}{NAME},[ \t]*(?:MD|M\.D\.|DO|PhD|Ph\.D\.|MBBS|FRCR|FRCP|FACC|FSCMR)\b.*"
 )
 
@@ -86,10 +92,11 @@ def _follows(number: str, opened: str) -> bool:
 
 
 def _body(text: str, mark: Mark) -> str:
+    text = re.sub(r"^\s*:", "", text)
     if not mark.is_alone:
         text = text.lstrip(" \t:*_-–—>=")
     text = re.sub(r"\*\*|__(?=\S)|(?<=\S)__", "", text)
-    lines = (line.strip() for line in text.split("\n") if not RULE.fullmatch(line))
+    lines = (line.strip(" \t|") for line in text.split("\n") if not RULE.fullmatch(line))
     return "\n".join(line for line in lines if line.strip(DECORATION + "]】"))
 
 
@@ -128,23 +135,15 @@ def _heading(line: str, folded: str) -> Mark | None:
     ends = list(SEPARATOR.finditer(folded, first, first + LONGEST_HEADING))
     for end in [*ends[:3], None]:
         stop = end.start() if end else len(line)
-        phrase = BRACKETS.sub("", folded[first:stop]).strip(DECORATION + "].】》〕:?")
-        kind = _kind(phrase)
+        if stop - first > LONGEST_HEADING:
+            break
+        phrase = BRACKETS.sub("", folded[first:stop]).strip(DECORATION + "].】》〕:?0123456789")
+        kind = kind_of(phrase)
         rest = line[end.end() if end else len(line) :].strip(DECORATION + ":]】.")
         if kind and _stands(kind, line[first], end is not None, bool(rest)):
             capitals = line[first:stop].isupper()
             return Mark(kind, start, end.end() if end else stop, numbered, not rest, capitals)
     return _added(line, folded, first) or _bare(line, folded, first, numbered)
-
-
-def _kind(phrase: str) -> Kind | None:
-    """The kind of a heading's words, also behind words as `final` or `cardiac MRI`."""
-    phrase = " ".join(phrase.split())
-    while phrase not in KIND_OF:
-        before, _, phrase = phrase.partition(" ")
-        if before not in BEFORE:
-            return None
-    return KIND_OF[phrase]
 
 
 def _stands(kind: Kind, first: str, has_separator: bool, has_rest: bool) -> bool:
@@ -156,11 +155,17 @@ def _stands(kind: Kind, first: str, has_separator: bool, has_rest: bool) -> bool
 def _signing(line: str, folded: str, first: int) -> int:
     """Where the words of a signature end, 0 where the line is none."""
     match = SIGNING.match(folded, first)
+    if SIGNED_ELECTRONICALLY.match(folded, first):
+        return len(line)
     if not match:
         return 0
     rest = line[match.end() :].lstrip(" \t*_")
     one_word = " " not in match.group(1)
-    return 0 if one_word and (rest[:1].islower() or rest[:1] in ("-", ",")) else len(line)
+    return (
+        0
+        if one_word and (rest[:1].islower() or rest[:1] == "-" or rest[:1] == "," != rest)
+        else len(line)
+    )
 
 
 def _added(line: str, folded: str, first: int) -> Mark | None:
@@ -201,12 +206,15 @@ def _before_colon(line: str, folded: str, begin: int, colon: int) -> Mark | None
     back = max(begin, colon - LONGEST_HEADING)
     edges = [m.end() for m in re.finditer(r"[\s.;!?。]+|\*\*", folded[back:colon])][-MOST_WORDS:]
     for start in sorted({back + edge for edge in edges}):
-        kind = KIND_OF.get(" ".join(BRACKETS.sub("", folded[start:colon]).strip(" *_").split()))
-        if kind is None or start >= colon:
+        words = BRACKETS.sub("", folded[start:colon]).strip(" *_")
+        kind = kind_of(words) if start < colon else None
+        if kind is None:
             continue
         before = line[begin:start].rstrip("*_ \t")
         capitals = line[start:colon].isupper()
+        # Capitals that go on from capitals are one longer heading, which is not known.
+        shouted = capitals and not before.split()[-1:][0].isupper() if before else capitals
         after_sentence = before[-1:] in tuple(".;!?。)") or line[start - 2 : start] == "  "
-        if not line[start].islower() and (capitals or after_sentence):
+        if not line[start].islower() and (shouted or after_sentence):
             return Mark(kind, start, colon + 1, "", False, capitals)
     return None
