@@ -53,6 +53,8 @@ REPORTS = [
     ("TECHNIQUE: x\nCONCLUSION\nDilated LV.\nRECOMMENDATIONS: echo", "Dilated LV."),
     ("FINDINGS: all fine IMPRESSION: Small effusion.", "Small effusion."),
     ("IMPRESSION:\nOld text.\nADDENDUM: typo\nIMPRESSION:\nNew text.", "New text."),
+    ("IMPRESSION:\n1. A scar.\n2. Comparison: none.", "1. A scar.\n2. Comparison: none."),
+    ("3. IMPRESSION:\nA scar.\n4. Comparison: none.", "A scar."),
     ("IMPRESSION:\n- A scar.\n- LVEF 40%.", "- A scar.\n- LVEF 40%."),
     ("FINDINGS: nothing else", Why.NO_IMPRESSION),
     ("IMPRESSION: see above", Why.REFERS_ELSEWHERE),
@@ -302,6 +304,11 @@ def test_status_of_a_message(tmp_path, order, states, expected):
     obr = OBR[: -len("F")] + order
     lines = [f"OBX|{n}|TX|X||{TEXT.splitlines()[0]}||||||{s}" for n, s in enumerate(states)]
     assert read_bytes(tmp_path, hl7(PID, obr, *lines))[0].get("report_status", "") == expected
+
+
+def test_a_line_that_was_withdrawn_is_no_text(tmp_path):
+    lines = ["OBX|1|TX|X||IMPRESSION: Normal.||||||F", "OBX|2|TX|X||Large scar.||||||W"]
+    assert extract(read_bytes(tmp_path, hl7(PID, OBR, *lines))[0]["report_text"]) == "Normal."
 
 
 def test_batches_mllp_and_other_messages(tmp_path):

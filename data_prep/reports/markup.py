@@ -11,8 +11,8 @@ HTML_TAG = re.compile(
 UNSEEN_TAGS = frozenset(("script", "style", "head", "title"))
 # Groups of an RTF file that are no text of its reader (RTF 1.9.1, "destinations").
 UNSEEN_GROUPS = frozenset(
-    "fonttbl colortbl stylesheet info pict object header footer headerl headerr headerf footerl "
-    "footerr footerf listtable listoverridetable rsidtbl themedata datastore generator xmlnstbl "
+    "fonttbl colortbl stylesheet info pict object "
+    "listtable listoverridetable rsidtbl themedata datastore generator xmlnstbl "
     "latentstyles fldinst bkmkstart bkmkend".lower().split()
 )
 RTF_TOKEN = re.compile(
@@ -97,7 +97,7 @@ def from_rtf(text: str) -> str:
             stack.append((seen, per_unicode))
         elif brace == "}":
             seen, per_unicode = stack.pop() if stack else (True, 1)
-        elif word in UNSEEN_GROUPS or sign == "*":
+        elif word in UNSEEN_GROUPS or (word or "")[:6] in ("header", "footer") or sign == "*":
             seen = False
         elif word == "uc" and number:
             per_unicode = int(number)
