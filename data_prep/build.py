@@ -57,7 +57,7 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
         "--dicomweb-credentials",
         help="JSON with token, or user and password, chmod 600 (or see CMR_DICOMWEB_TOKEN)",
     )
-    add("--reports", help="CSV of reports (the phantom brings its own)")
+    add("--reports", help="CSV, TSV, JSON lines, HL7 v2, FHIR, or a folder of these or of texts")
     add("--labels", help="CSV of labels; only evaluation ever opens them")
     add("--site", required=True, help="short name of the site: letters, digits, - and _")
     add("--key-file", help="secret for the pseudonyms, 32 random bytes, chmod 600")

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import random
 from collections import Counter
 
 import pytest
@@ -66,6 +67,77 @@ def test_reports_join_by_study_then_accession_then_patient():
 
 def test_a_patient_with_two_exams_is_not_guessed_at():
     joined = join([plan(1), plan(2, patient_id="P1")], [row(patient_id="P1")], [])
+    assert [r.why for r in joined.rejects] == [Why.SEVERAL_EXAMS]
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        ({"study_date": "20200302"}, "1.2.2"),
+        ({"report_date": "2020-03-03T09:00:00"}, "1.2.2"),
+        ({"study_date": "31.12.2019"}, "1.2.1"),
+        ({"study_date": "20200401"}, Why.SEVERAL_EXAMS),
+        ({"accession_number": "A2"}, "1.2.2"),
+        ({"accession_number": "A2", "patient_id": "other"}, "1.2.2"),
+        ({"accession_number": "A3"}, Why.KEY_CONFLICT),
+        ({"accession_number": "A2", "study_instance_uid": "1.2.1"}, Why.KEY_CONFLICT),
+        ({"accession_number": "unheard", "study_date": "20200302"}, Why.NO_EXAM),
+        ({"study_instance_uid": "9.9", "study_date": "20200302"}, Why.NO_EXAM),
+        ({"accession_number": "N/A", "study_date": "20200302"}, "1.2.2"),
+        ({"accession_number": "order", "other_numbers": "x\x1fA2"}, "1.2.2"),
+    ],
+    ids=range(12),
+)
+def test_keys_and_dates_name_one_exam_or_none(keys, expected):
+    plans = [plan(1), plan(2, patient_id="P1", study_date="20200302"), plan(3)]
+    joined = join(plans, [row(**{"patient_id": "P1"} | keys)], [])
+    assert [*joined.impressions, *(r.why for r in joined.rejects)] == [expected]
+
+
+@pytest.mark.parametrize(
+    ("date", "fits"),
+    [("20200102", True), ("20200131", True), ("20220101", False), ("20191201", False)],
+)
+def test_a_report_of_another_year_is_of_another_exam(date, fits):
+    joined = join([plan(1)], [row(patient_id="P1", report_date=date)], [])
+    assert bool(joined.impressions) == fits
+    assert not fits or not joined.rejects
+
+
+def test_a_key_that_no_exam_has_is_counted_beside_the_one_that_joined():
+    joined = join([plan(1)], [row(accession_number="A1", patient_id="elsewhere")], [])
+    assert dict(joined.joined_by) == {
+        "report by accession_number": 1,
+        "report whose patient_id no exam has": 1,
+    }
+
+
+@pytest.mark.parametrize("name", ["A1", "P1", "1.2.1"])
+def test_a_file_may_be_named_by_any_key(name):
+    assert set(join([plan(1)], [row(accession_number=name, any_key="x")], []).impressions) == {
+        "1.2.1"
+    }
+
+
+def test_a_file_named_by_keys_of_two_exams_is_a_conflict():
+    plans = [plan(1, accession="N7"), plan(2, patient_id="N7")]
+    joined = join(plans, [row(accession_number="N7", any_key="x")], [])
+    assert [r.why for r in joined.rejects] == [Why.KEY_CONFLICT]
+
+
+def test_one_report_of_several_orders_goes_to_each():
+    orders = [row(accession_number=f"A{n}", linked="r", patient_id="P1") for n in (1, 2, 9)]
+    plans = [plan(1), plan(2, patient_id="P1"), plan(3)]
+    joined = join(plans, orders, [])
+    assert joined.impressions["1.2.1"] == joined.impressions["1.2.2"]
+    assert joined.joined_by["report of linked orders"] == 2
+
+
+def test_an_order_without_an_exam_is_no_loss_where_another_has_it():
+    orders = [row(accession_number=a, linked="r") for a in ("B1", "A1")]
+    joined = join([plan(1)], orders, [])
+    assert [r.why for r in joined.rejects] == [Why.LINKED_ORDER]
+    joined = join([plan(1)], orders[:1], [])
     assert [r.why for r in joined.rejects] == [Why.NO_EXAM]
 
 
@@ -74,9 +146,9 @@ def test_what_cannot_be_joined_is_counted_with_the_reason():
         row(),
         row(accession_number="other"),
         row(accession_number="A1", report_text="no section"),
-        row(accession_number="A1", report_text="IMPRESSION: archive number 88997766554 see there"),
+        row(accession_number="A2", report_text="IMPRESSION: archive number 88997766554 see there"),
     ]
-    joined = join([plan(1)], rows, [])
+    joined = join([plan(1), plan(2)], rows, [])
     assert [r.why for r in joined.rejects][:3] == [Why.NO_KEY, Why.NO_EXAM, Why.NO_IMPRESSION]
     assert "88997766554" not in str(joined.impressions)
 
@@ -88,14 +160,97 @@ def test_text_that_stays_suspect_is_withheld():
     assert not joined.impressions
 
 
-def test_a_later_report_corrects_an_earlier_one():
-    rows = [
-        row(accession_number="A1"),
-        row(accession_number="A1", report_text="IMPRESSION: Normal heart."),
-    ]
+def says(text: str, status: str = "", date: str = "", **keys) -> dict[str, str]:
+    given = {"accession_number": "A1", "report_status": status, "report_date": date}
+    return row(**given | {"report_text": f"IMPRESSION: {text}"} | keys)
+
+
+S, A, W, N = Why.SUPERSEDED, Why.ADDENDUM, Why.WITHDRAWN, Why.NO_IMPRESSION
+VERSIONS = [
+    ([says("Old one."), says("New one.")], "New one.", [S]),
+    ([says("New one.", date="20200105"), says("Old one.", date="20200104")], "New one.", [S]),
+    ([says("Final one.", "F"), says("Early one.", "P")], "Final one.", [S]),
+    ([says("Right one.", "C", "20200103"), says("Wrong one.", "F", "20200105")], "Right one.", [S]),
+    ([says("Right one.", "amended"), says("Wrong one.", "final")], "Right one.", [S]),
+    ([says("Only early.", "preliminary")], "Only early.", []),
+    ([says("True one.", "final"), says("Never was.", "cancelled")], "True one.", [W]),
+    ([says("Of another.", "F"), says("Of another.", "entered-in-error")], None, [W, W]),
+    ([says("Wrong.", "F"), says("x y", "W"), says("True one.", "F")], "True one.", [W, W]),
+    ([says("First one."), says("Second one.", "addendum")], "First one.\nSecond one.", [A]),
+    (
+        [says("Second one.", "Addendum"), says("First one.", "Final")],
+        "First one.\nSecond one.",
+        [A],
+    ),
+    ([says("Whole one.", "addendum")], "Whole one.", []),
+    (
+        [says("Left one."), says("", "addendum", report_text="Corrected.\nIMPRESSION: Right one.")],
+        "Right one.",
+        [A],
+    ),
+    ([says("Stays."), says("", "addendum", report_text="Called the ward.")], "Stays.", [A]),
+    ([says("Stays.", "F"), says("", "C", report_text="no heading")], "Stays.", [N]),
+    ([says("", report_text="a"), says("", "addendum", report_text="b")], None, [N, N]),
+]
+
+
+@pytest.mark.parametrize(("rows", "text", "reasons"), VERSIONS, ids=range(len(VERSIONS)))
+def test_of_several_reports_the_latest_final_one_counts(rows, text, reasons):
     joined = join([plan(1)], rows, [])
-    assert joined.impressions["1.2.1"].text == "Normal heart."
-    assert [r.why for r in joined.rejects] == [Why.REPEAT]
+    assert [i.text for i in joined.impressions.values()] == ([] if text is None else [text])
+    assert [r.why for r in joined.rejects] == reasons
+
+
+def test_every_report_is_used_or_counted_whatever_comes():
+    rng = random.Random(1)
+    statuses = ["", "F", "P", "C", "X", "W", "addendum", "??"]
+    texts = [
+        REPORT,
+        "IMPRESSION: see above",
+        "none",
+        "IMPRESSION: call a@b now",
+        "IMPRESSION: Other.",
+    ]
+    for _ in range(200):
+        plans = [plan(n, patient_id=f"P{n % 3}") for n in range(4)]
+        rows = []
+        for _ in range(rng.randrange(12)):
+            keys = {
+                "patient_id": f"P{rng.randrange(4)}",
+                "accession_number": f"A{rng.randrange(6)}",
+            }
+            keys["study_instance_uid"] = f"1.2.{rng.randrange(6)}"
+            kept = {k: v for k, v in keys.items() if rng.random() < 0.5}
+            kept |= {"linked": rng.choice(["", "", "g"]), "report_status": rng.choice(statuses)}
+            kept |= {
+                "report_date": rng.choice(["", "20200101", "x"]),
+                "report_text": rng.choice(texts),
+            }
+            kept |= {"reject": "REPORT_UNREADABLE"} if rng.random() < 0.1 else {}
+            rows.append(row(**kept))
+        joined = join(plans, rows, [])
+        assert len(rows) == len(joined.impressions) + sum(r.count for r in joined.rejects)
+        assert all(r.where.startswith("report") for r in joined.rejects)
+
+
+def test_an_input_that_was_no_report_keeps_its_reason():
+    unread = {"report_text": "", "reject": "REPORT_UNREADABLE", "detail": "a PDF document"}
+    (reject,) = join([plan(1)], [unread], []).rejects
+    assert (reject.why, reject.detail) == (Why.REPORT_UNREADABLE, "a PDF document")
+
+
+def test_names_that_came_with_a_report_leave_its_text():
+    text = "Normal heart. Alma Nobody was told, order F77."
+    joined = join([plan(1)], [says(text, identifiers="Alma\x1fNobody", other_numbers="F77")], [])
+    assert not {"Alma", "Nobody", "F77"} & set(
+        joined.impressions["1.2.1"].text.replace(".", "").split()
+    )
+
+
+def test_a_number_that_stands_for_none_links_nobody():
+    plans = [plan(1, accession="0"), plan(2, accession="0")]
+    owners = patients_of(plans, [row(patient_id=f"P{n}", accession_number="N/A") for n in (1, 2)])
+    assert owners["1.2.1"] != owners["1.2.2"]
 
 
 def test_two_numbers_of_one_patient_are_one_patient():

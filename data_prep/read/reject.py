@@ -38,12 +38,25 @@ class Why(enum.Enum):
     CONSTANT_IMAGE = ("rejected", "every pixel of the stack is the same")
     NO_REPORT = ("rejected", "no report joins this exam; see --keep-unpaired")
     NO_IMPRESSION = ("rejected", "the report has no impression section")
+    REFERS_ELSEWHERE = (
+        "rejected",
+        "the impression only points to other text; nothing of it can be learned from",
+    )
+    ENDLESS_IMPRESSION = ("rejected", "the impression runs on; see which heading ends it")
+    REPORT_UNREADABLE = ("rejected", "the report is no text or is broken; export it as text")
     PHI_SUSPECT = (
         "rejected",
         "what looks like an identifier survived in the text; look at the report",
     )
     NO_EXAM = ("rejected", "no exam joins this report")
     NO_KEY = ("rejected", "the row has no patient, study or accession")
+    KEY_CONFLICT = ("rejected", "the row's keys name different exams; find out which is true")
+    SEVERAL_EXAMS = ("rejected", "several exams fit the row; give its study, accession or date")
+    SUPERSEDED = ("ignored", "another version of a report; the latest final one is used")
+    WITHDRAWN = ("ignored", "the report was cancelled or entered in error")
+    ADDENDUM = ("ignored", "an addendum; its impression, if any, went to the report it amends")
+    LINKED_ORDER = ("ignored", "another order of a report that was used")
+    NOT_A_REPORT = ("ignored", "a message or resource that is no report; nothing to do")
 
     @property
     def ignored(self) -> bool:

@@ -6,8 +6,10 @@ from collections import Counter, defaultdict
 from data_prep.deid.scrub import scrub, suspect
 from data_prep.exam.plan import ExamPlan
 from data_prep.read.reject import Reject, Why
-from data_prep.reports.impression import extract, sentences
-from data_prep.reports.table import KEY_COLUMNS
+from data_prep.reports.exam_index import ExamIndex
+from data_prep.reports.impression import sentences
+from data_prep.reports.rows import KEY_COLUMNS, SEPARATOR, canonical
+from data_prep.reports.versions import Version, settle
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,7 +22,10 @@ class Impression:
 
 @dataclasses.dataclass
 class Joined:
-    """Impressions and labels by StudyInstanceUID, how they were joined, and what was not."""
+    """Impressions and labels by StudyInstanceUID, how they were joined, and what was not.
+
+    Every report row is the source of one impression or has one reject.
+    """
 
     impressions: dict[str, Impression]
     labels: dict[str, dict[str, str]]
@@ -43,89 +48,94 @@ def patients_of(plans: list[ExamPlan], rows: list[dict[str, str]]) -> dict[str, 
         parent[high] = low
 
     for plan in plans:
-        union(f"p{plan.patient_id}", f"s{plan.study_uid}")
-        if plan.accession:
-            union(f"p{plan.patient_id}", f"a{plan.accession}")
+        union(_patient(plan), f"s{canonical(plan.study_uid)}")
+        if accession := canonical(plan.accession):
+            union(_patient(plan), f"a{accession}")
     for row in rows:
         keys = [
-            prefix + v for prefix, c in zip("psa", KEY_COLUMNS, strict=True) if (v := row.get(c))
+            prefix + v
+            for prefix, c in zip("psa", KEY_COLUMNS, strict=True)
+            if (v := canonical(row.get(c, "")))
         ]
         for other in keys[1:]:
             union(keys[0], other)
-    return {plan.study_uid: find(f"p{plan.patient_id}") for plan in plans}
+    return {plan.study_uid: find(_patient(plan)) for plan in plans}
+
+
+def _patient(plan: ExamPlan) -> str:
+    """A number that stands for none still names its exams' patient."""
+    return f"p{canonical(plan.patient_id) or plan.patient_id}"
 
 
 def join(
     plans: list[ExamPlan], reports: list[dict[str, str]], labels: list[dict[str, str]]
 ) -> Joined:
-    """Joins by study, then accession, then patient (only where the patient has one exam)."""
+    """Joins by study, accession, patient, or patient and date; of several reports, one counts."""
     joined = Joined({}, {}, Counter(), [])
-    index = _Index(plans)
+    index = ExamIndex(plans)
     by_uid = {plan.study_uid: plan for plan in plans}
-    for number, row in enumerate(reports):
-        where = f"report row {number + 1}"
-        uid = _matched(index, row, where, joined)
-        if uid is None:
+    for uid, versions in _versions(index, reports, joined).items():
+        settled = settle(versions)
+        joined.rejects += settled.rejects
+        if settled.text is None or settled.winner is None:
             continue
-        impression = _impression(row.get("report_text", ""), by_uid[uid], row, where)
-        if isinstance(impression, Reject):
-            joined.rejects.append(impression)
-        elif uid in joined.impressions and joined.impressions[uid].text != impression.text:
-            joined.impressions[uid] = impression  # a later row corrects an earlier one
-            joined.rejects.append(Reject(Why.REPEAT, where, "an earlier report of the same exam"))
+        known = (*by_uid[uid].identifiers, *_identifiers(versions))
+        text = scrub(settled.text, known)
+        if suspect(text, known):
+            joined.rejects.append(Reject(Why.PHI_SUSPECT, settled.winner.where))
         else:
-            joined.impressions[uid] = impression
-    for number, row in enumerate(labels):
-        uid = _matched(index, row, f"label row {number + 1}", joined)
+            joined.impressions[uid] = Impression(text, tuple(sentences(text)))
+    for number, row in enumerate(labels, 1):
+        uid = _matched(index, row, f"label row {number}", joined)
         if uid is not None:
             joined.labels[uid] = {k: v for k, v in row.items() if k not in KEY_COLUMNS}
     return joined
 
 
-class _Index:
-    def __init__(self, plans: list[ExamPlan]):
-        self.by_study = {plan.study_uid: plan.study_uid for plan in plans}
-        self.by_accession = _unique((plan.accession, plan.study_uid) for plan in plans)
-        self.by_patient = _unique((plan.patient_id, plan.study_uid) for plan in plans)
+def _versions(
+    index: ExamIndex, reports: list[dict[str, str]], joined: Joined
+) -> dict[str, list[Version]]:
+    """Reports by exam, exams in the order of their first report."""
+    found: dict[str, list[Version]] = defaultdict(list)
+    lost: list[tuple[str, Reject]] = []
+    used: Counter = Counter()  # exams by group of linked orders
+    for number, row in enumerate(reports, 1):
+        where = row.get("where") or f"report row {number}"
+        if why := row.get("reject"):
+            joined.rejects.append(Reject(Why[why], where, row.get("detail", "")))
+            continue
+        group, before = row.get("linked", ""), len(joined.rejects)
+        uid = _matched(index, row, where, joined)
+        if uid is not None:
+            found[uid].append(Version(row, where, number))
+            used[group] += bool(group)
+        elif group and joined.rejects[before].why is Why.NO_EXAM:
+            lost.append((group, joined.rejects.pop()))
+    for group, reject in lost:
+        why = Why.LINKED_ORDER if used[group] else reject.why
+        joined.rejects.append(dataclasses.replace(reject, why=why))
+    if shared := sum(count for count in used.values() if count > 1):
+        joined.joined_by["report of linked orders"] = shared
+    return found
 
-    def find(self, row: dict[str, str]) -> tuple[str, str] | None:
-        for column, table in (
-            ("study_instance_uid", self.by_study),
-            ("accession_number", self.by_accession),
-            ("patient_id", self.by_patient),
-        ):
-            if (value := row.get(column)) and value in table:
-                return table[value], column
-        return None
 
-
-def _unique(pairs) -> dict[str, str]:
-    grouped = defaultdict(list)
-    for key, value in pairs:
-        grouped[key].append(value)
-    return {key: values[0] for key, values in grouped.items() if key and len(values) == 1}
-
-
-def _matched(index: _Index, row: dict[str, str], where: str, joined: Joined) -> str | None:
-    if not any(row.get(column) for column in KEY_COLUMNS):
-        joined.rejects.append(Reject(Why.NO_KEY, where))
-        return None
+def _matched(index: ExamIndex, row: dict[str, str], where: str, joined: Joined) -> str | None:
     found = index.find(row)
-    if found is None:
-        joined.rejects.append(Reject(Why.NO_EXAM, where))
+    if found.why is not None:
+        joined.rejects.append(Reject(found.why, where))
         return None
-    joined.joined_by[f"{where.split()[0]} by {found[1]}"] += 1
-    return found[0]
+    kind = where.split()[0]
+    joined.joined_by[f"{kind} by {found.how}"] += 1
+    for column in found.unknown:
+        joined.joined_by[f"{kind} whose {column} no exam has"] += 1
+    return found.study_uid
 
 
-def _impression(
-    report: str, plan: ExamPlan, row: dict[str, str], where: str
-) -> Impression | Reject:
-    raw = extract(report)
-    if raw is None:
-        return Reject(Why.NO_IMPRESSION, where)
-    known = (*plan.identifiers, *(row[c] for c in KEY_COLUMNS if row.get(c)))
-    text = scrub(raw, known)
-    if suspect(text, known):
-        return Reject(Why.PHI_SUSPECT, where)
-    return Impression(text, tuple(sentences(text)))
+def _identifiers(versions: list[Version]) -> list[str]:
+    """Strings of an exam's reports that must not stay in its text."""
+    found: list[str] = []
+    for version in versions:
+        found += [v for c in KEY_COLUMNS if canonical(v := version.row.get(c, ""))]
+        for column in ("other_numbers", "identifiers"):
+            found += version.row.get(column, "").split(SEPARATOR)
+    return [value for value in dict.fromkeys(found) if value]
