@@ -125,7 +125,7 @@ def _impression(
     if raw is None:
         return Reject(Why.NO_IMPRESSION, where)
     known = (*plan.identifiers, *(row[c] for c in KEY_COLUMNS if row.get(c)))
-    text = scrub(raw, known)
+    text = scrub(raw, known).text
     if suspect(text, known):
         return Reject(Why.PHI_SUSPECT, where)
     return Impression(text, tuple(sentences(text)))
