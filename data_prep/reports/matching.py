@@ -16,6 +16,7 @@ class Impression:
 
     text: str
     sentences: tuple[str, ...]
+    removed: Counter = dataclasses.field(default_factory=Counter)  # identifiers by class
 
 
 @dataclasses.dataclass
@@ -125,7 +126,7 @@ def _impression(
     if raw is None:
         return Reject(Why.NO_IMPRESSION, where)
     known = (*plan.identifiers, *(row[c] for c in KEY_COLUMNS if row.get(c)))
-    text = scrub(raw, known).text
-    if suspect(text, known):
+    scrubbed = scrub(raw, known)
+    if suspect(scrubbed.text, known):
         return Reject(Why.PHI_SUSPECT, where)
-    return Impression(text, tuple(sentences(text)))
+    return Impression(scrubbed.text, tuple(sentences(scrubbed.text)), scrubbed.removed)
