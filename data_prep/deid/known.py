@@ -7,7 +7,6 @@ from data_prep.deid.words import INSTITUTION, fold, is_ambiguous, words_of
 
 WORDS = re.compile(r"[^\W_]+")
 SHORTEST_NAME, SHORTEST_JOINED, SHORTEST_NUMBER = 3, 5, 4
-MOST_PIECES = 12
 GAP = re.compile(r"(?:[ \t.,/_-]{0,2}|-?\s{0,2})")
 TWO_LETTERS = str.maketrans({"Ä": "AE", "Ö": "OE", "Ü": "UE", "ä": "ae", "ö": "oe", "ü": "ue"})
 UMLAUTS = (("ae", "a"), ("oe", "o"), ("ue", "u"))
@@ -27,6 +26,7 @@ class Known:
             for spelling in {value, value.translate(TWO_LETTERS)}:
                 self._add(spelling)
         self.initials = {name[0] for name in self.names}
+        self.longest = max(map(len, self.joined), default=0)
         self.starts = {token[:2] for token in self.joined}
 
     def _add(self, value: str) -> None:
@@ -91,10 +91,12 @@ class Known:
         """The longest run of pieces from word i that spells something known."""
         start, end, text = words[i]
         best = (end, self.joined[text]) if text in self.joined else None
-        for count, (begin, end, word) in enumerate(words[i + 1 : i + MOST_PIECES], 1):
+        for count, (begin, end, word) in enumerate(words[i + 1 :], 1):
             if not GAP.fullmatch(folded, words[i + count - 1][1], begin):
                 break
             text += word
+            if len(text) > self.longest:
+                break
             if self.joined.get(text) == "ID" or (
                 text in self.joined and len(text) >= SHORTEST_JOINED
             ):

@@ -64,8 +64,8 @@ PHONE_CUE = (
 )
 PHONES = (
     rf"\b{PHONE_CUE}\b(?:[\s.:#(/-]|\b(?:at|on|no|nr|number|unter|au|al|is)\b)*"
-    r"(?P<v>\+?\(?\d[\d\s()./-]{1,18}\d)",
-    r"\+\s?\d{1,3}(?:[\s().-]*\d){7,12}\b",
+    r"(?P<v>\+?\(?\d[\d ()./-]{1,18}\d)",
+    r"\+\s?\d{1,3}(?:[ ().-]*\d){7,12}\b",
     r"(?<![\w.])\(?\b\d{3}\)?[-. ]{1,2}\d{3}[-. ]\d{4}\b",
     r"(?<![\w.,])\(0\d{1,4}\)\s?\d[\d\s/-]{4,10}\d\b",
     r"(?<![\w.,/-])0\d{2,4}\s?\d{5,8}\b",
@@ -84,7 +84,7 @@ ID_CUE = (
     r"|secu(?:rite sociale)?|pratica|cartella|nosologico|tessera|ref(?:erence)?|passport|pasaporte)"
     r"[\s.-]?(?:id|no|nr|num|number|nummer|#|n[°º]|ref|s)?)"
 )
-ID_VALUE = r"(?P<v>(?:[a-z]{1,6}[\s/-]?)?\d(?:[\da-z./-]|\s(?=\d)){1,24}(?<![./-]))"
+ID_VALUE = r"(?P<v>(?:[a-z]{1,6}[\s/-]?)?\d(?:[\da-z./-]| (?=\d)){1,24}(?<![./-]))"
 LABEL = r"(?:\s*(?:[:#=|]|\b(?:no|nr|num|number|nummer|id|ref)\b\.?|n[°º])\s*)+"
 STRONG_CUE = (
     r"(?:mrn|nhs|chi|ssn|ipp|nhc|dni|nie|rut|cpf|bsn|cpr|nir|npi|gmc|acc(?:ession)?#?|personnummer"

@@ -47,7 +47,8 @@ def scrub(text: str, known: tuple[str, ...]) -> Scrubbed:
     found += people.spans(text, folded)
     pieces, at, removed = [], 0, Counter()
     for start, end, kind in _merged(found):
-        pieces += [text[at:start], f"[{kind}]"]
+        lines = text.count("\n", start, end)  # a text keeps its lines
+        pieces += [text[at:start], f"[{kind}]", "\n" * lines]
         at = end
         removed[kind] += 1
     return Scrubbed("".join(pieces) + text[at:], removed)
