@@ -163,6 +163,8 @@ def _fill(account, plans, file_rejects, joined, orders, exam_rejects, results, j
     }
     account.frames_written = sum(r.frames for r in results)
     account.joined_by = joined.joined_by
+    for impression in joined.impressions.values():
+        account.identifiers_removed.update(impression.removed)
     for result in results:
         account.stacks.update(result.stacks)
         account.exams_by_split[result.split] = (

@@ -13,8 +13,9 @@ import re
 from collections.abc import Iterable, Iterator
 
 import pydicom
-from pydicom.datadict import DicomDictionary
+from pydicom._dicom_dict import DicomDictionary
 from pydicom.dataset import Dataset
+from pydicom.uid import UID
 
 from data_prep.read.instance import KEYWORDS
 
@@ -96,7 +97,9 @@ def rewrite(path: pathlib.Path, plants: Plants, exam: str) -> None:
     _private_nested_overlay(ds, plants, exam)
     ds.file_meta.SourceApplicationEntityTitle = plants.word(f"{exam} aet", 3)
     ds.file_meta.ImplementationVersionName = plants.word(f"{exam} version", 3)
-    ds.file_meta.PrivateInformationCreatorUID = "1.2." + plants.digits(f"{exam} meta creator", 10)
+    ds.file_meta.PrivateInformationCreatorUID = UID(
+        "1.2." + plants.digits(f"{exam} meta creator", 10)
+    )
     ds.file_meta.PrivateInformation = plants.word(f"{exam} meta private").encode()
     ds.preamble = plants.word(f"{exam} preamble").encode().ljust(128, b" ")
     ds.save_as(path)

@@ -61,8 +61,7 @@ def score(name: str) -> Score:
 def _add(total: Score, number: int, record: dict) -> None:
     marked = record["text"]
     known = tuple(record["header"].values())
-    result = scrub(MARK.sub(lambda m: m[3] or m[4], marked), known)
-    clean = getattr(result, "text", result)
+    clean = scrub(MARK.sub(lambda m: m[3] or m[4], marked), known).text
     withheld = suspect(clean, known)
     total.texts += 1
     total.withheld += [number] * withheld

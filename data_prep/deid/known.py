@@ -23,7 +23,7 @@ class Known:
         self.logins: set[str] = set()  # jsmith, smithj
         self.joined: dict[str, str] = {}
         for value in values:
-            for spelling in {value, value.translate(TWO_LETTERS)}:
+            for spelling in dict.fromkeys((value, value.translate(TWO_LETTERS))):
                 self._add(spelling)
         self.initials = {name[0] for name in self.names}
         self.longest = max(map(len, self.joined), default=0)
@@ -52,7 +52,7 @@ class Known:
     def _add_person(self, part: str) -> None:
         groups = [WORDS.findall(_fold_long(g)) for g in re.split(r"[\^,]", part)]
         groups = [g for g in groups if g]
-        for word in {w for g in groups for w in g}:
+        for word in dict.fromkeys(w for g in groups for w in g):
             if len(word) >= SHORTEST_NAME - 1 and word not in PARTICLES:
                 self.names |= set(_spellings(word))
                 if not is_ambiguous(word):
@@ -91,7 +91,7 @@ class Known:
         """The longest run of pieces from word i that spells something known."""
         start, end, text = words[i]
         best = (end, self.joined[text]) if text in self.joined else None
-        for count, (begin, end, word) in enumerate(words[i + 1 :], 1):
+        for count, (begin, end, word) in enumerate(words[i + 1 : i + self.longest], 1):
             if not GAP.fullmatch(folded, words[i + count - 1][1], begin):
                 break
             text += word
@@ -118,7 +118,9 @@ class Known:
             other = words[j][2]
             if len(between) > 3 or between.strip(" ,.^-\t") or other == word:
                 continue
-            initial = text[words[j][0]].isupper() and text[start].isupper()
+            # "A Ross procedure": before a name, one letter is an initial only with its full stop.
+            dotted = j > i or between.startswith(".")
+            initial = text[words[j][0]].isupper() and text[start].isupper() and dotted
             if other in self.names or (initial and other in self.initials):
                 return True
         return False

@@ -40,10 +40,11 @@ DATES = (
     rf"\b{SURE}\.?\s+{DAY}(?:st|nd|rd|th)?\b(?:,?\s+{ANY_YEAR}\b)?",
     rf"\b{MONTH}\.?[\s,-]*(?:(?:of|de|del|do)\s+)?{YEAR}\b",
     rf"\b{SURE}(?:-|\s?['’]){DAY}\b",
-    rf"\b(?:{WEEKDAY}|(?<!\d )on|dated|vom|am|seen|since|seit|dal|del|du|le|il|el|desde|depuis|from)"
-    rf",?\s+{DAY}[/.](?:0?[1-9]|1[0-2])\b(?!\.?\d)",
-    r"\b(?:dob|geb|born|d\.o\.b|nato|nata|nee? le|nacid[oa](?: el)?)\b[\s:.*]*\d{1,2}[ ./-]?\d{1,2}"
-    r"[ ./-]?\d{2,4}\b",
+    rf"\b{WEEKDAY},?\s+{DAY}[/.](?:0?[1-9]|1[0-2])\b(?!\.?\d)",
+    r"\b(?:(?<!\d )on|dated|vom|am|seen|since|seit|dal|del|du|le|il|el|desde|depuis|from)"
+    rf",?\s+(?P<v>{DAY}[/.](?:0?[1-9]|1[0-2]))\b(?!\.?\d)",
+    r"\b(?:dob|geb|born|d\.o\.b|nato|nata|nee? le|nacid[oa](?: el)?)\b[\s:.*]*"
+    r"(?P<v>\d{1,2}[ ./-]?\d{1,2}[ ./-]?\d{2,4})\b",
 )
 ZONE = r"(?:\s?(?:est|edt|cst|cdt|mst|pst|pdt|gmt|bst|cet|cest|utc|aest|ist)\b)?"
 HALF = r"(?:\s?[ap]\.?\s?m\b\.?)?"

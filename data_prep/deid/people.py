@@ -23,9 +23,7 @@ PARTICLE = (
     r"|[Aa]l|[Zz]u|[Bb]in|[Ii]bn|[Tt]en|[Tt]er|[Ss]t\.?|y|[Aa]p|[Mm]ac|[Mm]c)"
 )
 JOIN = r"(?:[dDlL](?:ell)?['’]|[Oo]['’])"
-WORD = (
-    rf"(?:{JOIN}?[A-ZÀ-ÖØ-ÞŁŠŽĐİŞ][\w'’]*[a-zA-ZÀ-ÿ](?:[-‐][A-ZÀ-Þ]?[\w'’]+)*|[a-z]{{2}}-[A-Z]\w+)"
-)
+WORD = rf"(?:{JOIN}?[A-ZÀ-ÖØ-ÞŁŠŽĐİŞ][\w'’]*[a-zA-ZÀ-ÿ](?:[-‐][\w'’]+)*|[a-z]{{2}}-[A-Z]\w+)"
 INITIAL = r"(?:[A-ZÀ-Þ]\.?(?:-[A-Z]\.?)?(?![\w'’]))"
 PIECE = re.compile(rf"(?:{PARTICLE}(?:[ -]+{PARTICLE})?[ -]+)?{WORD}|{INITIAL}")
 SPACE = re.compile(r",?[ \t]+|(?<=\.)(?=[A-ZÀ-Þ])")
@@ -66,7 +64,7 @@ RELATIVE = (
     r"(?:wife|husband|son|daughter|mother|father|brother|sister|partner|spouse|carer|caregiver|guardian"
     r"|uncle|aunt|cousin|grand(?:mother|father|son|daughter)|next of kin|nok|ehefrau|ehemann|tochter"
     r"|sohn|mutter|vater|bruder|schwester|lebensgefahrt(?:e|in)|mari|femme|epou(?:x|se)|fille|fils|mere"
-    r"|pere|frere|soeur|sœur|conjointe?|compagnon|compagne|marido|esposa?|espos[oa]|hij[oa]|madre|padre"
+    r"|pere|frere|soeur|sour|conjointe?|compagnon|compagne|marido|esposa?|espos[oa]|hij[oa]|madre|padre"
     r"|herman[oa]|acompanante|moglie|marito|figli[oa]|fratello|sorella|compagn[oa]|familiare)"
 )
 SELF = (
@@ -75,12 +73,13 @@ SELF = (
     r"|geborene|accompanied by|witness)"
 )
 CLOSING = (
-    r"(?:sincerely|(?:kind |best |warm )?regards|mit freundlichen gru(?:ss|s|β)en|mfg|cordialement"
+    r"(?:sincerely|(?:kind |best |warm )?regards|mit freundlichen gruss?en|mfg|cordialement"
     r"|confraternellement|atentamente|saludos(?: cordiales)?|(?:distinti|cordiali) saluti|hoogachtend"
     r"|met vriendelijke groet(?:en)?|atenciosamente|med venlig hilsen)"
 )
 POINT = r"[\s]*[:,(=|#-]*\s*"
 TITLED = rf"(?:{TITLE}\b{AFTER_TITLE})"
+NEXT_TITLE = re.compile(TITLED)
 SURE, LIKELY, WEAK = 2, 1, 0  # how far a cue is to be trusted against a word of medicine
 CUES = (
     (re.compile(rf"\b{TITLE}{AFTER_TITLE}"), SURE),
@@ -163,7 +162,7 @@ def _people(text: str, start: int, trust: int, kind: str) -> Iterator[Span]:
         if joined is None or trust == WEAK:
             return
         start = joined.end()
-        if title := re.compile(rf"{TITLE}\b{AFTER_TITLE}").match(fold(text), start):
+        if title := NEXT_TITLE.match(fold(text), start):
             start = title.end()
 
 
