@@ -60,7 +60,9 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
     add("--reports", help="CSV, TSV, JSON lines, HL7 v2, FHIR, or a folder of these or of texts")
     add("--labels", help="CSV of labels; only evaluation ever opens them")
     add("--site", required=True, help="short name of the site: letters, digits, - and _")
-    add("--key-file", help="secret for the pseudonyms, 32 random bytes, chmod 600")
+    add(
+        "--key-file", help="secret, 32 random bytes, chmod 600 (or CMR_JAX_PREP_KEY, hex or base64)"
+    )
     add("--out", required=True, type=pathlib.Path, help="folder to write")
     add(
         "--spacing-mm",

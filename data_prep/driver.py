@@ -159,6 +159,8 @@ def _account(account: Account, job: Build, planned: _Planned, results: list[Shar
     }
     account.frames_written = sum(r.frames for r in results)
     account.joined_by = planned.joined.joined_by
+    for impression in planned.joined.impressions.values():
+        account.identifiers_removed.update(impression.removed)
     for result in results:
         account.stacks.update(result.stacks)
         account.exams_by_split[result.split] = (

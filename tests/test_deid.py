@@ -1,11 +1,30 @@
-"""Nothing that names a patient stays in the text, and nothing clinical goes."""
+"""Nothing that names a patient stays in the text, and nothing clinical goes.
 
+How well that is met, on invented impressions (no word of them is real; see scrub_score.py):
+
+    set                        rules                  identifiers    words of      identifiers in
+                                                      found          medicine lost texts not withheld
+    first, 100 texts,          before it was known    223/360  62 %  25/763        133
+    six languages              now                    356/360  99 %   2/763          4
+    second, 40 texts, of       now, when first read    75/147  51 %  15/324         68
+    other shapes
+
+The first set was written before its author had read the rules, which were then rewritten with it
+in view: its 99 % says only that they do what they were made for.  The second set was written
+after them, and no rule was changed for it: 51 % is what to expect of text nobody has looked at.
+There the rules found 38 of 41 identifiers that the header knows, and 37 of 106 of strangers
+(5 of 38 clinicians, 0 of 11 places, 0 of 3 addresses); in 9 of the 72 missed, only a title is left.
+Withholding does not make up for it: 2 of the 40 texts were found suspect.
+"""
+
+import base64
 import os
 
 import pytest
 
-from data_prep.deid.pseudonym import Pseudonyms, load_key
+from data_prep.deid.pseudonym import DEMO_KEY, KEY_VARIABLE, Pseudonyms, load_key
 from data_prep.deid.scrub import scrub, suspect
+from tests.scrub_score import score
 
 KNOWN = ("DELACROIX^MARIE", "4471829", "ACC0091827", "19680715", "O'NEIL^SARAH")
 GONE = [
@@ -45,20 +64,70 @@ KEPT = [
 
 @pytest.mark.parametrize(("text", "secrets"), GONE, ids=range(len(GONE)))
 def test_identifiers_go(text, secrets):
-    clean = scrub(text, KNOWN)
+    clean = scrub(text, KNOWN).text
     for secret in secrets:
         assert secret.lower() not in clean.lower(), clean
 
 
 @pytest.mark.parametrize("text", KEPT)
 def test_medicine_stays(text):
-    assert scrub(text, KNOWN) == text
+    assert scrub(text, KNOWN).text == text
+
+
+def test_the_score_of_both_sets_is_kept():
+    """Bounds are what was measured; a change of the rules may better them, not worsen."""
+    first, second = score("held_out_impressions.jsonl"), score("held_out_second.jsonl")
+    assert first.found.total() >= 356, first.table()
+    assert len(first.destroyed) <= 2, first.destroyed
+    assert second.found.total() >= 75, second.table()
+    assert len(second.destroyed) <= 15, second.destroyed
+
+
+@pytest.mark.parametrize(
+    ("header", "text"),
+    [
+        ("MÜLLER^JÜRGEN", "known: mueller, Jurgen MULLER"),
+        ("MUELLER^KARL", "Müller"),
+        ("O'NEIL^SARAH", "ONeil and O Neil and o'neil"),
+        ("GARCIA-LOPEZ^ANA", "Garcia Lopez, garcia"),
+        ("KOWALCZYK^JAN", "K o w a l c z y k, Kowal-\nczyk, KowalczykJan, jkowalczyk"),
+        ("WEISS^EVA", "Dr. Weiß"),
+        ("LONG^ANNA", "Anna Long; Long, Anna; Mrs Long"),
+        ("00-447.182", "00447182 447182 00-447-182 447.182"),
+    ],
+)
+def test_a_header_is_found_however_it_is_spelled(header, text):
+    clean = scrub(text, (header,)).text.lower()
+    left = clean.replace("[name]", "").replace("[id]", "")
+    assert not [w for w in ("mu", "neil", "gar", "kow", "czyk", "wei", "long", "447") if w in left]
+
+
+@pytest.mark.parametrize("word", ["long axis", "Ross procedure", "Fabry disease", "white matter"])
+def test_a_header_name_that_is_a_word_of_medicine_stays_where_it_is_one(word):
+    known = (f"{word.split()[0].upper()}^ANNA",)
+    clean = scrub(f"Normal {word}. A {word} view.", known).text
+    assert clean.count(word) == 2
+    assert not suspect(clean, known)
+
+
+def test_what_was_removed_is_counted_by_class_and_lines_stay():
+    text = "1. Seen by Dr Holmes\n2. MRN 4471829.\n\n3. On 03/04/2021, 04/04/2021\n"
+    scrubbed = scrub(text, KNOWN)
+    assert scrubbed.removed == {"NAME": 1, "ID": 1, "DATE": 2}
+    assert scrubbed.text == "1. Seen by Dr [NAME]\n2. MRN [ID].\n\n3. On [DATE], [DATE]\n"
 
 
 def test_what_still_looks_like_an_identifier_is_suspect():
     assert suspect("Reference 99887766 in the archive.", ())
     assert suspect("seen with Delacroix", KNOWN)
     assert not suspect("LVEF 58%, LVEDV 165 mL.", KNOWN)
+
+
+def test_texts_that_are_no_prose_come_to_an_end():
+    """Each would take minutes or years of a pattern that tries every way to split a word."""
+    for text in ("Ab-" * 33 + " x", "a" * 6000, "1." * 3000, "a." * 3000, "Ab, " * 1500):
+        scrub(text, KNOWN)
+    assert scrub(f"EF 58%. {'Ab-' * 999} No scar.", KNOWN).text == "EF 58%. [ID] No scar."
 
 
 def test_pseudonyms_depend_on_key_domain_and_value_alone():
@@ -83,9 +152,34 @@ def test_a_real_export_needs_a_strong_private_key(tmp_path):
         load_key(str(file), "exams")
     file.chmod(0o600)
     assert load_key(str(file), "exams").key_id
-    for weak in (b"short", os.urandom(31), bytes(range(7)) * 8):
+    random = bytes(range(0, 256, 5))[::-1] + b"\x07\x99"
+    for weak in (
+        b"short",
+        os.urandom(31),
+        bytes(range(8)) * 4,
+        os.urandom(16) * 2,
+        bytes(range(64)),
+        b"my-Password-" + os.urandom(32),
+        random,
+    ):
         file.write_bytes(weak)
         with pytest.raises(ValueError, match="too weak"):
             load_key(str(file), "exams")
-    file.write_bytes(bytes(range(8)) * 4)  # just enough of each
-    assert len(load_key(str(file), "exams").key_id) == 8
+    file.write_bytes(DEMO_KEY)
+    with pytest.raises(ValueError, match="demo key"):
+        load_key(str(file), "exams")
+    assert load_key(str(file), "phantom:tiny").key == DEMO_KEY
+
+
+@pytest.mark.parametrize("written", [bytes.hex, lambda key: base64.b64encode(key).decode()])
+def test_a_key_may_stand_in_the_environment(written, monkeypatch, tmp_path):
+    key = os.urandom(32)
+    monkeypatch.setenv(KEY_VARIABLE, written(key))
+    assert load_key(None, "exams").key == key
+    with pytest.raises(ValueError, match="both set"):
+        load_key(str(tmp_path / "key"), "exams")
+    for wrong in ("not a key!", written(b"\x01" * 32)):
+        monkeypatch.setenv(KEY_VARIABLE, wrong)
+        with pytest.raises(ValueError, match=KEY_VARIABLE) as error:
+            load_key(None, "exams")
+        assert wrong not in str(error.value)

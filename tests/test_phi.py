@@ -4,7 +4,9 @@ import base64
 import os
 import pathlib
 import re
+import stat
 
+import pydicom
 import pytest
 import tensorflow_datasets as tfds
 
@@ -16,7 +18,8 @@ from data_prep.phantom.__main__ import main
 from data_prep.phantom.identity import HOSTILE, SYLLABLES
 from data_prep.phantom.protocol import profile
 from data_prep.phantom.study import Study
-from tests.conftest import prepare, run
+from tests.canary import Plants, leaks, rewrite, write_csv, write_report
+from tests.conftest import PREP, prepare, run
 
 EXAMS = 40
 
@@ -134,3 +137,137 @@ def test_hostile_strings_arrive_as_text(built):
     assert "<script>" not in page
     assert "&lt;script&gt;" in page
     assert "\x1b" not in page
+
+
+CANARIES = 3  # exams that are written; one more has a report that must be withheld
+
+
+@pytest.fixture(scope="module")
+def canaries(tmp_path_factory):
+    """An export with a token in every place, whole, broken and withheld, and a build of it."""
+    root = tmp_path_factory.mktemp("canary")
+    assert main(["--out", str(root / "in"), "--profile", "tiny", "--exams", str(CANARIES + 1)]) == 0
+    plants, rows = Plants(), []
+    for number, folder in enumerate(sorted((root / "in" / "dicom").iterdir())):
+        exam = f"exam {number}"
+        files = sorted(folder.rglob("*.dcm"))
+        for path in files:
+            rewrite(path, plants, exam)
+        head = pydicom.dcmread(files[0], stop_before_pixels=True)
+        text = write_report(plants, exam, head)
+        if number == CANARIES:  # digits apart are no pattern of the scrub, but suspect
+            text += "\nRef " + " ".join(plants.digits("withheld", 10))
+            text = text.replace("\nElectronically", " ")
+        rows.append({"accession_number": head.AccessionNumber, "report_text": text})
+        rows[-1]["remark"] = plants.word(f"{exam} column")
+        for at, path in enumerate(files):
+            path.rename(path.with_name(f"{plants.word(f'{exam} file {at % 40}')}_{at}.dcm"))
+        folder.rename(folder.with_name(plants.word(f"{exam} folder")))
+    lost = {k: plants.digits(f"lost {k}") for k in ("patient_id", "accession_number")}
+    rows.append(lost | {"report_text": "IMPRESSION: " + plants.word("lost report")})
+    rows.append({"report_text": plants.word("report without a key")})
+    _break_some(sorted((root / "in" / "dicom").rglob("*.dcm")), plants)
+    write_csv(root / "in" / "reports.csv", rows)
+    marks = [
+        {"accession_number": r["accession_number"], "note": plants.word(f"label {i}"), "grade": "1"}
+        for i, r in enumerate(rows[: CANARIES + 1])
+    ]
+    write_csv(root / "in" / "labels.csv", marks)
+    key = root / "key"
+    key.write_bytes(os.urandom(32))
+    key.chmod(0o600)
+    (root / "tmp").mkdir()
+    tables = ("--reports", f"{root}/in/reports.csv", "--labels", f"{root}/in/labels.csv")
+    more = ("--dicom", f"{root}/in/dicom", "--out", f"{root}/out", "--key-file", str(key))
+    options = (*PREP, *tables, *more, "--splits", "train=1", "--workers", "1")
+    done = run("data_prep.build", *options, TMPDIR=str(root / "tmp"))
+    return root, done, plants
+
+
+def _break_some(files: list[pathlib.Path], plants: Plants) -> None:
+    """Copies that end early, have no spacing, contradict another, have two owners, no DICOM."""
+    folder = files[0].parent
+
+    def copy(name: str, **changes: object) -> pathlib.Path:
+        ds = pydicom.dcmread(files[0])
+        for keyword, value in changes.items():
+            setattr(ds, keyword, value)
+        path = folder / f"{plants.word(f'{name} file')}.dcm"
+        ds.save_as(path)
+        return path
+
+    short = copy("truncated", PatientComments=plants.word("truncated comment"))
+    short.write_bytes(short.read_bytes()[:-99])
+    uid = f"1.2.826.0.1.{plants.digits('spacing uid', 10)}"
+    copy("spacing", PixelSpacing=[-1, 0], SOPInstanceUID=uid)
+    copy("conflict", PatientName=plants.word("conflict name"), InstanceNumber=77)
+    copy("burned", BurnedInAnnotation="YES", SOPInstanceUID="1.2." + plants.digits("burned", 12))
+    copy("nobody", PatientID="", SOPInstanceUID="1.2." + plants.digits("nobody", 12))
+    (folder / f"{plants.word('text file')}.txt").write_text(plants.word("text inside"))
+    (folder / f"{plants.word('garbage file')}.dcm").write_bytes(
+        b"\0" * 128 + b"DICM\2\0\0\0UL\4\0" + plants.word("garbage").encode() * 9
+    )
+    (folder / f"{plants.word('empty file')}.dcm").touch()
+
+
+def records_of(out: pathlib.Path) -> bytes:
+    """Every value of every record, as it is read back."""
+    values = []
+    for table in ("exams", "frames"):
+        data = tfds.builder_from_directory(str(out / table)).as_data_source("train")
+        for record in (data[i] for i in range(len(data))):
+            values += [v if isinstance(v, bytes) else repr(v).encode() for v in record.values()]
+    return b"\n".join(values)
+
+
+def test_canaries_are_found_in_every_form():
+    for data in (
+        b"x ZQBADOKU y",
+        b"ukodabqz",
+        b"enFiYWRva3U=",
+        b"IHpxYmFkb2t1",
+        b"7a716261646f6b75",
+        b"5a7162 5a716261646f6b75",
+    ):
+        assert leaks(data, ["Zqbadoku"]) == {"Zqbadoku"}, data
+    assert leaks(b"on 1931-04-05", ["19310405"])
+    assert leaks(b"(555) 012-3456".replace(b"(", b" ").replace(b")", b" "), ["5550123456"])
+    assert not leaks(b"zqbadok 1931-04", ["Zqbadoku", "19310405"])
+
+
+def test_canaries_are_many_and_in_place(canaries):
+    root, _, plants = canaries
+    for number in range(CANARIES + 1):
+        assert sum(place.startswith(f"exam {number} ") for place in plants.of) > 200
+    assert len(set(plants.of.values())) == len(plants.of)
+    path = next((root / "in" / "dicom").rglob("*_5.dcm"))
+    assert len(leaks(path.read_bytes(), plants.of.values())) > 200
+
+
+def test_no_canary_gets_out(canaries):
+    root, done, plants = canaries
+    out, tokens = root / "out", set(plants.of.values())
+    where = {token: place for place, token in plants.of.items()}
+    said = (done.stdout + done.stderr).replace(str(root), "")
+    found = leaks(said.encode(), tokens)
+    assert not found, f"the log tells {sorted(where[t] for t in found)}"
+    for path in sorted(p for folder in (out, root / "tmp") for p in folder.rglob("*")):
+        data = path.name.encode() + b"\n" + (path.read_bytes() if path.is_file() else b"")
+        found = leaks(data, tokens)
+        assert not found, f"{path.name} holds {sorted(where[t] for t in found)}"
+    found = leaks(records_of(out), tokens)
+    assert not found, f"a record holds {sorted(where[t] for t in found)}"
+    beside = set(root.iterdir()) - {root / name for name in ("in", "out", "key", "tmp")}
+    assert [p.name for p in beside] == ["out.rejected_paths.tsv"]
+    local = beside.pop()
+    assert stat.S_IMODE(local.stat().st_mode) == 0o600
+    assert leaks(local.read_bytes(), tokens), "the paths are here, for the owner"
+
+
+def test_canaries_were_written_and_withheld(canaries):
+    root, done, _ = canaries
+    assert f"{CANARIES + 1} found, {CANARIES} written" in done.stdout
+    text = records_of(root / "out")
+    assert text.count(b"LVEF 58%") >= CANARIES
+    for reason in ("phi_suspect", "truncated", "bad_geometry", "duplicate_conflict", "burned_in"):
+        assert reason in done.stdout, done.stdout

@@ -8,12 +8,19 @@ import base64
 import dataclasses
 import hashlib
 import hmac
+import itertools
+import math
 import os
 import pathlib
 import stat
 import unicodedata
+from collections import Counter
 
 KEY_BYTES = 32
+ENTROPY_BITS = 128
+KEY_VARIABLE = "CMR_JAX_PREP_KEY"
+PHANTOM = "phantom:"
+WORDS_OF_DEFAULTS = (b"password", b"changeme", b"change-me", b"secret", b"default", b"example")
 DEMO_KEY = hashlib.sha256(b"cmr_jax phantom: not a secret").digest()
 
 
@@ -42,20 +49,63 @@ class Pseudonyms:
 
 
 def load_key(path: str | None, source: str) -> Pseudonyms:
-    """Reads the key file; the phantom has a demo key, anything else needs its own."""
-    if not path:
-        if source.startswith("phantom:"):
-            return Pseudonyms(DEMO_KEY)
-        raise ValueError(
-            "--key-file is missing: pseudonyms of real patients need a secret of your own. "
-            f"Make one: (umask 077; head -c {KEY_BYTES} /dev/urandom > prep.key)"
-        )
+    """The key of a private file or of the environment; only the phantom has one of its own.
+
+    ValueError says what is wrong with a key and never shows it.
+    """
+    variable = os.environ.get(KEY_VARIABLE)
+    if path and variable:
+        raise ValueError(f"--key-file and {KEY_VARIABLE} are both set: leave one of them.")
+    if path:
+        return Pseudonyms(_checked(_from_file(path), f"--key-file {path}", source))
+    if variable:
+        return Pseudonyms(_checked(_from_text(variable), KEY_VARIABLE, source))
+    if source.startswith(PHANTOM):
+        return Pseudonyms(DEMO_KEY)
+    raise ValueError(
+        f"--key-file is missing (or {KEY_VARIABLE}, in hex or base64): pseudonyms of real "
+        "patients need a secret of your own. "
+        f"Make one: (umask 077; head -c {KEY_BYTES} /dev/urandom > prep.key)"
+    )
+
+
+def _from_file(path: str) -> bytes:
     file = pathlib.Path(path)
     if not file.is_file():
         raise ValueError(f"--key-file {path}: no such file.")
     if stat.S_IMODE(os.stat(file).st_mode) & 0o077:
         raise ValueError(f"--key-file {path} can be read by others: chmod 600 {path}")
-    key = file.read_bytes()
-    if len(key) < KEY_BYTES or len(set(key)) < 8:
-        raise ValueError(f"--key-file {path} is too weak: at least {KEY_BYTES} random bytes.")
-    return Pseudonyms(key)
+    return file.read_bytes()
+
+
+def _from_text(text: str) -> bytes:
+    text = text.strip()
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        pass
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError:
+        raise ValueError(f"{KEY_VARIABLE} is neither hex nor base64.") from None
+
+
+def _checked(key: bytes, name: str, source: str) -> bytes:
+    """The key, if nobody could guess it: chance alone makes none of the patterns refused here."""
+    if key == DEMO_KEY and not source.startswith(PHANTOM):
+        raise ValueError(f"{name} is the demo key, which everybody has: make one of your own.")
+    repeats = any(key == (key[:n] * len(key))[: len(key)] for n in range(1, len(key) // 2 + 1))
+    steps = {(b - a) % 256 for a, b in itertools.pairwise(key)}
+    word = any(w in key.lower() for w in WORDS_OF_DEFAULTS)
+    if len(key) < KEY_BYTES or repeats or len(steps) < 8 or word or _bits(key) < ENTROPY_BITS:
+        raise ValueError(
+            f"{name} is too weak: at least {KEY_BYTES} random bytes, "
+            "no pass phrase, no default, nothing that repeats."
+        )
+    return key
+
+
+def _bits(key: bytes) -> float:
+    """Shannon entropy of the bytes as they are distributed, over the whole key."""
+    shares = [n / len(key) for n in Counter(key).values()]
+    return -len(key) * sum(p * math.log2(p) for p in shares)

@@ -1,128 +1,100 @@
-"""Takes identifiers out of free text and leaves placeholders.
+"""Takes identifiers out of free text and leaves placeholders; says how many of each class.
 
-Known strings of this patient first, then patterns, then names after a cue, then institutions.
-What still looks like an identifier afterwards makes the text suspect: the caller withholds it.
+What the header knows of the patient comes first, then what has the shape of an identifier, then
+names and places by what stands beside them.  What still looks like an identifier afterwards
+makes the text suspect: the caller withholds it.
 """
 
+import dataclasses
+import functools
 import re
+from collections import Counter
 
-# Eponyms and words that stand where a name would and are none.
-NOT_NAMES = frozenset(
-    "Fontan Ross Takotsubo Fabry Ebstein Kawasaki Chagas Marfan Simpson Holter Doppler Valsalva "
-    "Cardiac Patient Report Findings Impression Normal Mild Moderate Severe".lower().split()
+from data_prep.deid import people
+from data_prep.deid.known import Known, Span
+from data_prep.deid.patterns import CASED, SHAPES, is_measurement
+from data_prep.deid.words import fold, is_ordinary
+
+PLACEHOLDER = re.compile(r"\[(?:NAME|DATE|TIME|ID|PHONE|EMAIL|URL|AGE|PLACE|ADDRESS)\]")
+LEFT_OVER = re.compile(
+    r"\d{6,}|@|\b\d{4}-\d{2}-\d{2}\b|\b\d{1,2}/\d{1,2}/\d{2,4}\b|(?:\b\d ){5,}\d\b"
+    r"|\b(?:mrn|ssn|dob|nhs no|geb|nee? le|passport)\b[\s.:#]{1,3}[a-z]{0,4}-?\d"
 )
-MONTH = (
-    r"(?:jan(?:uary|uar|vier|eiro)?|feb(?:ruary|ruar)?|f[eé]v(?:rier|ereiro)?|mar(?:ch|s|zo|[cç]o)?|märz"
-    r"|apr(?:il)?|avr(?:il)?|abr(?:il)?|ma[iy]o?|june?|juin|juni[o]?|july?|juillet|juli[o]?"
-    r"|aug(?:ust)?|août|ago(?:sto)?|sep(?:t|tember|tembre)?|o[ck]t(?:ober|obre)?|nov(?:ember|embre)?"
-    r"|de[cz](?:ember|embre)?|dic(?:iembre|embre)?|ene(?:ro)?)"
+TITLED = re.compile(
+    r"\b(?:Dr|Drs|Dra|Mr|Mrs|Prof|Mme|Herr|Frau|Sra|Dott)\b\.?\s+([A-ZÀ-Þ][\w'’-]+)"
 )
-WORD = r"[A-ZÀ-Þ][\w'’À-ÿ-]+"
-CUES = (
-    r"(?:electronically\s+)?signed(?:\s+by)?|sign[eé](?:\s+par)?|validado\s+por|dictated\s+by|read\s+by"
-    r"|interpreted\s+by|discussed\s+with|d/w|communicated\s+(?:to|with)|reviewed\s+(?:by|with)"
-    r"|referred\s+by|attending|resident|daughter|son|wife|husband|patient\s+name|patient"
-)
-RULES = (
-    ("[EMAIL]", re.compile(r"\b[\w.+-]+@[\w-]+\.[\w.]+\b")),
-    (
-        "[DATE]",
-        re.compile(
-            rf"\b(?:\d{{1,2}}[./-]\d{{1,2}}[./-]\d{{2,4}}|\d{{4}}-\d{{2}}-\d{{2}}|\d{{1,2}}/\d{{4}}"
-            rf"|\d{{1,2}}\.?\s+{MONTH}\.?,?\s+\d{{2,4}}|{MONTH}\.?\s+\d{{1,2}},?\s+\d{{2,4}})\b",
-            re.I,
-        ),
-    ),
-    ("[TIME]", re.compile(r"\b\d{1,2}:\d{2}(?::\d{2})?(?:\s*[ap]\.?m\b\.?)?", re.I)),
-    ("[ID]", re.compile(r"\b\d{3}-\d{2}-\d{4}\b")),
-    ("[PHONE]", re.compile(r"\+?\b(?:\(\d{3}\)\s*|\d{3}[-. ])\d{3}[-. ]\d{4}\b")),
-    (
-        "[PHONE]",
-        re.compile(r"(?i:\b(?:pager|beeper|ext|phone|tel|call)\b\.?\s*:?\s*#?\s*)(\d{4,})\b"),
-    ),
-    (
-        "[ID]",
-        re.compile(
-            r"(?i:\b(?:mrn|acc(?:ession)?(?:\s+(?:no|number))?|patient\s+id|case)\b\s*[:#.]?\s*)([A-Z]{0,4}\d{4,}\w*)"
-        ),
-    ),
-    ("[ID]", re.compile(r"\b[A-Z]{0,4}\d{6,}\b")),
-    ("[AGE]", re.compile(r"\b(?:9\d|1[01]\d)[- ]?(?:year[- ]?old|y/?o|yo|years? old)\b", re.I)),
-    (
-        "[NAME]",
-        re.compile(
-            rf"\b(?:Dra?|Drs|Mr|Mrs|Ms|Herr|Frau|Mme|Prof|Sra?)\b\.?\s+((?:{WORD}[ ]?){{1,3}})"
-        ),
-    ),
-    (
-        "[NAME]",
-        re.compile(
-            rf"(?i:\b(?:{CUES})\b)\s*:?\s*(?:by\s*:?\s*)?((?:{WORD},?[ ]?){{1,3}}(?:MD|DO)?)"
-        ),
-    ),
-    (
-        "[PLACE]",
-        re.compile(
-            rf"\b(?:(?:St\.?|{WORD})\s){{0,3}}(?:Hospital|Medical Center|Clinic|\w*[Kk]linikum|Krankenhaus|CHU)"
-            rf"(?:\s(?:de|of|du)?\s?{WORD})?"
-        ),
-    ),
-    (
-        "[PLACE]",
-        re.compile(
-            rf"\b\d{{1,5}}\s+(?:{WORD}\s){{1,3}}(?:Street|Avenue|Ave|Road|Rd|Drive|Blvd|Lane)\b"
-        ),
-    ),
-)
-SUSPECT = re.compile(r"\d{6,}|@|\b\d{4}-\d{2}-\d{2}\b|\b\d{1,2}/\d{1,2}/\d{2,4}\b")
-SHORTEST_KNOWN = 3
 
 
-def scrub(text: str, known: tuple[str, ...]) -> str:
-    """The text with identifiers replaced by placeholders.  `known`: strings of this patient."""
-    for token in known_tokens(known):
-        text = re.sub(rf"(?<!\w){re.escape(token)}(?!\w)", "[NAME]", text, flags=re.I)
-    for placeholder, pattern in RULES:
-        text = pattern.sub(lambda m, p=placeholder: _replace(m, p), text)
-    return text
+# No word is so long: it is removed whole, and no pattern has to read it.
+RUN = re.compile(r"[\w.+'’@/-]{100,}")
+TOWN = re.compile(
+    r",?\s*,\s(?:\d{4,5}\s)?[A-ZÀ-Þ][a-zà-ÿ]{2,}(?:[ -][A-ZÀ-Þ][a-zà-ÿ]+)?(?:,\s[A-Z][a-z]+)?"
+    r"(?:,?\s[A-Z]{2}\s\d{5}|,?\s[A-Z]{1,2}\d[\dA-Z]?\s?\d[A-Z]{2})?"
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Scrubbed:
+    """Text without what was found, and how much of each class that was; never the values."""
+
+    text: str
+    removed: Counter
+
+
+def scrub(text: str, known: tuple[str, ...]) -> Scrubbed:
+    """Replaces identifiers by `[CLASS]`.  `known`: strings of this exam's header."""
+    found = [(*m.span(), "ID") for m in RUN.finditer(text)]
+    bare = RUN.sub(lambda m: "\0" * len(m.group()), text)
+    folded = fold(bare)
+    found += _known(known).spans(bare, folded)
+    found += _shapes(bare, folded)
+    found += people.spans(bare, folded)
+    pieces, at, removed = [], 0, Counter()
+    for start, end, kind in _merged(found):
+        lines = text.count("\n", start, end)  # a text keeps its lines
+        pieces += [text[at:start], f"[{kind}]", "\n" * lines]
+        at = end
+        removed[kind] += 1
+    return Scrubbed("".join(pieces) + text[at:], removed)
 
 
 def suspect(text: str, known: tuple[str, ...]) -> bool:
     """Whether something that looks like an identifier is still there."""
-    lower = text.lower()
-    return bool(SUSPECT.search(text)) or any(
-        re.search(rf"(?<!\w){re.escape(token.lower())}(?!\w)", lower)
-        for token in known_tokens(known)
-    )
+    bare = PLACEHOLDER.sub("_", text)
+    folded = fold(bare)
+    if LEFT_OVER.search(folded) or any(_known(known).spans(bare, folded)):
+        return True
+    return any(not is_ordinary(fold(m[1])) for m in TITLED.finditer(bare))
 
 
-def known_tokens(known: tuple[str, ...]) -> list[str]:
-    """Searchable pieces of header identifiers: parts of names, numbers, dates as people write them."""
-    tokens: set[str] = set()
-    for value in known:
-        tokens.add(value.strip())
-        tokens |= set(re.split(r"[\^=\\,\s]+", value))
-        if re.fullmatch(r"(?:19|20)\d{6}", value):
-            y, m, d = value[:4], value[4:6], value[6:]
-            tokens |= {f"{m}/{d}/{y}", f"{d}.{m}.{y}", f"{y}-{m}-{d}", f"{int(m)}/{int(d)}/{y[2:]}"}
-    longest_first = sorted(tokens, key=lambda t: (-len(t), t))
-    return [
-        t
-        for t in longest_first
-        if len(t) >= SHORTEST_KNOWN
-        and t.lower() not in NOT_NAMES
-        and t.lower() not in ("hospital", "memorial", "medical", "center", "the", "and", "for")
-    ]
+@functools.lru_cache(maxsize=256)
+def _known(values: tuple[str, ...]) -> Known:
+    return Known(values)
 
 
-def _replace(match: re.Match[str], placeholder: str) -> str:
-    whole = match.group(0)
-    if match.re.groups == 0:
-        return placeholder
-    inner = match.group(1)
-    words = [w.strip(",").lower() for w in inner.split()]
-    if placeholder == "[NAME]" and (not words or words[0] in NOT_NAMES):
-        return whole
-    trailing = inner[len(inner.rstrip()) :]
-    start = match.start(1) - match.start(0)
-    return whole[:start] + placeholder + trailing + whole[start + len(inner) :]
+def _shapes(text: str, folded: str) -> list[Span]:
+    found = []
+    for kind, pattern in SHAPES:
+        for m in pattern.finditer(folded):
+            start, end = m.span("v") if "v" in pattern.groupindex and m["v"] else m.span()
+            if not is_measurement(kind, folded, start, end):
+                found.append((start, _with_town(text, end) if kind == "ADDRESS" else end, kind))
+    return found + [(*m.span(), kind) for kind, pattern in CASED for m in pattern.finditer(text)]
+
+
+def _with_town(text: str, end: int) -> int:
+    """Where an address ends that a town follows."""
+    town = TOWN.match(text, end)
+    return town.end() if town else end
+
+
+def _merged(found: list[Span]) -> list[Span]:
+    """Spans in order; of those that overlap one, as long as all, of the first one's class."""
+    merged: list[Span] = []
+    for start, end, kind in sorted(found, key=lambda s: (s[0], -s[1])):
+        if merged and start < merged[-1][1]:
+            first, last, name = merged[-1]
+            merged[-1] = (first, max(last, end), name)
+        else:
+            merged.append((start, end, kind))
+    return merged

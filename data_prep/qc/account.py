@@ -21,6 +21,7 @@ class Account:
     stacks: Counter = dataclasses.field(default_factory=Counter)
     exams_by_split: dict[str, int] = dataclasses.field(default_factory=dict)
     joined_by: Counter = dataclasses.field(default_factory=Counter)
+    identifiers_removed: Counter = dataclasses.field(default_factory=Counter)  # by class
     rejects: dict[str, list[Reject]] = dataclasses.field(default_factory=dict)  # by level
     seconds: dict[str, float] = dataclasses.field(default_factory=dict)
 

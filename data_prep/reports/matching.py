@@ -18,6 +18,7 @@ class Impression:
 
     text: str
     sentences: tuple[str, ...]
+    removed: Counter = dataclasses.field(default_factory=Counter)  # identifiers by class
 
 
 @dataclasses.dataclass
@@ -80,11 +81,12 @@ def join(
         if settled.text is None or settled.winner is None:
             continue
         known = (*by_uid[uid].identifiers, *_identifiers(versions))
-        text = scrub(settled.text, known)
+        scrubbed = scrub(settled.text, known)
+        text = scrubbed.text
         if suspect(text, known):
             joined.rejects.append(Reject(Why.PHI_SUSPECT, settled.winner.where))
         else:
-            joined.impressions[uid] = Impression(text, tuple(sentences(text)))
+            joined.impressions[uid] = Impression(text, tuple(sentences(text)), scrubbed.removed)
     for number, row in enumerate(labels, 1):
         uid = _matched(index, row, f"label row {number}", joined)
         if uid is not None:
