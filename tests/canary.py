@@ -17,7 +17,7 @@ from pydicom._dicom_dict import DicomDictionary
 from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
-from data_prep.read.instance import KEYWORDS
+from data_prep.read.attributes import KEYWORDS
 
 WORDS = {"LO": 4, "SH": 3, "ST": 6, "LT": 6, "UT": 6, "UC": 6, "PN": 4, "AE": 3}  # syllables
 SYLLABLES = [a + b for a, b in itertools.product("bdfgklmnprtvz", "aeiou")]

@@ -156,8 +156,8 @@ def canaries(tmp_path_factory):
         head = pydicom.dcmread(files[0], stop_before_pixels=True)
         text = write_report(plants, exam, head)
         if number == CANARIES:  # digits apart are no pattern of the scrub, but suspect
-            text += "\nRef " + " ".join(plants.digits("withheld", 10))
-            text = text.replace("\nElectronically", " ")
+            apart = " ".join(plants.digits("withheld", 10))
+            text = text.replace("\nElectronically", f" Also {apart}.\nElectronically")
         rows.append({"accession_number": head.AccessionNumber, "report_text": text})
         rows[-1]["remark"] = plants.word(f"{exam} column")
         for at, path in enumerate(files):

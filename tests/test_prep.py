@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import pathlib
 
 import numpy as np
 import pytest
@@ -265,26 +266,22 @@ def test_same_input_same_bytes_whatever_the_workers(tiny, tmp_path):
     assert digest(tmp_path / "two") == digest(tiny)
 
 
-def test_files_and_memory_prepare_to_the_same_bytes(tiny, tmp_path):
+def make_key(folder: pathlib.Path) -> str:
+    key = folder / "key"
+    key.write_bytes(os.urandom(32))
+    key.chmod(0o600)
+    return str(key)
+
+
+def test_files_and_memory_prepare_to_the_same_bytes(tmp_path):
     from data_prep.phantom.__main__ import main
 
-    assert main(["--out", str(tmp_path), "--profile", "tiny", "--exams", str(EXAMS)]) == 0
-    key = tmp_path / "key"
-    from data_prep.deid.pseudonym import DEMO_KEY
-
-    key.write_bytes(DEMO_KEY)
-    key.chmod(0o600)
-    prepare(
-        tmp_path / "out",
-        "--reports",
-        str(tmp_path / "reports.csv"),
-        "--labels",
-        str(tmp_path / "labels.csv"),
-        "--key-file",
-        str(key),
-        dicom=str(tmp_path / "dicom"),
-    )
-    assert digest(tmp_path / "out") == digest(tiny)
+    assert main(["--out", str(tmp_path), "--profile", "tiny", "--exams", "10"]) == 0
+    key = ("--key-file", make_key(tmp_path))
+    tables = [f"--{name}={tmp_path / name}.csv" for name in ("reports", "labels")]
+    prepare(tmp_path / "files", *key, *tables, dicom=str(tmp_path / "dicom"))
+    prepare(tmp_path / "memory", *key, dicom="phantom:tiny:exams=10")
+    assert digest(tmp_path / "files") == digest(tmp_path / "memory")
 
 
 def test_strange_files_are_counted_and_nothing_is_lost(tmp_path):

@@ -460,7 +460,7 @@ def test_rejects_go_out_by_pseudonym_and_stay_home_by_path(tmp_path):
         ("UnicodeDecodeError", "UnicodeDecodeError"),
         ("pixel spacing (1400.0, 0.25) mm", "pixel spacing (1400.0, 0.25) mm"),
         ("MILLER^ANNA", "[withheld]"),
-        ("seen by Miller on 19800101", "[withheld] by [withheld]"),
+        ("seen by Miller on 19800101", "[withheld] by [withheld] on [withheld]"),
         ("19800101 frames in one classic MR object", "[withheld] frames in one classic MR object"),
         ("=HYPERLINK(1)", "[withheld](1)"),
         ("rows\n\tof\x1b[31m", "rows[withheld]of[withheld]"),

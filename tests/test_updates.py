@@ -1,0 +1,138 @@
+"""Builds that are stopped, repeated and added to: nothing is lost, nothing differs."""
+
+import json
+import os
+import pathlib
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from cmr_jax.data.source import ExamSource
+from data_prep import update
+from tests.conftest import CHILD, ROOT, digest, prepare, prepare_args
+
+MANY = "phantom:tiny:exams=40"
+SHARDS = ("--exams-per-shard", "3", "--splits", "train=0.7,test=0.3")
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> pathlib.Path:
+    out = tmp_path_factory.mktemp("whole") / "data"
+    prepare(out, *SHARDS, dicom=MANY)
+    return out
+
+
+def test_killed_ten_times_and_started_again_it_ends_in_the_same_bytes(whole, tmp_path):
+    out, chance = tmp_path / "data", random.Random(3)
+    command = [sys.executable, "-m", *prepare_args(out, *SHARDS, dicom=MANY)]
+    reused = []
+    for _ in range(10):
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=os.environ | CHILD,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        wanted = len(written(out)) + chance.randrange(3)
+        began = time.monotonic()
+        while process.poll() is None and len(written(out)) <= wanted:
+            time.sleep(0.02)
+            assert time.monotonic() - began < 120
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        assert not (out / "manifest.json").exists() or process.returncode == 0
+        reused.append({p: os.stat(p).st_ino for p in written(out)})
+        if process.returncode == 0:
+            shutil.rmtree(out)
+    prepare(out, *SHARDS, dicom=MANY)
+    assert digest(out) == digest(whole)
+    kept = [p for p, inode in reused[0].items() if reused[1].get(p) == inode]
+    assert kept  # shards that were whole are not written again
+    assert not (tmp_path / "data.unfinished").exists()
+
+
+def written(out: pathlib.Path) -> list[str]:
+    """Shards under their names."""
+    return sorted(str(p) for p in out.rglob("*.array_record-*") if "unfinished" not in p.name)
+
+
+@pytest.fixture
+def grown(tmp_path) -> pathlib.Path:
+    """A build of 20 exams to which 20 more were added."""
+    out = tmp_path / "data"
+    prepare(out, *SHARDS, dicom="phantom:tiny:exams=20")
+    before = {p.name.split("-of-")[0]: p.read_bytes() for p in map(pathlib.Path, written(out))}
+    vocabulary = (out / "tokenizer.model").read_bytes()
+    done = prepare(out, *SHARDS, "--update", dicom=MANY)
+    assert "20 exams: already_there" in done.stdout
+    after = {p.name.split("-of-")[0]: p.read_bytes() for p in map(pathlib.Path, written(out))}
+    assert before.items() <= after.items()  # what was there is there byte for byte
+    assert (out / "tokenizer.model").read_bytes() == vocabulary
+    return out
+
+
+def exams(out: pathlib.Path) -> dict[str, tuple]:
+    found = {}
+    for split in ("train", "test"):
+        source = ExamSource(str(out), split)
+        for i in range(len(source)):
+            exam = source[i]
+            stack = exam.stacks[0]
+            video = source.frames(stack, 0)
+            found[exam.exam_id] = (split, exam.patient_id, exam.impression, video.tobytes())
+    return found
+
+
+def test_an_update_holds_what_a_whole_build_holds(whole, grown):
+    assert exams(grown) == exams(whole)
+    sums = [json.loads((p / "manifest.json").read_text())["pixel_sha256"] for p in (grown, whole)]
+    assert sums[0] == sums[1]
+    assert (grown / "labels.csv").read_text() == (whole / "labels.csv").read_text()
+
+
+def test_an_update_with_nothing_new_changes_nothing(tmp_path):
+    out = tmp_path / "data"
+    prepare(out, dicom="phantom:tiny:exams=6")
+    before = digest(out)
+    done = prepare(out, "--update", dicom="phantom:tiny:exams=6")
+    assert "6 exams: already_there" in done.stdout
+    assert digest(out) == before
+    assert [p.name for p in tmp_path.iterdir() if p.is_dir()] == ["data"]
+
+
+def test_an_update_with_other_options_says_which(tmp_path):
+    out = tmp_path / "data"
+    refused = prepare(out, "--update", dicom="phantom:tiny:exams=6", check=False)
+    assert (refused.returncode, "no finished build" in refused.stderr) == (2, True)
+    prepare(out, dicom="phantom:tiny:exams=6")
+    refused = prepare(out, "--update", "--size", "48", dicom="phantom:tiny:exams=8", check=False)
+    assert refused.returncode == 2
+    assert "has size 32, this build 48" in refused.stderr
+
+
+def test_an_exchange_that_was_stopped_is_finished(tmp_path):
+    out = tmp_path / "data"
+    update.beside(out).mkdir()
+    (update.beside(out) / "manifest.json").write_text("{}")
+    update.recover(out)
+    assert (out / "manifest.json").exists()
+    assert not update.beside(out).exists()
+
+
+def test_overwriting_leaves_what_is_not_ours(tmp_path):
+    out = tmp_path / "data"
+    prepare(out, dicom="phantom:tiny:exams=6")
+    (out / "notes.txt").write_text("mine")
+    refused = prepare(out, dicom="phantom:tiny:exams=6", check=False)
+    assert "holds a finished build" in refused.stderr
+    prepare(out, "--overwrite", dicom="phantom:tiny:exams=8")
+    assert (out / "notes.txt").read_text() == "mine"
+    assert json.loads((out / "manifest.json").read_text())["account"]["exams_written"] == 8
