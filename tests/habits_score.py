@@ -13,9 +13,9 @@ from collections.abc import Iterable
 
 from cmr_jax.schema import Sequence, View
 from data_prep.exam.plan import Choice, ExamPlan, PlannedStack, plan_exam
+from data_prep.phantom.objects import Answer
 from data_prep.phantom.protocol import profile
 from data_prep.phantom.study import Study
-from data_prep.phantom.takes import Answer
 from data_prep.read import instance
 from data_prep.read.head import Head
 from data_prep.read.instance import Instance

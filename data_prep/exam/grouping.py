@@ -21,7 +21,7 @@ NEAREST_SLICES_MM = 2.0
 
 def group(instances: list[Instance]) -> list[list[Instance]]:
     """Instances of one study as groups that are stacks, in an order that files do not decide."""
-    return _join(_split(instances))
+    return _join_repeats(_join(_split(instances)))
 
 
 def _kind(instance: Instance) -> tuple:
@@ -84,6 +84,22 @@ def _join(groups: list[list[Instance]]) -> list[list[Instance]]:
     return joined
 
 
+def _join_repeats(stacks: list[list[Instance]]) -> list[list[Instance]]:
+    """A slice scanned again in a series of its own goes to its stack, where the latest stays."""
+    several = [s for s in stacks if len(_places(s)) > 1]
+    kept = []
+    for stack in stacks:
+        home = next((s for s in several if s is not stack and _scans_again(s, stack)), None)
+        kept.append(stack) if home is None else home.extend(stack)
+    return kept
+
+
+def _scans_again(stack: list[Instance], part: list[Instance]) -> bool:
+    if not _alike(stack, part) or len(_places(part)) > 1:
+        return False
+    return bool(np.abs(_places(stack) - _places(part)[0]).min() < NEAREST_SLICES_MM)
+
+
 def _by_place(part: list[Instance]) -> tuple:
     return (str(_kind(part[0])), float(positions(part).min()), min(_name(i) for i in part))
 
@@ -92,16 +108,20 @@ def _name(instance: Instance) -> tuple[str, int]:
     return instance.where, instance.frame
 
 
-def _continues(stack: list[Instance], part: list[Instance]) -> bool:
+def _alike(stack: list[Instance], part: list[Instance]) -> bool:
+    """Whether two groups are of one kind, one plane and one number of frames, but other series."""
     first, other = stack[0], part[0]
-    if (
-        _kind(first) != _kind(other)
-        or first.text["SeriesInstanceUID"] == other.text["SeriesInstanceUID"]
-        or not parallel(first, other)
-        or _across(first, other) > SAME_COLUMN_MM
-    ):
-        return False
-    if _frames_per_slice(stack) != _frames_per_slice(part):
+    return (
+        _kind(first) == _kind(other)
+        and first.text["SeriesInstanceUID"] != other.text["SeriesInstanceUID"]
+        and parallel(first, other)
+        and _across(first, other) <= SAME_COLUMN_MM
+        and _frames_per_slice(stack) == _frames_per_slice(part)
+    )
+
+
+def _continues(stack: list[Instance], part: list[Instance]) -> bool:
+    if not _alike(stack, part):
         return False
     there, here = _places(stack), _places(part)
     apart = np.abs(there[:, None] - here).min()

@@ -1,6 +1,7 @@
 """The frames of one slice in time, and which of them are a moment scanned again."""
 
 import itertools
+from collections import defaultdict
 
 import numpy as np
 
@@ -93,6 +94,12 @@ def _latest_run(frames: list[Instance], usual: int) -> tuple[list[Instance], lis
     """A slice with a multiple of the usual frames was scanned again: the last run stays."""
     if usual < 2 or len(frames) == usual or len(frames) % usual:
         return frames, []
+    by_series: dict[str, list[Instance]] = defaultdict(list)
+    for frame in frames:
+        by_series[frame.text["SeriesInstanceUID"]].append(frame)
+    if {len(run) for run in by_series.values()} == {usual}:
+        *before, last = sorted(by_series.values(), key=lambda run: max(map(latest_last, run)))
+        return last, [Reject(Why.REPEAT, f.where) for run in before for f in run]
     ordered = sorted(frames, key=latest_last)
     runs = [ordered[i : i + usual] for i in range(0, len(ordered), usual)]
     times = [[seconds(f) for f in run] for run in runs]
