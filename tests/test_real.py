@@ -54,6 +54,8 @@ def real(tmp_path_factory):
     for archive in archives:
         with tarfile.open(archive) as tar:
             tar.extractall(root / "dicom", filter="data")
+    with tarfile.open(SHARED / "real/scd_sunnybrook/contours_and_link.tar.xz") as tar:
+        tar.extractall(root / "contours", filter="data")
     philips = SHARED / "real/philips_heart_multiframe/MR-MONO2-8-16x-heart.dcm"
     (root / "dicom/philips").mkdir()
     (root / "dicom/philips/heart.dcm").write_bytes(philips.read_bytes())
@@ -92,6 +94,84 @@ def planned(folder) -> ExamPlan:
     plan = plan_exam("x", [r for r in read if isinstance(r, Instance)])
     assert isinstance(plan, ExamPlan)
     return plan
+
+
+EJECTION = {"SCD0000101": ("SC-HF-I-1", 26.0), "SCD0000301": ("SC-HF-I-4", 22.0)}
+
+
+def stored_stack(root, name):
+    """The short-axis stack of one exam as it is on the shelf, and its frames."""
+    source = ExamSource(str(root / "out"), "test")
+    for exam in (source[i] for i in range(len(source))):
+        for stack in exam.stacks:
+            if len(stack.slice_mm) == EXAMS[name][0]:
+                return stack, [source.frames(stack, i) for i in range(len(stack.slice_mm))]
+    raise AssertionError(name)
+
+
+def area(polygon: np.ndarray) -> float:
+    """Of a closed polygon (n, 2), by the shoelace formula."""
+    x, y = polygon.T
+    return abs(x @ np.roll(y, 1) - y @ np.roll(x, 1)) / 2
+
+
+def cut_out(header, stack, at: int) -> np.ndarray:
+    """The picture of a file where the shelf's affine says that a stored slice lies."""
+    pixel = np.arange(64) * stack.spacing_mm
+    row, column = np.array(stack.row), np.array(stack.column)
+    away = np.array(stack.origins_mm[at]) - np.array(header.ImagePositionPatient, float)
+    spacing = np.array(header.PixelSpacing, float)
+    x = np.rint((away @ row + pixel) / spacing[1]).astype(int)
+    y = np.rint((away @ column + pixel) / spacing[0]).astype(int)
+    return header.pixel_array[np.clip(y, 0, 255)[:, None], np.clip(x, 0, 255)].astype(float)
+
+
+def ejection_fraction(root, name, order) -> float:
+    """EF (%) from manual contours, each placed by our order of files and the stored affine.
+
+    `order` is the file of every (slice, phase).  Raises AssertionError where a contour does not
+    lie in the plane of its stored slice, or the stored frame is not the picture of its file.
+    """
+    stack, videos = stored_stack(root, name)
+    row, column = np.array(stack.row), np.array(stack.column)
+    place = {n: (s, t) for s, files in enumerate(order) for t, n in enumerate(files)}
+    volumes: dict[int, float] = defaultdict(float)
+    step_mm = float(np.median(np.diff(stack.slice_mm)))
+    folder = root / "contours/contourfiles" / EJECTION[name][0] / "i-contours"
+    for path in folder.glob("*-icontour-manual.txt"):
+        file = f"{int(path.name.split('-')[2])}.dcm"
+        s, t = place[file]
+        header = pydicom.dcmread(root / "dicom" / name / file)
+        spacing = np.array(header.PixelSpacing, float)
+        points = np.loadtxt(path)
+        inside = points[:, :1] * spacing[1] * row + points[:, 1:] * spacing[0] * column
+        away = inside + np.array(header.ImagePositionPatient, float) - stack.origins_mm[s]
+        assert np.abs(away @ np.cross(row, column)).max() < 0.5  # in the plane of the slice
+        picture = cut_out(header, stack, s).ravel()
+        alike = [np.corrcoef(picture, frame.ravel().astype(float))[0, 1] for frame in videos[s]]
+        assert int(np.argmax(alike)) == t  # the frame of that moment
+        stored = np.stack([away @ row, away @ column], 1) / stack.spacing_mm
+        volumes[t] += area(stored) * stack.spacing_mm**2 * step_mm / 1000
+    end_diastole, *_, end_systole = sorted(volumes.values(), reverse=True)
+    return 100 * (end_diastole - end_systole) / end_diastole
+
+
+@pytest.mark.parametrize("name", list(EJECTION))
+def test_manual_contours_give_the_known_ejection_fraction(real, name):
+    root, _ = real
+    plan = planned(root / "dicom" / name)
+    order = [[f.where.split("/")[-1] for f in s.frames] for s in plan.stacks[0].raw.slices]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # invalid UIDs
+        assert abs(ejection_fraction(root, name, order) - EJECTION[name][1]) < 2
+        middle = len(order) // 2
+        swapped = list(order)
+        swapped[middle], swapped[middle + 1] = order[middle + 1], order[middle]
+        with pytest.raises(AssertionError):
+            ejection_fraction(root, name, swapped)
+        mistimed = [files[1:] + files[:1] for files in order]
+        with pytest.raises(AssertionError):
+            ejection_fraction(root, name, mistimed)
 
 
 @pytest.mark.parametrize("name", list(EXAMS))
