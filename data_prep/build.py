@@ -180,6 +180,10 @@ def beam_options(
         command = f"{shlex.quote(sys.executable)} -m data_prep.worker"
         runner = FnApiRunner(SubprocessSDKEnvironment.from_command_string(command))
         rest = [*rest, f"--direct_num_workers={workers}"]
+    if runner == "DaskRunner":  # Beam has it, but not among the names it knows
+        from apache_beam.runners.dask.dask_runner import DaskRunner
+
+        runner = DaskRunner()
     # Workers elsewhere would log every start and stop, and elements that fail, which hold headers.
     rest = [a for a in rest if a not in named] + ["--default_sdk_harness_log_level=ERROR"]
     return PipelineOptions(rest, pickle_library="cloudpickle"), runner
