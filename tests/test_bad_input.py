@@ -66,10 +66,9 @@ def folder(tmp_path):
 
 
 def frames(source) -> tuple[list[Instance], list[Reject]]:
-    found = [h for unit in source.units() for h in source.heads(unit)]
-    read = [one for h in found if isinstance(h, Head) for one in instance.read(h)]
-    rejects = [h for h in found if isinstance(h, Reject)]
-    rejects += [r for r in read if isinstance(r, Reject)]
+    heads = (h for unit in source.units() for h in source.heads(unit))
+    read = [one for h in heads for one in ([h] if isinstance(h, Reject) else instance.read(h))]
+    rejects = [r for r in read if isinstance(r, Reject)]
     return [i for i in read if isinstance(i, Instance)], rejects
 
 

@@ -47,6 +47,16 @@ class Axis:
 
 def see(stacks: list[RawStack], named: list[View | None]) -> list[Placed]:
     """One finding per stack; `named` is what words say (None: nothing)."""
+    known = [i for i, stack in enumerate(stacks) if stack.first.oriented]
+    placed = dict(
+        zip(known, _see([stacks[i] for i in known], [named[i] for i in known]), strict=True)
+    )
+    nothing = Placed(View.OTHER, 0.5, "no orientation on record", False)
+    return [placed.get(i, nothing) for i in range(len(stacks))]
+
+
+def _see(stacks: list[RawStack], named: list[View | None]) -> list[Placed]:
+    """Of stacks whose axes are the patient's."""
     axis = long_axis(stacks, named)
     around = [angle_deg(stack.normal, axis.direction) for stack in stacks]
     long = [

@@ -8,7 +8,10 @@ import pydicom
 
 @dataclasses.dataclass(frozen=True)
 class Head:
-    """The first bytes of a file, its size, and how to get the rest."""
+    """The first bytes of a file, its size, and how to get the rest.
+
+    `whole` works until the source is asked for the next file: archives are read as they stream by.
+    """
 
     where: str
     head: bytes

@@ -44,6 +44,11 @@ class Instance:
     pixel_offset: int  # of this frame; -1: decode through pydicom
     pixel_length: int
 
+    @property
+    def oriented(self) -> bool:
+        """Whether the axes are the patient's, not merely those of a file's voxels."""
+        return self.transfer_syntax != nifti.SYNTAX or not nifti.is_unplaced(self.orientation)
+
     def number(self, keyword: str) -> float | None:
         """A numeric attribute, None where it is absent, empty or not a finite number."""
         return number(self.text.get(keyword, ""))

@@ -19,7 +19,9 @@ from data_prep.read.reject import Reject, Why
 
 SYNTAX = "nifti"
 SUFFIXES = (".nii", ".nii.gz")
-MASK = re.compile(r"(?:^|[_-])(?:gt|seg|segmentation|masks?|labels?)$", re.IGNORECASE)
+MASK = re.compile(
+    r"(?:^|[_-])(?:gt|segs?|segmentations?|masks?|labels?|contours?)(?:[_-]|$)", re.IGNORECASE
+)
 # Sidecar attributes with DICOM's names that are taken over; times are seconds in BIDS.
 TEXTS = (
     "PatientID",
@@ -67,6 +69,11 @@ def read(file: Head) -> tuple[Header, list[Values]] | Reject:
     except Exception as error:  # nibabel raises what its parts raise; the file is counted
         return Reject(Why.UNREADABLE, where, type(error).__name__)
     return Header(shared, SYNTAX, -1, -1, file.size), values
+
+
+def is_unplaced(orientation: tuple[float, ...]) -> bool:
+    """Whether the axes are those of the voxels: converters often lose how the heart lay."""
+    return all(min(abs(v), abs(abs(v) - 1)) < 1e-6 for v in orientation)
 
 
 def decode(data: bytes, indices: list[int]) -> list[np.ndarray]:
