@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# Prepares on a Dask cluster that is running already (under Slurm, on workstations, anywhere):
+#   launch/prep_dask.sh tcp://SCHEDULER:8786 --dicom EXPORT --reports REPORTS --site NAME \
+#     --key-file KEY --out DATA
+# EXPORT and DATA lie on a file system that every worker sees under the same path, as does this
+# code; the workers run in this environment.
+set -euo pipefail
+scheduler=${1:?the address of the Dask scheduler}
+shift
+exec python -m data_prep.build --runner=DaskRunner --dask_client_address="$scheduler" "$@"
