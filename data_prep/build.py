@@ -8,9 +8,9 @@ archive, a folder in a cloud (gs://..., s3://...), dicomweb:URL, or phantom:NAME
 stopped goes on where it was when the same command runs again; --update adds exams to a finished
 one.
 
-CSV files join to exams by any of patient_id, study_instance_uid, accession_number; reports need
-a column report_text.  Options this program does not know go to Apache Beam (--runner and so on).
-What leaves is de-identified: see the README.  Not a medical device.
+Reports and labels join to exams by any of patient_id, study_instance_uid, accession_number; in a
+table, reports need a column report_text.  Options this program does not know go to Apache Beam
+(--runner and so on).  What leaves is de-identified: see the README.  Not a medical device.
 """
 
 import argparse
@@ -112,7 +112,7 @@ def prepare(args: argparse.Namespace) -> Build:
     pseudonyms = load_key(args.key_file, args.dicom)
     if not args.reports and not from_phantom and not args.keep_unpaired:
         raise ValueError(
-            "--reports is missing: a CSV of reports, or --keep-unpaired to go without."
+            "--reports is missing: a file or folder of reports, or --keep-unpaired to go without."
         )
     reports = args.reports or (args.dicom if from_phantom else None)
     labels = args.labels or (args.dicom if from_phantom else None)
@@ -200,7 +200,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"data_prep.build: {error}", file=sys.stderr)
         return 2
     print("\n".join(account.lines()))
-    print(f"shards, account and contact_sheet.png are in {args.out}")
+    print(f"shards and what was made of the exams are in {args.out}: open qc.html")
     return 0
 
 

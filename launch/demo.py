@@ -92,7 +92,7 @@ def main() -> None:
     print(f"   {peak:5.1f}  GB of memory at the most, in one process")
     print(f"""
 == look
-   {out}/data/contact_sheet.png   what the preparation made of the exams
+   {out}/data/qc.html             what the preparation made of the exams
    {out}/eval/report.html         what the model is worth, with hearts that move
    {out}/eval/results.json        the same as numbers
    {out}/phantom/dicom            a few of the exams as DICOM files, with their reports.csv
