@@ -248,6 +248,24 @@ def test_the_same_pixels_under_other_names_are_one_stack():
     assert {r.why for r in rejects} == {Why.DUPLICATE}
 
 
+def test_two_objects_of_one_name_with_other_pixels_are_nobodys():
+    files = list(hostile.Study(hostile.profile("tiny"), 0).files())[:16]
+    name, data, size = files[5]
+    other = data[:-2] + b"\xff\x00"
+    heads = [Head(*f) for f in files] + [Head("copy", data, size), Head("twin", other, size)]
+    read = [one for h in heads for one in instance.read(h) if isinstance(one, Instance)]
+    contents = {n: d for n, d, _ in files} | {"copy": data, "twin": other}
+    plan = plan_exam("s", [i for i in read if i.where != "twin"])
+    assert isinstance(plan, ExamPlan)
+    _, rejects = render(plan, contents)
+    assert not rejects  # the same pixels twice are one
+    plan = plan_exam("s", read)
+    assert isinstance(plan, ExamPlan)
+    _, rejects = render(plan, contents)
+    first = min(name, "copy", "twin")
+    assert [(r.why, r.where) for r in rejects] == [(Why.DUPLICATE_CONFLICT, first)]
+
+
 def test_what_chance_spoils_has_an_outcome_too():
     """A first part of `python -m tests.fuzzing`; the whole is run by hand."""
     outcomes = fuzzing.run(cases=800, seed=5)

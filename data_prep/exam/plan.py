@@ -6,7 +6,7 @@ from cmr_jax.schema import Sequence, View
 from data_prep.classify import decision
 from data_prep.classify.lexicon import Lexicon
 from data_prep.exam.repeats import best_of_each
-from data_prep.exam.stacks import RawStack, build_stacks
+from data_prep.exam.stacks import RawStack, build_stacks, copies_of
 from data_prep.read.instance import PERSON_KEYWORDS, Instance
 from data_prep.read.reject import Reject, Why
 
@@ -59,6 +59,7 @@ class ExamPlan:
     identifiers: tuple[str, ...]  # this patient's strings, to be found and removed in the report
     stacks: tuple[PlannedStack, ...]
     rejects: tuple[Reject, ...]
+    copies: tuple[tuple[Instance, Instance], ...] = ()  # of kept frames, to be compared
 
     @property
     def frame_count(self) -> int:
@@ -115,6 +116,7 @@ def plan_exam(
         identifiers=_identifiers(instances),
         stacks=stacks,
         rejects=tuple(rejects),
+        copies=tuple((_bare(kept), _bare(copy)) for kept, copy in copies_of(instances)),
     )
 
 
@@ -143,13 +145,14 @@ def _stripped(stack: RawStack) -> RawStack:
     slices = tuple(
         dataclasses.replace(
             one,
-            frames=tuple(
-                dataclasses.replace(
-                    f, text={k: v for k, v in f.text.items() if k in PIXEL_KEYWORDS}
-                )
-                for f in one.frames
-            ),
+            frames=tuple(map(_bare, one.frames)),
         )
         for one in stack.slices
     )
     return dataclasses.replace(stack, slices=slices)
+
+
+def _bare(frame: Instance) -> Instance:
+    return dataclasses.replace(
+        frame, text={k: v for k, v in frame.text.items() if k in PIXEL_KEYWORDS}
+    )

@@ -72,6 +72,9 @@ class _Reader:
         small = sum(f.rows * f.columns * 2 for f in frames) <= HELD_BYTES
         self._held = dict(load(list(dict.fromkeys(f.where for f in frames)))) if small else None
         self._looked_at: dict[int, Decoded | None] = {}
+        self._copies: dict[tuple[str, int], list[Instance]] = defaultdict(list)
+        for kept, copy in plan.copies:
+            self._copies[_key(kept)].append(copy)
 
     def videos(self, planned: PlannedStack) -> tuple[RawStack, list[np.ndarray]] | None:
         """The stack as far as it could be decoded, for whoever only looks."""
@@ -128,9 +131,19 @@ class _Reader:
             for frame, picture in zip(frames, found, strict=True):
                 if isinstance(picture, Reject):
                     self._rejects.setdefault(_key(frame), picture)
-                else:
+                elif all(self._same(picture, copy) for copy in self._copies[_key(frame)]):
                     pictures[_key(frame)] = picture
+                else:
+                    said = Reject(Why.DUPLICATE_CONFLICT, frame.where, "other pixels")
+                    self._rejects.setdefault(_key(frame), said)
         return pictures
+
+    def _same(self, picture: np.ndarray, copy: Instance) -> bool:
+        """Whether a copy that can be read has the same pixels."""
+        for _, data in self._load([copy.where]):
+            (other,) = decode([copy], data)
+            return isinstance(other, Reject) or np.array_equal(picture, other)
+        return True
 
 
 def _key(frame: Instance) -> tuple[str, int]:

@@ -64,18 +64,27 @@ def build_stacks(instances: list[Instance]) -> tuple[list[RawStack], list[Reject
 
 def drop_duplicates(instances: list[Instance]) -> tuple[list[Instance], list[Reject]]:
     """One instance per SOPInstanceUID; one UID with different content is nobody's."""
-    by_uid = defaultdict(list)
-    for instance in sorted(instances, key=lambda i: (i.where, i.frame)):
-        name = f"{instance.where}#{instance.frame}"
-        by_uid[instance.text.get("SOPInstanceUID") or name].append(instance)
     kept, rejects = [], []
-    for same in by_uid.values():
+    for same in _by_uid(instances):
         if len(same) > 1 and len({repr(_content(i)) for i in same}) > 1:
             rejects += [Reject(Why.DUPLICATE_CONFLICT, i.where) for i in same]
             continue
         kept.append(same[0])
         rejects += [Reject(Why.DUPLICATE, i.where) for i in same[1:]]
     return kept, rejects
+
+
+def copies_of(instances: list[Instance]) -> tuple[tuple[Instance, Instance], ...]:
+    """(what is kept, its copy) of objects that came more than once: their pixels may yet differ."""
+    return tuple((same[0], copy) for same in _by_uid(instances) for copy in same[1:])
+
+
+def _by_uid(instances: list[Instance]) -> list[list[Instance]]:
+    by_uid = defaultdict(list)
+    for instance in sorted(instances, key=lambda i: (i.where, i.frame)):
+        name = f"{instance.where}#{instance.frame}"
+        by_uid[instance.text.get("SOPInstanceUID") or name].append(instance)
+    return list(by_uid.values())
 
 
 def _content(instance: Instance) -> Instance:
