@@ -8,6 +8,7 @@ Seconds are of CPU (user and system, of the whole tree of processes): the machin
 The jobs are not the same: ours crops 224 pixels around the heart at 1.25 mm, de-identifies and
 writes ArrayRecord, the toolkit writes HDF5 of 360 pixels, dcm2niix whole NIfTI files.  The
 toolkit runs from a copy of its scripts; without --peer ours and dcm2niix are measured alone.
+Every file was just written, so reading comes from memory.  Linux only: taskset and /proc.
 """
 
 import argparse
@@ -179,7 +180,7 @@ def report(costs: Costs, megabytes: float) -> None:
         )
     print(f"\nours, one more exam: {one:.3f} CPU-s, {one / TARGET_CPU_S:.2f} of the target")
     shares = ", ".join(f"{k} {v:.3f}" for k, v in steps.items() if v >= 0.0005)
-    beam = one - costs.more("ours, no Beam")
+    beam = one - costs.more("ours, no Beam")  # no more than the turns differ: nothing
     print(f"its steps: {shares}; Beam {beam:+.3f} ({beam / one:+.0%})")
     print(f"past the first dozen, which the pages show: {lasting:.3f} CPU-s")
     for name in costs.names:
@@ -192,7 +193,7 @@ def report(costs: Costs, megabytes: float) -> None:
     print(
         f"two workers, wall against one: {costs.least(two, 'wall_s') / costs.least(single, 'wall_s'):.2f}, "
         f"one more exam {costs.more(two, 'wall_s') / costs.more(single, 'wall_s'):.2f} "
-        "(means nothing on a busy machine)"
+        "(means little on a busy machine, or where there are few exams)"
     )
     print(
         f"memory: {max(costs.each('ours', 'mib')):.0f} MiB with one worker, "
