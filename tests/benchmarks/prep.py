@@ -180,7 +180,7 @@ def report(costs: Costs, megabytes: float) -> None:
         )
     print(f"\nours, one more exam: {one:.3f} CPU-s, {one / TARGET_CPU_S:.2f} of the target")
     shares = ", ".join(f"{k} {v:.3f}" for k, v in steps.items() if v >= 0.0005)
-    beam = one - costs.more("ours, no Beam")  # no more than the turns differ: nothing
+    beam = one - costs.more("ours, no Beam")
     print(f"its steps: {shares}; Beam {beam:+.3f} ({beam / one:+.0%})")
     print(f"past the first dozen, which the pages show: {lasting:.3f} CPU-s")
     for name in costs.names:
