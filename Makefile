@@ -37,7 +37,7 @@ lint: setup
 	$(VENV)/bin/pyright
 
 bench: setup
-	for script in tests/benchmarks/bench_*.py; do $(RUN) $$script || exit 1; done
+	for script in tests/benchmarks/prep.py tests/benchmarks/bench_*.py; do $(RUN) $$script || exit 1; done
 
 # The lock file: one for every Python and platform.
 lock: setup
