@@ -15,10 +15,8 @@ table, reports need a column report_text.  Options this program does not know go
 
 import argparse
 import logging
-import os
 import pathlib
 import re
-import shlex
 import shutil
 import sys
 import warnings
@@ -27,16 +25,12 @@ import warnings
 warnings.filterwarnings("ignore", category=DeprecationWarning)
 logging.getLogger().setLevel(logging.ERROR)
 
-from apache_beam.options.pipeline_options import PipelineOptions  # noqa: E402
-from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner  # noqa: E402
-from apache_beam.runners.runner import PipelineRunner  # noqa: E402
-from apache_beam.transforms.environments import SubprocessSDKEnvironment  # noqa: E402
-
 from cmr_jax.schema import EXAMS, FRAMES, MANIFEST_FILE, SPLITS, Sequence  # noqa: E402
 from data_prep import update  # noqa: E402
 from data_prep.classify import lexicon  # noqa: E402
 from data_prep.deid.pseudonym import load_key  # noqa: E402
 from data_prep.driver import Build, build  # noqa: E402
+from data_prep.engine import Engines  # noqa: E402
 from data_prep.exam.plan import CLINICAL, Choice  # noqa: E402
 from data_prep.orders import Rules  # noqa: E402
 from data_prep.pipeline import Geometry  # noqa: E402
@@ -89,7 +83,12 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
     add("--lexicon", type=pathlib.Path, help="words of your site (see data_prep.classify --help)")
     add("--update", action="store_true", help="add new exams to the finished build in --out")
     add("--overwrite", action="store_true", help="replace a finished build in --out")
-    add("--workers", type=int, default=0, help="processes of the default runner (0: one per core)")
+    add(
+        "--workers",
+        type=int,
+        default=0,
+        help="processes on this machine (0: up to one per core, as many as are worth their start)",
+    )
     return parser.parse_known_args(argv)
 
 
@@ -169,33 +168,12 @@ def _splits(text: str) -> dict[str, float]:
     return {name: shares[name] for name in SPLITS if name in shares}
 
 
-def beam_options(
-    args: argparse.Namespace, rest: list[str]
-) -> tuple[PipelineOptions, str | PipelineRunner]:
-    """Beam options and the runner: worker processes on this machine unless told otherwise."""
-    named = [a for a in rest if a.startswith("--runner")]
-    runner: str | PipelineRunner = named[0].partition("=")[2] if named else "FnApiRunner"
-    workers = args.workers or os.cpu_count() or 1
-    if not named and workers > 1:
-        command = f"{shlex.quote(sys.executable)} -m data_prep.worker"
-        runner = FnApiRunner(SubprocessSDKEnvironment.from_command_string(command))
-        rest = [*rest, f"--direct_num_workers={workers}"]
-    if runner == "DaskRunner":  # Beam has it, but not among the names it knows
-        from apache_beam.runners.dask.dask_runner import DaskRunner
-
-        runner = DaskRunner()
-    # Workers elsewhere would log every start and stop, and elements that fail, which hold headers.
-    rest = [a for a in rest if a not in named] + ["--default_sdk_harness_log_level=ERROR"]
-    return PipelineOptions(rest, pickle_library="cloudpickle"), runner
-
-
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
     args, rest = parse(sys.argv[1:] if argv is None else argv)
     try:
         job = prepare(args)
-        options, runner = beam_options(args, rest)
-        account = build(job, options, runner)
+        account = build(job, Engines(args.workers, tuple(rest)))
     except ValueError as error:
         print(f"data_prep.build: {error}", file=sys.stderr)
         return 2

@@ -8,9 +8,6 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any
 
-from apache_beam.options.pipeline_options import PipelineOptions
-from apache_beam.runners.runner import PipelineRunner
-
 import cmr_jax
 from cmr_jax.schema import (
     EXAMS,
@@ -21,6 +18,7 @@ from cmr_jax.schema import (
     TOKENIZER_FILE,
 )
 from data_prep import pipeline, update
+from data_prep.engine import Engines
 from data_prep.exam.plan import Choice, ExamPlan
 from data_prep.orders import NOTHING_YET, Existing, Rules, ShardOrder, make_orders
 from data_prep.pipeline import Geometry, Graphs, ShardResult
@@ -73,14 +71,14 @@ class _Planned:
     exam_rejects: list[Reject]
 
 
-def build(job: Build, options: PipelineOptions, runner: str | PipelineRunner) -> Account:
+def build(job: Build, engines: Engines) -> Account:
     """Runs both graphs and the step between; returns the account.  The manifest comes last."""
     account = Account()
     final, old = job.out, NOTHING_YET
     if job.update:
         old = update.existing(final)
     work = _work_folder(job.out)
-    graphs = Graphs(job.source, str(work), options, runner)
+    graphs = Graphs(job.source, str(work), engines)
     try:
         planned = _plan(job, graphs, account, old)
     except ValueError:  # the input's: nothing to go on with later

@@ -17,13 +17,12 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import apache_beam as beam
-from apache_beam.options.pipeline_options import PipelineOptions
-from apache_beam.runners.runner import PipelineRunner
 from apache_beam.typehints.decorators import no_annotations
 
 import cmr_jax
 from cmr_jax import schema
 from cmr_jax.schema import EXAMS, FRAMES
+from data_prep.engine import Engines
 from data_prep.exam.plan import Choice, ExamPlan, plan_exam
 from data_prep.exam.render import Rendered, render_exam
 from data_prep.orders import ExamOrder, ShardOrder
@@ -34,6 +33,9 @@ from data_prep.read.source import Source
 from data_prep.shelf import records
 
 PLAN_FILES = 64
+# What takes as long as a worker's start (about four seconds of CPU): headers of so many folders,
+# shards of so many exams.
+UNITS_PER_WORKER, EXAMS_PER_WORKER = 200, 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,8 +44,7 @@ class Graphs:
 
     source: Source
     work: str  # private: plans hold identifiers
-    options: PipelineOptions
-    runner: str | PipelineRunner
+    engines: Engines
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,7 +84,8 @@ def ticks(work: str, stage: str) -> int:
 def plan_exams(graphs: Graphs, units: list[str], choice: Choice) -> None:
     """Graph 1: reads every header and leaves plans and rejects in WORK/plans."""
     pathlib.Path(graphs.work, "plans").mkdir()
-    with beam.Pipeline(runner=graphs.runner, options=graphs.options) as pipeline:
+    options, runner = graphs.engines.for_jobs(len(units), UNITS_PER_WORKER)
+    with beam.Pipeline(runner=runner, options=options) as pipeline:
         _ = (
             pipeline
             | beam.Create(units)
@@ -167,7 +169,9 @@ def write_shards(
         else:
             (folders["orders"] / name).write_bytes(pickle.dumps(order))
             undone.append(name)
-    with beam.Pipeline(runner=graphs.runner, options=graphs.options) as pipeline:
+    exams = sum(len(order.exams) for order in orders)
+    options, runner = graphs.engines.for_jobs(exams, EXAMS_PER_WORKER)
+    with beam.Pipeline(runner=runner, options=options) as pipeline:
         _ = (
             pipeline
             | beam.Create(undone)

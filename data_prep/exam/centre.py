@@ -16,7 +16,7 @@ FARTHEST_FROM_AXIS_MM = 45.0
 LEAST_ANGLE_DEG = 20.0
 LONG_AXES = (View.CH2, View.CH3, View.CH4)
 
-Videos = Callable[[PlannedStack], tuple[RawStack, list[np.ndarray]] | None]
+Videos = Callable[[PlannedStack], tuple[RawStack, list[list[np.ndarray]]] | None]
 
 
 def heart_centre(stacks: list[PlannedStack], videos: Videos) -> tuple[np.ndarray, str]:

@@ -15,10 +15,18 @@ from data_prep.read.head import Head
 from data_prep.read.reject import Reject, Why
 
 HEAD_BYTES = 64 * 1024  # of a file, read first: the header of a classic MR object fits well
+LONG_HEAD_BYTES = 256 * 1024  # where private blocks come before the pixels
 LARGEST_FILE = 4 << 30
 FILES_PER_UNIT = 4096  # larger folders are several jobs
 IN_ARCHIVE = "!"
 PART = "\0"  # between a folder and the number of its part: no name holds it
+
+
+@dataclasses.dataclass
+class _First:
+    """How much of a file is read first: more, once a file of the folder needed more."""
+
+    bytes: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,8 +61,9 @@ class TreeSource:
             return
         plain = [n for n in names if not archive.is_archive(n)]
         start = int(part) * FILES_PER_UNIT
+        first = _First(HEAD_BYTES)
         for name in plain[start : start + FILES_PER_UNIT]:
-            yield self._head(_join(folder, name))
+            yield self._head(_join(folder, name), first)
 
     def load(self, wheres: Iterable[str]) -> Iterator[tuple[str, bytes]]:
         """The wanted files, whole; every archive is opened once."""
@@ -76,18 +85,26 @@ class TreeSource:
                     except Exception:  # as when the header was read: counted by the caller
                         break
 
-    def _head(self, where: str) -> Head | Reject:
+    def _head(self, where: str, first: "_First") -> Head | Reject:
         try:
             size = self.files.size(where)
             if size > LARGEST_FILE:
                 return Reject(Why.TOO_LARGE, where, f"{size} bytes")
             with self.files.open(where) as file:
-                head = file.read(HEAD_BYTES)
-            return Head(where, head, size, lambda: self._whole(where), self._beside(where))
+                head = file.read(first.bytes)
+            whole = self._more(where, first)
+            return Head(where, head, size, whole, self._beside(where))
         except NotRegularError:
             return Reject(Why.NOT_DICOM, where, "not a regular file")
         except OSError as error:
             return Reject(Why.IO_ERROR, where, type(error).__name__)
+
+    def _more(self, where: str, first: "_First") -> Callable[[], bytes]:
+        def whole() -> bytes:
+            first.bytes = LONG_HEAD_BYTES
+            return self._whole(where)
+
+        return whole
 
     def _whole(self, where: str) -> bytes:
         with self.files.open(where) as file:

@@ -6,8 +6,6 @@ import pathlib
 import re
 import stat
 
-from data_prep.phantom.__main__ import label_rows, report_rows
-from data_prep.phantom.protocol import profile
 from data_prep.reports import fhir, oru, spreadsheet
 from data_prep.reports.attachment import text_of
 from data_prep.reports.markup import decode
@@ -29,6 +27,10 @@ def read_reports(spec: str) -> list[dict[str, str]]:
     cannot be used at all; what is wrong with one report is a row that is counted as rejected.
     """
     if spec.startswith("phantom:"):
+        # Here alone: real exams need none of the phantom.
+        from data_prep.phantom.__main__ import report_rows
+        from data_prep.phantom.protocol import profile
+
         return report_rows(profile(spec.removeprefix("phantom:")))
     path = pathlib.Path(spec)
     if path.is_dir():
@@ -50,6 +52,10 @@ def read_reports(spec: str) -> list[dict[str, str]]:
 def read_labels(spec: str) -> list[dict[str, str]]:
     """Rows with the key columns and any label columns, of CSV or TSV."""
     if spec.startswith("phantom:"):
+        # Here alone: real exams need none of the phantom.
+        from data_prep.phantom.__main__ import label_rows
+        from data_prep.phantom.protocol import profile
+
         return label_rows(profile(spec.removeprefix("phantom:")))
     path = pathlib.Path(spec)
     if not path.is_file():
