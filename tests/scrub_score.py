@@ -12,12 +12,13 @@ import re
 from collections import Counter
 
 from data_prep.deid.scrub import scrub, suspect
+from data_prep.deid.words import words_of
 
 FIXTURES = pathlib.Path(__file__).parent / "fixtures"
 MARK = re.compile(r"\[\[(\w+)(\+?)\|(.*?)\]\]|\{\{(.*?)\}\}")
 PIECE = re.compile(r"[^\W\d_]+|\d+")
 # Before a name these may stay.
-TITLES = frozenset("dr dra prof mr mrs ms miss sister mw dhr sr sra sig dott hr frau herr".split())
+TITLES = words_of("dr dra prof mr mrs ms miss sister mw dhr sr sra sig dott hr frau herr")
 YEAR = re.compile(r"(?:19|20)\d\d")
 
 

@@ -26,14 +26,18 @@ from data_prep.deid.words import (
 
 SMALL_WORDS = {
     "en": words_of("the of and with no is to in was for not are by has this from there at on seen"),
-    "de": words_of("der die das und mit kein keine im ist bei von des nicht zur den eine auf vom am"),
+    "de": words_of(
+        "der die das und mit kein keine im ist bei von des nicht zur den eine auf vom am"
+    ),
     "fr": words_of("le la les des et du de en avec pas une est au un pour sans dans par par"),
     "es": words_of("el la los las de del con sin por y en se no una que al es a su"),
     "it": words_of("il la lo di del della con senza per e in si non una da gli alla nel un"),
     "pt": words_of("o a os as de do da com sem por e em se nao uma no na ao um pelo"),
     "nl": words_of("de het een van en met geen in is bij niet op voor door te zijn naar aan"),
 }
-NAMES_OF = words_of("ar cs da de en es fi fr ga ha hi hr hu id ig it nl no pl pt ro sv sw tr vi yo zu")
+NAMES_OF = words_of(
+    "ar cs da de en es fi fr ga ha hi hr hu id ig it nl no pl pt ro sv sw tr vi yo zu"
+)
 # A name in the lists of names that is, in sentences, rarely one.
 NEVER_NAMES = words_of(
     """
@@ -162,4 +166,3 @@ def names() -> frozenset[str]:
                     found.update(values if isinstance(values, (tuple, list, dict)) else ())
     words = {word for name in found for word in re.split(r"[\s.'’-]+", fold(name))}
     return frozenset(word for word in words if len(word) > 2 and word.isalpha())
-

@@ -158,10 +158,17 @@ ADDRESSES = (
     r"\b\d{1,4},?\s?(?:bis|ter)?,?\s+(?:rue|avenue|av\.?|boulevard|bd\.?|place|chemin|impasse|allee|quai"
     r"|cours|route)\s+(?:[\w'-]+(?:\s|$)?){1,5}",
     r"\b(?:c/|jr\.|av\.|psje\.|calle|avda|avenida|plaza|paseo|carrera|rua|travessa|viale|piazza|piazzale|corso|vicolo)\.?"
-    r"\s+[\w'. -]{3,40}?,?\s+(?:n[°º.]?\s?)?\d{1,5}(?:,?\s?\d{1,2}\.?[ºª°o]\s?(?:(?:esq|dto|dir|izq|dcha)\b\.?)?)?(?!\w)",
+    r"\s+[\w'. -]{3,40}?,?\s+(?:n[°º.]?\s?)?\d{1,5}"
+    r"(?:,?\s?\d{1,2}\.?[ºª°o]\s?(?:(?:esq|dto|dir|izq|dcha)\b\.?)?)?(?!\w)",
 )
 CASED = (
-    ("ADDRESS", re.compile(r"\b[Vv]ia\s+(?:d(?:i|ei|el|ella|egli|elle)\s)?(?:[A-ZÀ-Þ][\w'’]+\s){1,3},?\s?\d{1,4}\b(?!\s?(?:mm|ml|Fr))")),
+    (
+        "ADDRESS",
+        re.compile(
+            r"\b[Vv]ia\s+(?:d(?:i|ei|el|ella|egli|elle)\s)?(?:[A-ZÀ-Þ][\w'’]+\s){1,3},?\s?"
+            r"\d{1,4}\b(?!\s?(?:mm|ml|Fr))"
+        ),
+    ),
     (
         "ADDRESS",
         re.compile(

@@ -6,6 +6,7 @@ headlines and in capitals throughout it says less, and more is asked of the word
 """
 
 import dataclasses
+import itertools
 import re
 from collections.abc import Iterator
 
@@ -164,7 +165,7 @@ def _is_strange(word: Word, text: str) -> bool:
 
 def _pair(words: list[Word], text: str) -> None:
     """Two that can be names are one: Rob Weber."""
-    for first, second in zip(words, words[1:], strict=False):
+    for first, second in itertools.pairwise(words):
         both = first.kind is Kind.BOTH and first.can_be_name and second.can_be_name
         if both and not first.text.isupper() and text[first.end : second.start] == " ":
             first.strange = True
@@ -172,7 +173,7 @@ def _pair(words: list[Word], text: str) -> None:
 
 def _spread(words: list[Word], text: str, language: str) -> None:
     """A word beside a strange one is of the same name, where it can be one."""
-    pairs = list(zip(words, words[1:], strict=False))
+    pairs = list(itertools.pairwise(words))
     for first, second in pairs + pairs[::-1]:
         if first.strange == second.strange or not (first.capital and second.capital):
             continue
