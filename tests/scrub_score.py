@@ -12,10 +12,13 @@ import re
 from collections import Counter
 
 from data_prep.deid.scrub import scrub, suspect
+from data_prep.deid.words import words_of
 
 FIXTURES = pathlib.Path(__file__).parent / "fixtures"
 MARK = re.compile(r"\[\[(\w+)(\+?)\|(.*?)\]\]|\{\{(.*?)\}\}")
 PIECE = re.compile(r"[^\W\d_]+|\d+")
+# Before a name these may stay.
+TITLES = words_of("dr dra prof mr mrs ms miss sister mw dhr sr sra sig dott hr frau herr")
 YEAR = re.compile(r"(?:19|20)\d\d")
 
 
@@ -88,9 +91,11 @@ def _pieces(text: str) -> Counter:
 
 
 def _leaked(kind: str, value: str, left: Counter, allowed: Counter) -> bool:
-    """Whether a word or number of the value is left; a year alone is no date (45 CFR 164.514)."""
+    """Whether a word or number of the value is left; no year (45 CFR 164.514), no title."""
     pieces = [
-        p for p in _pieces(value) if len(p) > 1 and not (kind == "date" and YEAR.fullmatch(p))
+        p
+        for p in _pieces(value)
+        if len(p) > 1 and p not in TITLES and not (kind == "date" and YEAR.fullmatch(p))
     ]
     return any(left[p] > allowed[p] for p in pieces)
 

@@ -2,19 +2,28 @@
 
 How well that is met, on invented impressions (no word of them is real; see scrub_score.py):
 
-    set                        rules                  identifiers    words of      identifiers in
-                                                      found          medicine lost texts not withheld
-    first, 100 texts,          before it was known    223/360  62 %  25/763        133
-    six languages              now                    356/360  99 %   2/763          4
-    second, 40 texts, of       now, when first read    75/147  51 %  15/324         68
-    other shapes
+    set                       rules    identifiers     the header   strangers  words of      texts
+                                       found           knows them              medicine lost withheld
+    first, 100 texts          cues     356/360  99 %   169/169      187/191    2/763         0
+    second, 40 texts          cues      84/147  57 %    39/41        45/106   15/324         2
+    third, 60 texts           cues     110/172  64 %    44/49        66/123    0/493         0
+    first                     now      357/360  99 %   169/169      188/191    2/763         0
+    second                    now      136/147  93 %    40/41        96/106    2/324         1
+    third, measured once      now      147/172  85 %    44/49       103/123    7/493         0
 
-The first set was written before its author had read the rules, which were then rewritten with it
-in view: its 99 % says only that they do what they were made for.  The second set was written
-after them, and no rule was changed for it: 51 % is what to expect of text nobody has looked at.
-There the rules found 38 of 41 identifiers that the header knows, and 37 of 106 of strangers
-(5 of 38 clinicians, 0 of 11 places, 0 of 3 addresses); in 9 of the 72 missed, only a title is left.
-Withholding does not make up for it: 2 of the 40 texts were found suspect.
+"Cues" looks for what stands beside a name; "now" also takes capitalised words that no list of
+daily language or medicine has.  The first two sets were in view when those rules were written;
+the third was written before their author had read the rules, and none was changed for it: 85 % is
+what to expect of text nobody has looked at, or less, since one author wrote both the third set and
+the list of medicine.  By class, cues and now, on the third set:
+
+    clinician  30 43/48    place    7 19/22    date  17 18/25    name     29 34/37    id  10 12/14
+    phone       6  7/8     address  2  4/5     age    5  5/6     time      3  4/5     url  1  1/1
+    email       0  0/1
+
+Of its 20 texts without an identifier 3 lost a word, of the 493 words of medicine 7; cues alone
+harmed none.  What gets through is mostly small letters, a name that is a word at the start of a
+sentence (June), odd dates, and initials.  Withholding does not make up for it.
 """
 
 import base64
@@ -74,13 +83,59 @@ def test_medicine_stays(text):
     assert scrub(text, KNOWN).text == text
 
 
-def test_the_score_of_both_sets_is_kept():
+@pytest.mark.parametrize(
+    ("name", "found", "destroyed"),
+    [
+        ("held_out_impressions.jsonl", 357, 2),
+        ("held_out_second.jsonl", 136, 2),
+        ("held_out_third.jsonl", 147, 7),
+    ],
+)
+def test_the_score_of_every_set_is_kept(name, found, destroyed):
     """Bounds are what was measured; a change of the rules may better them, not worsen."""
-    first, second = score("held_out_impressions.jsonl"), score("held_out_second.jsonl")
-    assert first.found.total() >= 356, first.table()
-    assert len(first.destroyed) <= 2, first.destroyed
-    assert second.found.total() >= 75, second.table()
-    assert len(second.destroyed) <= 15, second.destroyed
+    measured = score(name)
+    assert measured.found.total() >= found, measured.table()
+    assert len(measured.destroyed) <= destroyed, measured.destroyed
+
+
+@pytest.mark.parametrize(
+    ("text", "gone", "stays"),
+    [
+        ("No scar, agreed Thibodeaux at the console.", "Thibodeaux", "console"),
+        ("Images came from Parirenyatwa last week.", "Parirenyatwa", "last week"),
+        ("Der Enkel Korbinian holt die Vorhofbefunde.", "Korbinian", "Vorhofbefunde"),
+        ("no thrombus. spoke to dr venkat today", "venkat", "today"),
+        ("Programming by Rob Weber after Ross repair.", "Rob Weber", "Ross repair"),
+        (
+            "The Medtronic Azure and Sildenafil were tolerated.",
+            None,
+            "Medtronic Azure and Sildenafil",
+        ),
+        ("Es gibt Hoffnung: die Wandbewegung der Klappenebene ist gut.", None, "Klappenebene"),
+        ("Mild Mitral Regurgitation, Normal Wall Thickness", None, "Normal Wall Thickness"),
+    ],
+)
+def test_a_stranger_is_a_capitalised_word_of_no_list(text, gone, stays):
+    clean = scrub(text, ()).text
+    assert gone is None or gone not in clean, clean
+    assert stays in clean, clean
+    assert (clean == text) == (gone is None)
+
+
+def test_a_name_that_is_a_word_stays_where_it_is_said():
+    clean = scrub(
+        "There is hope of recovery. Destiny Hope is keen; Hope walks.", ("HOPE^DESTINY",)
+    ).text
+    assert "There is hope of" in clean
+    assert "Hope" not in clean
+
+
+def test_a_text_that_is_mostly_names_is_suspect():
+    """So comes out a text in a language of which there is no list."""
+    assert suspect("[NAME] mies [NAME], [NAME] on [NAME]; [NAME], [NAME] ja [NAME].", ())
+    assert not suspect(
+        "Seen by [NAME], [NAME], [NAME], [NAME], [NAME] and [NAME]. " + "Ok " * 40, ()
+    )
 
 
 @pytest.mark.parametrize(

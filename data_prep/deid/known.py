@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 
+from data_prep.deid.lists import is_frequent
 from data_prep.deid.words import INSTITUTION, fold, is_ambiguous, words_of
 
 WORDS = re.compile(r"[^\W_]+")
@@ -10,6 +11,7 @@ SHORTEST_NAME, SHORTEST_JOINED, SHORTEST_NUMBER = 3, 5, 4
 GAP = re.compile(r"(?:[ \t.,/_-]{0,2}|-?\s{0,2})")
 TWO_LETTERS = str.maketrans({"Ä": "AE", "Ö": "OE", "Ü": "UE", "ä": "ae", "ö": "oe", "ü": "ue"})
 UMLAUTS = (("ae", "a"), ("oe", "o"), ("ue", "u"))
+CAPITALISED = re.compile(r"\b[A-ZÀ-Þ][a-zà-ÿ]")
 PARTICLES = words_of("de del della der den von van la le el al di da dos du y mc mac st")
 
 Span = tuple[int, int, str]
@@ -81,14 +83,17 @@ class Known:
     def spans(self, text: str, folded: str) -> Iterator[Span]:
         """Where the folded text says something of the header; pieces of a word may be apart."""
         words = [(m.start(), m.end(), m.group()) for m in WORDS.finditer(folded)]
+        capitals = bool(CAPITALISED.search(text))
         for i, (start, end, word) in enumerate(words):
             if word[:2] in self.starts or len(word) == 1:
-                yield from self._from(folded, words, i)
+                yield from self._from(folded, words, i, text[start:end] if capitals else "")
             if word in self.logins or (word in self.names and self._beside(text, words, i)):
                 yield start, end, "NAME"
 
-    def _from(self, folded: str, words: list[tuple[int, int, str]], i: int) -> Iterator[Span]:
-        """The longest run of pieces from word i that spells something known."""
+    def _from(
+        self, folded: str, words: list[tuple[int, int, str]], i: int, written: str
+    ) -> Iterator[Span]:
+        """The longest run of pieces from word i, `written` so, that spells something known."""
         start, end, text = words[i]
         best = (end, self.joined[text]) if text in self.joined else None
         for count, (begin, end, word) in enumerate(words[i + 1 : i + self.longest], 1):
@@ -104,7 +109,9 @@ class Known:
         first = words[i][2]
         if best is None and first.endswith("s") and first[:-1] in self.joined:
             best = words[i][1], self.joined[first[:-1]]
-        if best and not (best[1] == "ID" and _has_unit(folded, start, best[0])):
+        if best is None or (best[1] == "ID" and _has_unit(folded, start, best[0])):
+            return
+        if not (best[1] == "NAME" and best[0] == words[i][1] and _is_said(written, first)):
             yield start, best[0], best[1]
 
     def _beside(self, text: str, words: list[tuple[int, int, str]], i: int) -> bool:
@@ -143,3 +150,8 @@ def _spellings(word: str) -> Iterator[str]:
 def _has_unit(folded: str, start: int, end: int) -> bool:
     after = re.match(r"\s?(?:%|mm|cm|ml|ms|g\b|bpm|[.,]\d)", folded[end : end + 5])
     return bool(after) and folded[start:end].isdigit() and end - start < 6
+
+
+def _is_said(written: str, folded: str) -> bool:
+    """Whether a name in small letters, where others have capitals, is a word: there is hope."""
+    return written.islower() and is_frequent(folded)

@@ -29,17 +29,25 @@ WEEKDAY = (
     r"|mittwoch|lundi|mardi|mercredi|jeudi|vendredi|samedi|dimanche|lunes|martes|miercoles|jueves"
     r"|viernes|sabado|domingo|(?:lune|marte|mercole|giove|vener)di|domenica)"
 )
+SEASON = (
+    r"(?:spring|summer|autumn|fall|winter|fruhjahr|sommer|herbst|printemps|ete|automne|hiver"
+    r"|primavera|verano|otono|invierno|estate|autunno|inverno|verao|outono|zomer|herfst|voorjaar"
+    r"|easter|ostern|christmas|weihnachten|paques|noel|pascua|navidad|pasqua|natale|natal|pasen)"
+)
+LATELY = r"(?:\s+(?:jl|ds|u\.\s?s|c\.\s?a|d\.\s?j|p\.?\s?p)\b\.?)?"
 DATES = (
     rf"\b{YEAR}\s?[-/.]\s?(?:0?[1-9]|1[0-2])\s?[-/.]\s?{DAY}(?:t[\d:.]+z?)?\b",
     rf"\b\d{{1,2}}(?P<s>\s?[./-]\s?)\d{{1,2}}(?P=s)(?:{YEAR}|\d\d)\b",
     rf"\b(?:0?[1-9]|1[0-2])[./-]{YEAR}\b",
     rf"\b(?:{WEEKDAY},?\s+)?{DAY}{ORDINAL}[\s.-]*{OF}(?:{SURE}|{UNSURE}(?=[\s.,-]*(?:de\s|del\s)?['’]?\d))(?![a-z])"
-    rf"\.?(?:[\s,.-]*(?:de\s|del\s|do\s)?{ANY_YEAR}\b)?",
+    rf"\.?(?:[\s,.-]*(?:de\s|del\s|do\s)?{ANY_YEAR}\b)?{LATELY}",
     rf"\b{DAY}(?:st|nd|rd|th)\s+(?:of\s+)?{MONTH}\b",
     rf"\b(?:{WEEKDAY},?\s+)?{MONTH}\.?\s+{DAY}(?:st|nd|rd|th)?,?\s+{YEAR}\b",
     rf"\b{SURE}\.?\s+{DAY}(?:st|nd|rd|th)?\b(?:,?\s+{ANY_YEAR}\b)?",
     rf"\b{MONTH}\.?[\s,-]*(?:(?:of|de|del|do)\s+)?{YEAR}\b",
     rf"\b{SURE}(?:-|\s?['’]){DAY}\b",
+    rf"\b{SEASON}\s+(?:of\s+|de\s+|del\s+)?{YEAR}\b",
+    rf"\b{DAY}\.\s?d\.\s?m\.",
     rf"\b{WEEKDAY},?\s+{DAY}[/.](?:0?[1-9]|1[0-2])\b(?!\.?\d)",
     r"\b(?:(?<!\d )on|dated|vom|am|seen|since|seit|dal|del|du|le|il|el|desde|depuis|from)"
     rf",?\s+(?P<v>{DAY}[/.](?:0?[1-9]|1[0-2]))\b(?!\.?\d)",
@@ -57,6 +65,10 @@ TIMES = (
     r"\b(?:ore|um|kl\.?|klokken|time|ora|hora|heure|uhrzeit|a las|as)\s*:?\s*(?:[01]?\d|2[0-3])"
     r"[.:][0-5]\d\b",
     r"\bat\s(?:[01]\d|2[0-3])[0-5]\d\b(?!\s?m)",
+    r"\b(?:[01]?\d|2[0-3])\s(?:heures|uur|horas)(?:\s[0-5]\d)?\b",
+    r"\b(?:quarter|half|ten|twenty|five) (?:past|to) (?:one|two|three|four|five|six|seven|eight|nine"
+    r"|ten|eleven|twelve)\b",
+    r"\b(?:[01]\d|2[0-3])[0-5]\d\s?h\b",
 )
 PHONE_CUE = (
     r"(?:tel(?:ephone|efon|efono|\.)?|phoned?|telefon|fax|mobile?|cell(?:ulare|ular)?|celular|handy"
@@ -71,6 +83,7 @@ PHONES = (
     r"(?<![\w.,])\(0\d{1,4}\)\s?\d[\d\s/-]{4,10}\d\b",
     r"(?<![\w.,/-])0\d{2,4}\s?\d{5,8}\b",
     r"(?<![\w.,/-])0\d(?:[\s.-]?\d\d){4}\b",
+    r"(?<![\w.,/-])(?:\d{4}\s\d{4}|\d{3}\s\d{3}\s\d{3,4}|\d{3}[.\s]\d{6,7})\b(?![.,]\d)",
     r"(?<![\w.,/-])0\d{2,4}(?:\s?[/-]\s?|\s)\d{2,4}(?:[\s-]\d{2,4}){1,3}\b",
 )
 # After these a number is an identifier, however short.
@@ -103,12 +116,13 @@ IDS = (
     r"\b\d{6,8}[-+]\d{4}\b",
     r"\b\d{1,3}\.\d{3}\.\d{3}-[\dkx]{1,2}\b",
     r"\b[a-z]{6}\d\d[a-z]\d\d[a-z]\d{3}[a-z]\b",
-    r"\b\d{2,5}[-/]\d{2,5}[-/]\d{3,6}(?:-\w+)?\b",
+    r"\b\d{2,8}[-/]\d{2,8}[-/]\d{2,6}(?:-\w+)?\b",
+    r"\b[a-z]{2,6}/\d{2,6}/[\da-z]+\b",
     r"\b(?:19|20)\d\d[-/]\d{3,7}\b",
-    r"(?<![\w.])(?!(?:nct|rs|nm_|np_|enst|ensg)\d)[a-z]{0,6}[-_]?\d{6,}[a-z]?\b",
+    r"(?<![\w.])(?!(?:nct|rs|nm_|np_|enst|ensg)\d)[a-z]{0,6}[-_]?\d{5,}[a-z]?\b",
     r"\b(?!(?:rs|nct)\d)(?![a-z]{2,5}(?:19|20)\d\d\b)[a-z]{1,4}-?\d{4,}(?:-\d+)?\b",
     r"\b[a-z]{1,4}-(?:19|20)?\d\d-\d{3,}\b",
-    r"\b(?=\w*\d\w*\d\w*\d)(?=\w*[a-z]\w*[a-z])\w*\d{3}\w{5,}\b",
+    r"\b(?!(?:rs|nct)\d)(?=\w*\d\w*\d\w*\d)(?=\w*[a-z]\w*[a-z])\w*\d{3}\w{5,}\b",
 )
 NINETY = (
     r"(?:9\d|1[01]\d)",
@@ -136,17 +150,25 @@ STREET = (
     r"|place|way|square|parade|mews|gardens|grove|hill|park|walk|row|pkwy|parkway|circle)"
 )
 ADDRESSES = (
-    rf"\b\d{{1,5}}[a-z]?,?\s+(?:[a-z'.-]+\s){{1,3}}{STREET}\b\.?(?:,?\s(?:apt|suite|unit|flat|ste)\.?\s?\w+)?",
+    rf"\b(?:(?:flat|apt|unit|suite)\s\w{{1,4}},?\s)?\d{{1,5}}[a-z]?,?\s+"
+    rf"(?:(?:[a-z'’-]{{4,}}|[a-z'’-]{{1,3}}\.?)\s){{1,3}}{STREET}\b\.?(?:,?\s(?:apt|suite|unit|flat|ste)\.?\s?\w+)?",
     r"\bp\.?\s?o\.?\s?box\s+\d+",
     r"\b\w+(?:strasse|straße|strase|str\.|weg|allee|platz|gasse|damm|ufer|chaussee|straat|laan|gatan|vej)"
     r"\s+\d{1,4}\s?[a-z]?\b",
-    r"\b\d{1,4},?\s?(?:bis|ter)?,?\s+(?:rue|avenue|av|boulevard|bd|place|chemin|impasse|allee|quai|cours"
-    r"|route)\.?\s+(?:[\w'-]+(?:\s|$)?){1,5}",
-    r"\b(?:c/|calle|avda|avenida|plaza|paseo|carrera|rua|travessa|viale|piazza|piazzale|corso|vicolo)\.?"
-    r"\s+[\w'. -]{3,40}?,?\s+(?:n[°º.]?\s?)?\d{1,5}(?:,?\s?\d{1,2}[ºª°o]\s?\w?)?\b",
+    r"\b\d{1,4},?\s?(?:bis|ter)?,?\s+(?:rue|avenue|av\.?|boulevard|bd\.?|place|chemin|impasse|allee|quai"
+    r"|cours|route)\s+(?:[\w'-]+(?:\s|$)?){1,5}",
+    r"\b(?:c/|jr\.|av\.|psje\.|calle|avda|avenida|plaza|paseo|carrera|rua|travessa|viale|piazza|piazzale|corso|vicolo)\.?"
+    r"\s+[\w'. -]{3,40}?,?\s+(?:n[°º.]?\s?)?\d{1,5}"
+    r"(?:,?\s?\d{1,2}\.?[ºª°o]\s?(?:(?:esq|dto|dir|izq|dcha)\b\.?)?)?(?!\w)",
 )
 CASED = (
-    ("ADDRESS", re.compile(r"\bVia\s+(?:[A-ZÀ-Þ][\w'’]+\s){1,3},?\s?\d{1,4}\b")),
+    (
+        "ADDRESS",
+        re.compile(
+            r"\b[Vv]ia\s+(?:d(?:i|ei|el|ella|egli|elle)\s)?(?:[A-ZÀ-Þ][\w'’]+\s){1,3},?\s?"
+            r"\d{1,4}\b(?!\s?(?:mm|ml|Fr))"
+        ),
+    ),
     (
         "ADDRESS",
         re.compile(

@@ -6,6 +6,7 @@ A cue is found in folded text, the name after it in the text itself, by its capi
 import re
 from collections.abc import Iterator
 
+from data_prep.deid.lists import NOUNS, Kind, kind_of, language_of, names
 from data_prep.deid.words import (
     EPONYMS,
     INSTITUTION,
@@ -134,12 +135,13 @@ FROM = re.compile(
 
 def spans(text: str, folded: str) -> Iterator[Span]:
     """People after a cue or before a title, in signatures; places by their kind or a cue."""
+    language = language_of(folded)
     for pattern, trust in CUES:
         for cue in pattern.finditer(folded):
             if not _is_finding(text, cue):
-                yield from _people(text, cue.end(), trust, "NAME")
+                yield from _people(text, cue.end(), trust, "NAME", language)
     yield from _signatures(text, folded)
-    yield from _places(text, folded)
+    yield from _places(text, folded, language)
 
 
 def _is_finding(text: str, cue: re.Match[str]) -> bool:
@@ -154,9 +156,9 @@ def _is_finding(text: str, cue: re.Match[str]) -> bool:
     return after is None or is_clinical(fold(after[1])) or is_ordinary(fold(after[1]))
 
 
-def _people(text: str, start: int, trust: int, kind: str) -> Iterator[Span]:
+def _people(text: str, start: int, trust: int, kind: str, language: str) -> Iterator[Span]:
     """The name that begins at `start`, and those joined to it by a comma or an `and`."""
-    while (end := _name_end(text, start, trust)) is not None:
+    while (end := _name_end(text, start, trust, language)) is not None:
         yield start, end, kind
         joined = AND.match(text, end)
         if joined is None or trust == WEAK:
@@ -166,11 +168,11 @@ def _people(text: str, start: int, trust: int, kind: str) -> Iterator[Span]:
             start = title.end()
 
 
-def _name_end(text: str, start: int, trust: int) -> int | None:
+def _name_end(text: str, start: int, trust: int, language: str) -> int | None:
     """Where a name from `start` ends; None where no name begins there."""
     end, at, words = None, start, 0
     while words < MOST_WORDS and (piece := PIECE.match(text, at)):
-        if not _may_be_name(piece.group(), trust, words):
+        if not _may_be_name(piece.group(), trust, words, language):
             break
         words += 1
         if len(piece.group().strip(".")) > 1 or words > 1 or trust:
@@ -182,13 +184,16 @@ def _name_end(text: str, start: int, trust: int) -> int | None:
     return end
 
 
-def _may_be_name(piece: str, trust: int, before: int) -> bool:
+def _may_be_name(piece: str, trust: int, before: int, language: str) -> bool:
     """Whether a capitalised piece can be of a name, `before` pieces into one."""
     if len(piece.strip(".")) == 1:
         return True
     words = [w for w in re.split(r"[\s.'’-]+", fold(piece)) if len(w) > 2] or [fold(piece)]
     if trust == SURE:
         return not any(w in PLAIN_TEXT for w in words)
+    kinds = [kind_of(w, language, anywhere=language in NOUNS) for w in words]
+    if all(kind <= Kind.DAILY and w not in names() for w, kind in zip(words, kinds, strict=True)):
+        return False
     if any(is_ordinary(w) or w in INSTITUTION or w in EPONYMS for w in words):
         return before > 0 and all(w in EPONYMS for w in words)
     return trust == LIKELY or not piece.isupper() or (len(piece) > 3 and before > 0)
@@ -216,7 +221,7 @@ def _signatures(text: str, folded: str) -> Iterator[Span]:
             yield found.start(1), found.end(1), "NAME"
 
 
-def _places(text: str, folded: str) -> Iterator[Span]:
+def _places(text: str, folded: str, language: str) -> Iterator[Span]:
     for found in NAMED.finditer(text):
         for word in re.finditer(r"[^\W\d_]+", found[1]):
             if _is_place_name(fold(word.group())):
@@ -228,7 +233,7 @@ def _places(text: str, folded: str) -> Iterator[Span]:
     for found in COMPOUND.finditer(text):
         yield found.start(), found.end(), "PLACE"
     for cue in FROM.finditer(folded):
-        yield from _people(text, cue.end(), WEAK, "PLACE")
+        yield from _people(text, cue.end(), WEAK, "PLACE", language)
 
 
 def _is_place_name(word: str) -> bool:

@@ -133,7 +133,7 @@ PLAIN_TEXT = words_of(
     kardiologie radiologie cardiologie chirurgie cardiologia radiologia chirurgia cirugia hausarzt
     chefarzt oberarzt facharzt assistenzarzt medecin medico medica cardiologue radiologue cardiologo
     name dob sex mrn acc loc ref tel fax email phone id nhs ssn page exam date study bed room
-    dr dra prof med dott mr mrs ms sr sra mme atentamente saluti saludos cordialement sincerely
+    dr dra doktor prof med dott mr mrs ms sr sra mme atentamente saluti saludos cordialement sincerely
     regards grussen gruben grusen herrn van von
     bp hr ecg ekg ef lv rv la ra lge cmr mr ct pet icd crt pci cabg vt af hcm dcm arvc lvef
     """
