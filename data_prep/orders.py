@@ -8,7 +8,7 @@ from cmr_jax.schema import SPLITS
 from data_prep.deid.pseudonym import Pseudonyms
 from data_prep.exam.plan import ExamPlan
 from data_prep.read.reject import Reject, Why
-from data_prep.reports.matching import Impression, Joined
+from data_prep.reports.joined import Impression, Joined
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,30 +8,9 @@ from data_prep.exam.plan import ExamPlan
 from data_prep.read.reject import Reject, Why
 from data_prep.reports.exam_index import ExamIndex
 from data_prep.reports.impression import sentences
+from data_prep.reports.joined import Impression, Joined
 from data_prep.reports.rows import KEY_COLUMNS, SEPARATOR, canonical
 from data_prep.reports.versions import Version, settle
-
-
-@dataclasses.dataclass(frozen=True)
-class Impression:
-    """A de-identified impression and its sentences."""
-
-    text: str
-    sentences: tuple[str, ...]
-    removed: Counter = dataclasses.field(default_factory=Counter)  # identifiers by class
-
-
-@dataclasses.dataclass
-class Joined:
-    """Impressions and labels by StudyInstanceUID, how they were joined, and what was not.
-
-    Every report row is the source of one impression or has one reject.
-    """
-
-    impressions: dict[str, Impression]
-    labels: dict[str, dict[str, str]]
-    joined_by: Counter
-    rejects: list[Reject]
 
 
 def patients_of(plans: list[ExamPlan], rows: list[dict[str, str]]) -> dict[str, str]:
