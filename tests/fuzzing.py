@@ -15,10 +15,13 @@ import time
 import warnings
 from collections import Counter
 
+import nibabel
 import numpy as np
 
 from data_prep.exam.plan import ExamPlan, plan_exam
 from data_prep.exam.render import render_exam
+from data_prep.phantom.protocol import profile
+from data_prep.phantom.study import Study
 from data_prep.read import instance
 from data_prep.read.head import Head
 from data_prep.read.instance import Instance
@@ -29,14 +32,32 @@ SECRET = b"Zyxwvut"  # stands in every text of the seeds; no message may say it
 LONGEST_S, LARGEST_BYTES = 10.0, 2 << 30
 
 
-def seeds() -> list[bytes]:
+def enhanced() -> bytes:
+    """A multi-frame object of the phantom."""
+    for index in range(100):
+        for _, data, _ in Study(profile("habits"), index).files():
+            if b"1.2.840.10008.5.1.4.1.1.4.1" in data[:600]:
+                return data
+    raise AssertionError("the phantom writes no enhanced object")
+
+
+def volume() -> bytes:
+    """A NIfTI cine."""
+    image = nibabel.Nifti1Image(
+        np.arange(12 * 10 * 3 * 4, dtype=np.int16).reshape(12, 10, 3, 4), np.eye(4)
+    )
+    return image.to_bytes()
+
+
+def seeds() -> list[tuple[str, bytes]]:
     """Good objects of several encodings, with a name that would be seen if it came out."""
     made = [hostile.FILES[k][0]() for k in ("nothing", "implicit VR", "big endian", "deflated")]
     made += [hostile.FILES["RLE"][0](), hostile.nested(5)(), hostile.private_block(300)()]
     named = hostile.attributes(
         PatientName=SECRET.decode(), SeriesDescription=SECRET.decode(), PatientID=SECRET.decode()
     )
-    return [*made, named()]
+    dicom = [("x", data) for data in (*made, named(), enhanced())]
+    return [*dicom, ("x.nii", volume())]
 
 
 def mutate(data: bytes, rng: np.random.Generator) -> bytes:
@@ -63,15 +84,15 @@ def mutate(data: bytes, rng: np.random.Generator) -> bytes:
     return bytes(out)
 
 
-def outcome(data: bytes) -> str:
+def outcome(where: str, data: bytes) -> str:
     """What becomes of one file, through the plan and the pixels."""
-    found = instance.read(Head("x", data[: 64 << 10], len(data), lambda: data))
+    found = instance.read(Head(where, data[: 64 << 10], len(data), lambda: data))
     rejects = [r for r in found if isinstance(r, Reject)]
     frames = [i for i in found if isinstance(i, Instance)]
     if frames:
         plan = plan_exam(frames[0].text["StudyInstanceUID"], frames)
         if isinstance(plan, ExamPlan):
-            _, more = render_exam(plan, lambda _: iter([("x", data)]), 4.0, 32)
+            _, more = render_exam(plan, lambda _: iter([(where, data)]), 4.0, 32)
             rejects += [*plan.rejects, *more]
         else:
             rejects += plan
@@ -92,10 +113,11 @@ def run(cases: int, seed: int) -> Counter:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             for case in range(cases):
-                data = mutate(good[case % len(good)], rng)
+                where, seed_data = good[case % len(good)]
+                data = mutate(seed_data, rng)
                 began = time.monotonic()
                 try:
-                    outcomes[outcome(data)] += 1
+                    outcomes[outcome(where, data)] += 1
                 except Exception as error:
                     raise AssertionError(f"case {case} of seed {seed}") from error
                 if time.monotonic() - began > LONGEST_S:

@@ -95,7 +95,7 @@ def test_a_sidecar_says_what_the_file_cannot(tmp_path):
     assert "Miller" not in repr(frames)
 
 
-def test_masks_and_broken_volumes_are_counted(tmp_path):
+def test_masks_and_broken_volumes_are_counted(tmp_path, capfd):
     for name in ("a_gt", "seg_sa_ED", "frame01_mask"):
         save(tmp_path / f"{name}.nii.gz", volume((8, 8, 3)))
     (tmp_path / "torn.nii.gz").write_bytes(gzip.compress(b"no volume at all" * 50))
@@ -103,6 +103,7 @@ def test_masks_and_broken_volumes_are_counted(tmp_path):
     (tmp_path / "bomb.nii.gz").write_bytes(gzip.compress(b"\0" * (600 << 20), 1))
     frames, rejects = read(TreeSource(LocalFiles(str(tmp_path))))
     assert not frames
+    assert capfd.readouterr().err == ""
     reasons = {r.where.split(".")[0]: r.why for r in rejects}
     assert reasons == {
         "a_gt": Why.NOT_MR,

@@ -6,6 +6,7 @@ BIDS terms (same name, `.json`) says more.  Coordinates turn from RAS+ to DICOM'
 """
 
 import json
+import logging
 import pathlib
 import re
 import zlib
@@ -16,6 +17,8 @@ import numpy as np
 from data_prep.read.head import Head
 from data_prep.read.header import LARGEST_INFLATED, Header, Values
 from data_prep.read.reject import Reject, Why
+
+logging.getLogger("nibabel.global").setLevel(logging.CRITICAL)  # it quotes bytes of the file
 
 SYNTAX = "nifti"
 SUFFIXES = (".nii", ".nii.gz")
