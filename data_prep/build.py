@@ -81,7 +81,11 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
         + " (default %(default)s)",
     )
     add("--lexicon", type=pathlib.Path, help="words of your site (see data_prep.classify --help)")
-    add("--update", action="store_true", help="add new exams to the finished build in --out")
+    add(
+        "--update",
+        action="store_true",
+        help="add new exams to the build in --out; those already there stay as they are",
+    )
     add("--overwrite", action="store_true", help="replace a finished build in --out")
     add(
         "--workers",
