@@ -68,6 +68,7 @@ def make_orders(
     Raises ValueError where the new input says that patients of the existing build are others.
     """
     first_dates = _first_dates(plans, owners)
+    _check_history(rules, plans, owners, existing)
     by_split: dict[str, list[ExamOrder]] = defaultdict(list)
     rejects = []
     for plan in plans:
@@ -97,6 +98,37 @@ def make_orders(
         )
         by_split[split].append(order)
     return _shards(rules, by_split, existing), rejects
+
+
+def _check_history(
+    rules: Rules, plans: list[ExamPlan], owners: dict[str, str], existing: Existing
+) -> None:
+    """An update must see all of a patient it adds to: days are counted from the first exam."""
+    given: dict[str, set[str]] = defaultdict(set)
+    dates: dict[str, list[tuple[datetime.date, bool]]] = defaultdict(list)
+    for plan in plans:
+        exam = rules.pseudonyms.of("study", plan.study_uid)
+        patient = rules.pseudonyms.of("patient", owners[plan.study_uid])
+        given[patient].add(exam)
+        if date := date_of(plan.study_date):
+            dates[patient].append((date, exam in existing.exams))
+    held: dict[str, set[str]] = defaultdict(set)
+    for exam, (patient, _) in existing.exams.items():
+        held[patient].add(exam)
+    for patient, exams in held.items():
+        new = given[patient] - exams
+        if not new:
+            continue
+        if exams - given[patient]:
+            raise ValueError(
+                "the input lacks earlier exams of patients that it adds to. Give --dicom all of "
+                "them, or build everything anew with --overwrite."
+            )
+        if dates[patient] and not min(dates[patient])[1]:
+            raise ValueError(
+                "the input holds exams from before the first ones of patients in this build. "
+                "Build everything anew with --overwrite."
+            )
 
 
 def _shards(rules: Rules, by_split: dict[str, list[ExamOrder]], existing: Existing):

@@ -4,10 +4,12 @@ Series identity is a hint, geometry decides: a series with several orientations,
 echoes or image types is split; series that hold parts of one stack are joined.
 """
 
+import re
 from collections import Counter, defaultdict
 
 import numpy as np
 
+from data_prep.exam.ordering import latest_last
 from data_prep.exam.planes import clusters, parallel, positions
 from data_prep.read.instance import Instance
 
@@ -17,6 +19,8 @@ SAME_COLUMN_MM = 15.0
 WIDEST_GAP = 2.0
 # ... nor nearer to each other than this (mm): else they are two scans of one place.
 NEAREST_SLICES_MM = 2.0
+LEAST_OF_CINE = 5  # phases
+SAME_BEAT = 1.2  # ratio of two cycles' lengths that are still one state of the heart
 
 
 def group(instances: list[Instance]) -> list[list[Instance]]:
@@ -76,12 +80,15 @@ def _half_width(instance: Instance) -> float:
 
 
 def _join(groups: list[list[Instance]]) -> list[list[Instance]]:
-    """Joins series that hold one slice each, or a part each, of the same stack."""
+    """Joins series that hold one slice each, or a part each, of the same stack.
+
+    In the order of time: what was scanned a second time finds its places taken.
+    """
     joined: list[list[Instance]] = []
-    for part in sorted(groups, key=_by_place):
+    for part in sorted(groups, key=_by_time):
         home = next((other for other in joined if _continues(other, part)), None)
         joined.append(list(part)) if home is None else home.extend(part)
-    return joined
+    return joined if len(joined) == len(groups) else _join(joined)
 
 
 def _join_repeats(stacks: list[list[Instance]]) -> list[list[Instance]]:
@@ -97,15 +104,27 @@ def _join_repeats(stacks: list[list[Instance]]) -> list[list[Instance]]:
 def _scans_again(stack: list[Instance], part: list[Instance]) -> bool:
     if not _alike(stack, part) or len(_places(part)) > 1:
         return False
+    if _frames_per_slice(part) < LEAST_OF_CINE or not _same_beat(stack, part):
+        return False  # maps and stills are scanned again on purpose: with contrast, under stress
     return bool(np.abs(_places(stack) - _places(part)[0]).min() < NEAREST_SLICES_MM)
 
 
-def _by_place(part: list[Instance]) -> tuple:
-    return (str(_kind(part[0])), float(positions(part).min()), min(_name(i) for i in part))
+def _by_time(part: list[Instance]) -> tuple:
+    return str(_kind(part[0])), min(map(latest_last, part))
 
 
-def _name(instance: Instance) -> tuple[str, int]:
-    return instance.where, instance.frame
+def _same_beat(stack: list[Instance], part: list[Instance]) -> bool:
+    """Whether the heart beat as fast: under stress it does not."""
+    beats = [
+        np.median([v for f in frames if (v := f.number("NominalInterval"))] or [0.0])
+        for frames in (stack, part)
+    ]
+    return min(beats) == 0 or bool(max(beats) / min(beats) <= SAME_BEAT)
+
+
+def _words(part: list[Instance]) -> str:
+    """The description without numbers, which count slices and series."""
+    return re.sub(r"\d+", "", part[0].text.get("SeriesDescription", "")).strip(" _-#")
 
 
 def _alike(stack: list[Instance], part: list[Instance]) -> bool:
@@ -116,8 +135,14 @@ def _alike(stack: list[Instance], part: list[Instance]) -> bool:
         and first.text["SeriesInstanceUID"] != other.text["SeriesInstanceUID"]
         and parallel(first, other)
         and _across(first, other) <= SAME_COLUMN_MM
-        and _frames_per_slice(stack) == _frames_per_slice(part)
+        and _words(stack) == _words(part)
+        and _alike_in_phases(_frames_per_slice(stack), _frames_per_slice(part))
     )
+
+
+def _alike_in_phases(a: int, b: int) -> bool:
+    """Prospective gating gives a phase more or less from breath-hold to breath-hold."""
+    return a == b or (min(a, b) >= LEAST_OF_CINE and abs(a - b) <= 0.15 * max(a, b))
 
 
 def _continues(stack: list[Instance], part: list[Instance]) -> bool:

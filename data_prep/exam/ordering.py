@@ -1,6 +1,5 @@
 """The frames of one slice in time, and which of them are a moment scanned again."""
 
-import itertools
 from collections import defaultdict
 
 import numpy as np
@@ -17,6 +16,17 @@ SHORTEST_BEAT_S = 0.35
 # Trigger times that cover less than this share of RR do not order many frames (first pass).
 LEAST_OF_CYCLE = 0.25
 SEVERAL = 6  # frames of one slice from which on they are a movie
+LEAST_RUN = 5  # frames of a cycle
+PAUSE_S = 3.0  # between two breath-holds, at least
+# Images of one place and moment that differ in one of these are not the same scanned again.
+SETTINGS = (
+    "TemporalPositionIdentifier",
+    "InversionTime",
+    "EchoTime",
+    "FlipAngle",
+    "SequenceName",
+    "ImageType",
+)
 OTHER_KEYS = ("TemporalPositionIdentifier", "AcquisitionTime", "ContentTime", "InstanceNumber")
 
 Timed = tuple[list[Instance], list[float], list[Reject]]
@@ -29,7 +39,7 @@ def by_time(frames: list[Instance], usual: int) -> Timed:
     preparation's notes: trigger time, temporal position, acquisition time, content time, number.
     """
     frames, repeats = _latest_run(frames, usual)
-    if len(frames) > 1 and (usual == 1 or _are_stills(frames)):
+    if len(frames) > 1 and usual == 1 and len(set(map(_setting, frames))) == 1:
         *before, last = sorted(frames, key=latest_last)
         return [last], [_trigger(last)], repeats + [Reject(Why.REPEAT, f.where) for f in before]
     triggers = [f.number("TriggerTime") for f in frames]
@@ -83,52 +93,58 @@ def _trigger(frame: Instance) -> float:
     return float("nan") if value is None else value
 
 
-def _are_stills(frames: list[Instance]) -> bool:
-    """Two or three frames at one place that no trigger time tells apart: scanned again."""
-    triggers = {round(t, 1) for f in frames if (t := f.number("TriggerTime")) is not None}
-    positions = {f.text.get("TemporalPositionIdentifier", "") for f in frames}
-    return len(frames) <= 3 and len(triggers) <= 1 and len(positions) <= 1
+def _setting(frame: Instance) -> tuple[str, ...]:
+    """What tells two images of one place and moment apart that are not one scanned again."""
+    return tuple(frame.text.get(keyword, "") for keyword in SETTINGS)
 
 
 def _latest_run(frames: list[Instance], usual: int) -> tuple[list[Instance], list[Reject]]:
-    """A slice with a multiple of the usual frames was scanned again: the last run stays."""
-    if usual < 2 or len(frames) == usual or len(frames) % usual:
+    """A cycle that was scanned again in the same place: the last run stays."""
+    runs = _runs(frames, usual)
+    if len(runs) < 2:
         return frames, []
+    *before, last = runs
+    return last, [Reject(Why.REPEAT, f.where) for run in before for f in run]
+
+
+def _runs(frames: list[Instance], usual: int) -> list[list[Instance]]:
+    """The runs of one slice in time: by series, else by pauses between acquisition times."""
     by_series: dict[str, list[Instance]] = defaultdict(list)
     for frame in frames:
         by_series[frame.text["SeriesInstanceUID"]].append(frame)
-    if {len(run) for run in by_series.values()} == {usual}:
-        *before, last = sorted(by_series.values(), key=lambda run: max(map(latest_last, run)))
-        return last, [Reject(Why.REPEAT, f.where) for run in before for f in run]
+    if len(by_series) > 1 and all(len(run) >= LEAST_RUN for run in by_series.values()):
+        return sorted(by_series.values(), key=lambda run: max(map(latest_last, run)))
     ordered = sorted(frames, key=latest_last)
-    runs = [ordered[i : i + usual] for i in range(0, len(ordered), usual)]
-    times = [[seconds(f) for f in run] for run in runs]
-    if any(t is None for run in times for t in run):
-        return frames, []
-    ends = [
-        (min(filter(None, run), default=0.0), max(filter(None, run), default=0.0)) for run in times
-    ]
-    if any(after[0] - before[1] < SHORTEST_BEAT_S for before, after in itertools.pairwise(ends)):
-        return frames, []
-    return runs[-1], [Reject(Why.REPEAT, f.where) for run in runs[:-1] for f in run]
+    times = [seconds(f) for f in ordered]
+    if None in times or len(frames) < 2 * LEAST_RUN:
+        return [frames]
+    runs = [[ordered[0]]]
+    for frame, step in zip(ordered[1:], np.diff(np.array(times, float)), strict=True):
+        if step > PAUSE_S or (step >= SHORTEST_BEAT_S and len(runs[-1]) == usual >= LEAST_RUN):
+            runs.append([])
+        runs[-1].append(frame)
+    alike = len({len(run) for run in runs}) == 1 and len(runs[0]) >= LEAST_RUN
+    return runs if alike and all(map(_is_cycle, runs)) else [frames]
+
+
+def _is_cycle(run: list[Instance]) -> bool:
+    """Whether trigger times of a run are those of one whole cycle."""
+    triggers = [f.number("TriggerTime") for f in run]
+    return None not in triggers and len(set(triggers)) == len(run) and _orders(run, triggers)
 
 
 def _orders(frames: list[Instance], triggers: list) -> bool:
-    """Whether trigger times are positions in one cycle that tell the frames apart."""
+    """Whether trigger times are positions in one cycle that tell the frames apart.
+
+    Those of a first pass only jitter: they cover little of the cycle.
+    """
     if len(frames) == 1:
         return True
     stated = max((f.number("NominalInterval") or 0 for f in frames), default=0)
-    interval = stated or 2500 / LONGEST_CYCLE
     covered = max(triggers) - min(triggers)
-    if not SAME_MOMENT_MS < covered <= LONGEST_CYCLE * interval:
+    if not SAME_MOMENT_MS < covered <= LONGEST_CYCLE * (stated or 2500 / LONGEST_CYCLE):
         return False
-    times = [seconds(f) for f in frames]
-    if len(frames) >= SEVERAL and None not in times and len(set(times)) == len(times):
-        beats = (
-            max(t for t in times if t is not None) - min(t for t in times if t is not None)
-        ) / (SHORTEST_BEAT_S * (len(frames) - 1))
-        return beats < 1 or covered > LEAST_OF_CYCLE * (stated or 1000)
-    return True
+    return len(frames) < SEVERAL or covered > LEAST_OF_CYCLE * (stated or 1000)
 
 
 def _latest_of_each(frames, triggers, order) -> Timed:
@@ -136,7 +152,8 @@ def _latest_of_each(frames, triggers, order) -> Timed:
     kept: list[int] = []
     repeats = []
     for i in order:
-        if kept and triggers[i] - triggers[kept[-1]] <= SAME_MOMENT_MS:
+        again = kept and triggers[i] - triggers[kept[-1]] <= SAME_MOMENT_MS
+        if again and _setting(frames[i]) == _setting(frames[kept[-1]]):
             repeats.append(Reject(Why.REPEAT, frames[kept.pop()].where))
         kept.append(i)
     return [frames[i] for i in kept], [float(triggers[i]) for i in kept], repeats

@@ -10,6 +10,7 @@ import numpy as np
 
 from cmr_jax.schema import Sequence, View
 from data_prep.classify.decision import Decision
+from data_prep.exam.grouping import SAME_BEAT
 from data_prep.exam.ordering import latest_last
 from data_prep.exam.planes import angle_deg
 from data_prep.exam.stacks import RawStack
@@ -21,7 +22,7 @@ ONCE = frozenset((Sequence.CINE, Sequence.LGE_MAG, Sequence.LGE_PSIR, Sequence.T
 SAME_PLANE_DEG = 3.0
 SAME_PLANE_MM = 4.0
 SAME_RESOLUTION = 0.1
-TEST = re.compile(r"(?i)(?:^|[^a-z])(?:test|scout|trial|bad|motion)(?:[^a-z]|$)")
+TEST = re.compile(r"(?i)(?:^|[^a-z])(?:test|scout|trial|bad)(?:[^a-z]|$)")
 
 
 def best_of_each(
@@ -59,6 +60,8 @@ def _again(a: RawStack, of_a: Decision, b: RawStack, of_b: Decision) -> bool:
         return False
     if angle_deg(a.normal, b.normal) > SAME_PLANE_DEG or not _alike(a, b):
         return False
+    if max(a.rr_ms, b.rr_ms) > SAME_BEAT * min(a.rr_ms, b.rr_ms) and a.phase_count > 1:
+        return False  # rest and stress
     there = np.array([one.position_mm for one in b.slices])
     sign = 1.0 if a.normal @ b.normal > 0 else -1.0
     near = [np.abs(there - sign * one.position_mm).min() <= SAME_PLANE_MM for one in a.slices]

@@ -97,7 +97,8 @@ def _content(instance: Instance) -> Instance:
 
 def _order(members: list[Instance]) -> tuple[RawStack, list[Reject]]:
     at, places = positions(members), clusters(members)
-    usual = Counter(map(len, places)).most_common(1)[0][0]
+    counts = Counter(map(len, places))
+    usual = min(counts, key=lambda count: (-counts[count], count))
     slices, rejects, intervals = [], [], []
     for place in places:
         frames, triggers, repeats = by_time([members[i] for i in place], usual)

@@ -15,6 +15,8 @@ from data_prep.reports.versions import Version, settle
 
 def patients_of(plans: list[ExamPlan], rows: list[dict[str, str]]) -> dict[str, str]:
     """StudyInstanceUID -> one name for its patient: PatientIDs that share an accession are one."""
+    # The name is the smallest PatientID, and "p" sorts before the keys of studies and accessions:
+    # more exams of a patient do not rename him.
     parent: dict[str, str] = {}
 
     def find(item: str) -> str:
@@ -30,11 +32,11 @@ def patients_of(plans: list[ExamPlan], rows: list[dict[str, str]]) -> dict[str, 
     for plan in plans:
         union(_patient(plan), f"s{canonical(plan.study_uid)}")
         if accession := canonical(plan.accession):
-            union(_patient(plan), f"a{accession}")
+            union(_patient(plan), f"t{accession}")
     for row in rows:
         keys = [
             prefix + v
-            for prefix, c in zip("psa", KEY_COLUMNS, strict=True)
+            for prefix, c in zip("pst", KEY_COLUMNS, strict=True)
             if (v := canonical(row.get(c, "")))
         ]
         for other in keys[1:]:
