@@ -25,12 +25,12 @@ import warnings
 warnings.filterwarnings("ignore", category=DeprecationWarning)
 logging.getLogger().setLevel(logging.ERROR)
 
-from cmr_jax.schema import EXAMS, FRAMES, MANIFEST_FILE, SPLITS, Sequence  # noqa: E402
-from data_prep import update  # noqa: E402
+from cmr_jax.schema import EXAMS, FRAMES, LABELS_FILE, MANIFEST_FILE, SPLITS, Sequence  # noqa: E402
+from data_prep import update, workshop  # noqa: E402
 from data_prep.classify import lexicon  # noqa: E402
 from data_prep.deid.pseudonym import load_key  # noqa: E402
 from data_prep.driver import Build, build  # noqa: E402
-from data_prep.engine import Engines  # noqa: E402
+from data_prep.engine import Engines, WorkerError  # noqa: E402
 from data_prep.exam.plan import CLINICAL, Choice  # noqa: E402
 from data_prep.orders import Rules  # noqa: E402
 from data_prep.pipeline import Geometry  # noqa: E402
@@ -101,6 +101,8 @@ def prepare(args: argparse.Namespace) -> Build:
     if not re.fullmatch(r"[\w-]{1,32}", args.site):
         raise ValueError(f"--site {args.site!r}: a short name of letters, digits, - and _.")
     update.recover(args.out)
+    if (args.out / MANIFEST_FILE).exists():
+        workshop.sweep(args.out)
     if (args.out / MANIFEST_FILE).exists() and not (args.overwrite or args.update):
         raise ValueError(
             f"--out {args.out} holds a finished build. Choose another folder, --update it with what "
@@ -143,6 +145,7 @@ def prepare(args: argparse.Namespace) -> Build:
         update.check(args.out, job.options)
     elif args.overwrite:
         (args.out / MANIFEST_FILE).unlink(missing_ok=True)  # first: what follows is no build
+        (args.out / LABELS_FILE).unlink(missing_ok=True)
         for table in (EXAMS, FRAMES):
             shutil.rmtree(args.out / table, ignore_errors=True)
     return job
@@ -181,6 +184,13 @@ def main(argv: list[str] | None = None) -> int:
     except ValueError as error:
         print(f"data_prep.build: {error}", file=sys.stderr)
         return 2
+    except WorkerError as error:
+        print(
+            f"data_prep.build: a worker failed: {error}. Its message is withheld, for it may quote "
+            "a header. What is done is kept: the same command goes on.",
+            file=sys.stderr,
+        )
+        return 1
     print("\n".join(account.lines()))
     print(f"shards and what was made of the exams are in {args.out}: open qc.html")
     return 0

@@ -12,12 +12,13 @@ import cmr_jax
 from cmr_jax.schema import (
     EXAMS,
     FRAMES,
+    LABELS_FILE,
     MANIFEST_FILE,
     SCHEMA_VERSION,
     SPLITS,
     TOKENIZER_FILE,
 )
-from data_prep import pipeline, update
+from data_prep import pipeline, update, workshop
 from data_prep.engine import Engines
 from data_prep.exam.plan import Choice, ExamPlan
 from data_prep.orders import NOTHING_YET, Existing, Rules, ShardOrder, make_orders
@@ -25,7 +26,7 @@ from data_prep.pipeline import Geometry, Graphs, ShardResult
 from data_prep.qc import people
 from data_prep.qc.account import Account
 from data_prep.qc.progress import stage
-from data_prep.read.reject import Reject
+from data_prep.read.reject import Reject, Why
 from data_prep.read.source import Source
 from data_prep.reports.matching import Joined, join, patients_of
 from data_prep.shelf import labels, records, vocabulary
@@ -66,6 +67,7 @@ class _Planned:
 
     plans: list[ExamPlan]
     file_rejects: list[Reject]
+    files_found: int
     joined: Joined
     orders: list[ShardOrder]
     exam_rejects: list[Reject]
@@ -73,51 +75,41 @@ class _Planned:
 
 def build(job: Build, engines: Engines) -> Account:
     """Runs both graphs and the step between; returns the account.  The manifest comes last."""
+    work, lock = workshop.enter(job.out)
+    with lock:
+        account = _build(job, Graphs(job.source, str(work), engines))
+        shutil.rmtree(work)
+    return account
+
+
+def _build(job: Build, graphs: Graphs) -> Account:
     account = Account()
-    final, old = job.out, NOTHING_YET
-    if job.update:
-        old = update.existing(final)
-    work = _work_folder(job.out)
-    graphs = Graphs(job.source, str(work), engines)
+    final, old = job.out, update.existing(job.out) if job.update else NOTHING_YET
     try:
         planned = _plan(job, graphs, account, old)
     except ValueError:  # the input's: nothing to go on with later
-        shutil.rmtree(work)
+        shutil.rmtree(graphs.work)
         raise
     if job.update:
         if not planned.orders:
-            shutil.rmtree(work)
             return _account(account, job, planned, [])
         shards = {o.split: o.shards for o in planned.orders}
         job = replace(job, out=update.begin(final, old, old.shards | shards))
     job.out.mkdir(parents=True, exist_ok=True)
     total = sum(len(order.exams) for order in planned.orders)
-    with stage("writing shards", account, lambda: pipeline.ticks(str(work), "exams"), total):
+    with stage("writing shards", account, lambda: workshop.ticks(graphs.work, "exams"), total):
         results = pipeline.write_shards(graphs, planned.orders, job.geometry, str(job.out))
     _account(account, job, planned, results)
     _shelve(job, account, planned, results, final if job.update else None)
     if job.update:
         update.finish(final)
-    shutil.rmtree(work)
     return account
-
-
-def _work_folder(out: pathlib.Path) -> pathlib.Path:
-    """Private, beside the output: plans hold identifiers.  What an earlier run wrote may be used."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    work = out.with_name(out.name + ".unfinished")
-    work.mkdir(mode=0o700, exist_ok=True)
-    os.chmod(work, 0o700)
-    shutil.rmtree(work / "plans", ignore_errors=True)
-    for ticks in work.glob("*.ticks"):
-        ticks.unlink()
-    return work
 
 
 def _plan(job: Build, graphs: Graphs, account: Account, old: Existing) -> _Planned:
     units = job.source.units()
     with stage(
-        "reading headers", account, lambda: pipeline.ticks(graphs.work, "headers"), len(units)
+        "reading headers", account, lambda: workshop.ticks(graphs.work, "headers"), len(units)
     ):
         pipeline.plan_exams(graphs, units, job.choice)
     plans, file_rejects = pipeline.load_plans(graphs.work)
@@ -134,7 +126,8 @@ def _plan(job: Build, graphs: Graphs, account: Account, old: Existing) -> _Plann
             f"({reasons or 'no report joins'}). "
             "Check the key columns, or keep exams without reports with --keep-unpaired."
         )
-    return _Planned(plans, file_rejects, joined, orders, exam_rejects)
+    found = workshop.count_found(graphs.work)
+    return _Planned(plans, file_rejects, found, joined, orders, exam_rejects)
 
 
 def _account(account: Account, job: Build, planned: _Planned, results: list[ShardResult]):
@@ -142,13 +135,17 @@ def _account(account: Account, job: Build, planned: _Planned, results: list[Shar
     unused = [Reject(r.why, r.where, count=frames[r.where]) for r in planned.exam_rejects]
     lost_frames = [r for result in results for r in result.file_rejects]
     planned_frames = sum(p.frame_count for p in planned.plans)
-    account.files_found = planned_frames + sum(r.count for r in planned.file_rejects)
+    account.files_found = planned.files_found
     account.files_used = planned_frames - sum(r.count for r in (*unused, *lost_frames))
     account.exams_found = len(planned.plans)
     account.exams_written = sum(r.exams for r in results)
     account.reports_found = len(job.reports)
-    account.reports_used = len(planned.joined.impressions)
-    joined = planned.joined.rejects
+    there = {r.where for r in planned.exam_rejects if r.why is Why.ALREADY_THERE}
+    again = len(there & planned.joined.impressions.keys())
+    account.reports_used = len(planned.joined.impressions) - again
+    joined = list(planned.joined.rejects)
+    if again:
+        joined.append(Reject(Why.ALREADY_THERE, "report", count=again))
     account.rejects = {
         "files": [*planned.file_rejects, *unused, *lost_frames],
         "exams": planned.exam_rejects + [r for result in results for r in result.exam_rejects],
@@ -193,11 +190,22 @@ def _shelve(
         (job.out / TOKENIZER_FILE).write_bytes(_vocabulary(planned, job.vocabulary_size))
     before = json.loads((old / MANIFEST_FILE).read_text())["pixel_sha256"] if old else {}
     checksums = before | {k: v for r in results for k, v in sorted(r.checksums.items())}
-    named = {job.rules.pseudonyms.of("study", u): row for u, row in planned.joined.labels.items()}
-    labels.write(job.out, {k: v for k, v in named.items() if k in checksums})
+    _labels(job, planned, checksums, old)
     facts = people.Facts(job.rules.site, job.options["key_id"], PROGRAM, SCHEMA_VERSION)
     people.write(job.out, account, job.rules.pseudonyms, facts)
     _write_manifest(job, account, checksums)
+
+
+def _labels(
+    job: Build, planned: _Planned, checksums: dict[str, str], old: pathlib.Path | None
+) -> None:
+    of = job.rules.pseudonyms.of
+    rows = {of("study", uid): row for uid, row in planned.joined.labels.items()}
+    owners = patients_of(planned.plans, job.reports)
+    patients = {of("study", uid): owner for uid, owner in owners.items()}
+    labels.write(job.out, {k: v for k, v in rows.items() if k in checksums}, patients)
+    if old and not job.labels and (old / LABELS_FILE).exists():
+        shutil.copyfile(old / LABELS_FILE, job.out / LABELS_FILE)
 
 
 def _vocabulary(planned: _Planned, size: int) -> bytes:

@@ -1,14 +1,35 @@
 """The Beam runner for a job of some size: worker processes on this machine unless told otherwise."""
 
+import contextlib
 import dataclasses
 import os
+import pathlib
 import shlex
 import sys
+import traceback
+from collections.abc import Iterator
 
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
 from apache_beam.runners.runner import PipelineRunner
 from apache_beam.transforms.environments import SubprocessSDKEnvironment
+
+
+class WorkerError(RuntimeError):
+    """A worker failed; the message holds where, and no word of what it was working on."""
+
+
+@contextlib.contextmanager
+def withheld() -> Iterator[None]:
+    """Turns what workers raise into where they raised it: messages may quote a header."""
+    try:
+        yield
+    except Exception as error:
+        frames = traceback.extract_tb(error.__traceback__)
+        ours = [f for f in frames if "data_prep" in f.filename] or frames
+        at = f"{pathlib.Path(ours[-1].filename).name}:{ours[-1].lineno}"
+        raise WorkerError(f"{type(error).__name__} at {at}") from None
+
 
 Engine = tuple[PipelineOptions, str | PipelineRunner]
 

@@ -22,7 +22,8 @@ from apache_beam.typehints.decorators import no_annotations
 import cmr_jax
 from cmr_jax import schema
 from cmr_jax.schema import EXAMS, FRAMES
-from data_prep.engine import Engines
+from data_prep import workshop
+from data_prep.engine import Engines, withheld
 from data_prep.exam.plan import Choice, ExamPlan, plan_exam
 from data_prep.exam.render import Rendered, render_exam
 from data_prep.orders import ExamOrder, ShardOrder
@@ -70,25 +71,13 @@ class ShardResult:
     exam_rejects: list[Reject] = dataclasses.field(default_factory=list)
 
 
-def tick(work: str, stage: str) -> None:
-    """Notes that one more unit is done; the driver counts the bytes."""
-    with open(os.path.join(work, f"{stage}.{os.getpid()}.ticks"), "ab") as file:
-        file.write(b".")
-
-
-def ticks(work: str, stage: str) -> int:
-    """How many units are done, over all workers."""
-    return sum(p.stat().st_size for p in pathlib.Path(work).glob(f"{stage}.*.ticks"))
-
-
 def plan_exams(graphs: Graphs, units: list[str], choice: Choice) -> None:
     """Graph 1: reads every header and leaves plans and rejects in WORK/plans."""
-    pathlib.Path(graphs.work, "plans").mkdir()
     options, runner = graphs.engines.for_jobs(len(units), UNITS_PER_WORKER)
-    with beam.Pipeline(runner=runner, options=options) as pipeline:
+    with withheld(), beam.Pipeline(runner=runner, options=options) as pipeline:
         _ = (
             pipeline
-            | beam.Create(units)
+            | beam.Create([os.fsencode(unit) for unit in units])  # names may be no text
             | beam.Reshuffle()
             | "Headers" >> beam.FlatMap(read_headers, graphs.source, graphs.work)
             | "ByStudy" >> beam.GroupByKey()
@@ -99,13 +88,16 @@ def plan_exams(graphs: Graphs, units: list[str], choice: Choice) -> None:
 
 
 @no_annotations  # Beam would type-check the graph against ours
-def read_headers(unit: str, source: Source, work: str) -> Iterator[tuple[str, Instance | Reject]]:
+def read_headers(unit: bytes, source: Source, work: str) -> Iterator[tuple[str, Instance | Reject]]:
     """Every frame of a unit as (study, instance or reject)."""
-    for found in source.heads(unit):
+    name, count = os.fsdecode(unit), 0
+    for found in source.heads(name):
         for result in [found] if isinstance(found, Reject) else instance.read(found):
             study = result.text["StudyInstanceUID"] if isinstance(result, Instance) else ""
+            count += 1
             yield study, result
-    tick(work, "headers")
+    workshop.note_found(work, unit, count)
+    workshop.tick(work, "headers")
 
 
 @no_annotations
@@ -155,8 +147,6 @@ def write_shards(
     A shard that an earlier run of the same order finished is not written again.
     """
     folders = {name: pathlib.Path(graphs.work, name) for name in ("orders", "results")}
-    for folder in folders.values():
-        folder.mkdir(exist_ok=True)
     names, undone = [], []
     for order in orders:
         content = pickle.dumps((order, geometry, schema.SCHEMA_VERSION, cmr_jax.__version__))
@@ -165,13 +155,15 @@ def write_shards(
         written = all(path.exists() for path in _paths(out, order).values())
         if written and (folders["results"] / name).exists():
             for _ in order.exams:
-                tick(graphs.work, "exams")
+                workshop.tick(graphs.work, "exams")
         else:
+            for other in folders["results"].glob(f"{order.split}-{order.shard:05d}-*"):
+                other.unlink()  # of an earlier run with another order for these files
             (folders["orders"] / name).write_bytes(pickle.dumps(order))
             undone.append(name)
     exams = sum(len(order.exams) for order in orders)
     options, runner = graphs.engines.for_jobs(exams, EXAMS_PER_WORKER)
-    with beam.Pipeline(runner=runner, options=options) as pipeline:
+    with withheld(), beam.Pipeline(runner=runner, options=options) as pipeline:
         _ = (
             pipeline
             | beam.Create(undone)
@@ -208,7 +200,7 @@ def write_shard(name: str, source: Source, geometry: Geometry, work: str, out: s
                 for video in videos:
                     frames.write(serialize[FRAMES](video))
                 exams.write(serialize[EXAMS](record))
-            tick(work, "exams")
+            workshop.tick(work, "exams")
     done = pathlib.Path(work, "results", name)
     unfinished = done.with_suffix(f".{os.getpid()}.unfinished")
     unfinished.write_bytes(pickle.dumps(result))

@@ -288,7 +288,7 @@ def test_labels_that_could_name_a_patient_do_not_stay(tmp_path):
         }
         for n in range(12)
     }
-    labels.write(tmp_path, rows)
+    labels.write(tmp_path, rows, {})
     header = (tmp_path / LABELS_FILE).read_text().splitlines()[0]
     assert header == "exam_id,ef,kind"
 

@@ -13,7 +13,7 @@ import time
 import pytest
 
 from cmr_jax.data.source import ExamSource
-from data_prep import update
+from data_prep import update, workshop
 from tests.conftest import CHILD, ROOT, digest, prepare, prepare_args
 
 MANY = "phantom:tiny:exams=40"
@@ -136,3 +136,57 @@ def test_overwriting_leaves_what_is_not_ours(tmp_path):
     prepare(out, "--overwrite", dicom="phantom:tiny:exams=8")
     assert (out / "notes.txt").read_text() == "mine"
     assert json.loads((out / "manifest.json").read_text())["account"]["exams_written"] == 8
+
+
+def test_two_builds_on_one_output_do_not_mix(tmp_path):
+    out = tmp_path / "data"
+    _, lock = workshop.enter(out)
+    refused = prepare(out, dicom="phantom:tiny:exams=6", check=False)
+    assert (refused.returncode, "another build is at work" in refused.stderr) == (2, True)
+    lock.close()
+    prepare(out, dicom="phantom:tiny:exams=6")
+    assert not workshop.folder_of(out).exists()
+
+
+def test_an_update_keeps_labels_that_are_not_given_again(tmp_path):
+    from data_prep.phantom.__main__ import main
+
+    assert main(["--out", str(tmp_path), "--profile", "tiny", "--exams", "6"]) == 0
+    key = tmp_path / "key"
+    key.write_bytes(os.urandom(32))
+    key.chmod(0o600)
+    more = ("--key-file", str(key), "--reports", str(tmp_path / "reports.csv"))
+    held = sorted((tmp_path / "dicom").iterdir())[-1]
+    held.rename(tmp_path / "later")
+    labels = f"--labels={tmp_path / 'labels.csv'}"
+    prepare(tmp_path / "out", *more, labels, dicom=str(tmp_path / "dicom"))
+    before = (tmp_path / "out" / "labels.csv").read_text()
+    (tmp_path / "later").rename(held)
+    done = prepare(tmp_path / "out", *more, "--update", dicom=str(tmp_path / "dicom"))
+    assert (tmp_path / "out" / "labels.csv").read_text() == before
+    assert "5 reports: already_there" in done.stdout
+
+
+def test_what_a_worker_says_of_a_header_is_withheld(tmp_path, monkeypatch, capsys):
+    from data_prep import build
+    from data_prep.exam import plan
+
+    def broken(*_):
+        raise ValueError("Miller^Anna")
+
+    monkeypatch.setattr(plan, "age_band", broken)
+    args = prepare_args(tmp_path / "out", dicom="phantom:tiny:exams=2")[1:]
+    assert build.main(args) == 1
+    said = capsys.readouterr()
+    assert "a worker failed: ValueError at plan.py" in said.err or "test_updates" in said.err
+    assert "Miller" not in said.err + said.out
+
+
+def test_a_frame_that_is_lost_on_the_way_is_missed(tmp_path, monkeypatch):
+    from data_prep import build, pipeline
+
+    honest = pipeline.load_plans
+    monkeypatch.setattr(pipeline, "load_plans", lambda work: (honest(work)[0][1:], honest(work)[1]))
+    args = prepare_args(tmp_path / "out", dicom="phantom:tiny:exams=4")[1:]
+    with pytest.raises(RuntimeError, match="unaccounted for"):
+        build.main(args)

@@ -7,7 +7,7 @@ from data_prep.classify import decision
 from data_prep.classify.lexicon import Lexicon
 from data_prep.exam.repeats import best_of_each
 from data_prep.exam.stacks import RawStack, build_stacks, copies_of
-from data_prep.read.instance import PERSON_KEYWORDS, Instance
+from data_prep.read.instance import PERSON_KEYWORDS, Instance, number
 from data_prep.read.reject import Reject, Why
 
 # Header strings that the second pass still needs; the rest stays behind.
@@ -19,6 +19,15 @@ PIXEL_KEYWORDS = (
 )
 # What a reader of the heart looks at: everything but what planning and reporting left behind.
 CLINICAL = frozenset(Sequence) - {Sequence.LOCALIZER, Sequence.DERIVED}
+FACTS = (
+    "AccessionNumber",
+    "StudyDate",
+    "Manufacturer",
+    "MagneticFieldStrength",
+    "PatientSex",
+    "PatientAge",
+)
+STRONGEST_T = 12.0
 IDENTIFIER_KEYWORDS = (
     *PERSON_KEYWORDS,
     "PatientID",
@@ -103,14 +112,14 @@ def plan_exam(
     )
     if not stacks:
         return rejects
-    text = raw[0].first.text
+    text = _facts(instances)
     return ExamPlan(
         study_uid=study_uid,
         patient_id=patients.pop(),
         accession=text.get("AccessionNumber", ""),
         study_date=text.get("StudyDate", ""),
         vendor=vendor_of(text.get("Manufacturer", "")),
-        field_strength_t=round(raw[0].first.number("MagneticFieldStrength") or 0.0, 1),
+        field_strength_t=tesla(text.get("MagneticFieldStrength", "")),
         sex=sex if (sex := text.get("PatientSex", "")) in ("M", "F") else "",
         age_band=age_band(text.get("PatientAge", "")),
         identifiers=_identifiers(instances),
@@ -118,6 +127,24 @@ def plan_exam(
         rejects=tuple(rejects),
         copies=tuple((_bare(kept), _bare(copy)) for kept, copy in copies_of(instances)),
     )
+
+
+def _facts(instances: list[Instance]) -> dict[str, str]:
+    """What is said of a study: the first value that is not empty, by series."""
+    facts: dict[str, str] = {}
+    for one in sorted(instances, key=lambda i: (i.text["SeriesInstanceUID"], i.where, i.frame)):
+        for keyword in FACTS:
+            if keyword not in facts and (value := one.text.get(keyword)):
+                facts[keyword] = value
+        if len(facts) == len(FACTS):
+            break
+    return facts
+
+
+def tesla(text: str) -> float:
+    """Field strength to a tenth; 0 where it is none of a scanner for people."""
+    value = number(text) or 0.0
+    return round(value, 1) if 0 < value <= STRONGEST_T else 0.0
 
 
 def vendor_of(manufacturer: str) -> str:
@@ -129,7 +156,10 @@ def vendor_of(manufacturer: str) -> str:
 
 def age_band(age: str) -> str:
     """`047Y` -> `40-49`; everybody from 90 is one group (HIPAA 45 CFR 164.514(b)(2)(i)(C))."""
-    if not (len(age) == 4 and age[:3].isdigit() and age[3] in "YMWD") or age == "000Y":
+    if (
+        not (len(age) == 4 and age[:3].isascii() and age[:3].isdigit() and age[3] in "YMWD")
+        or age == "000Y"
+    ):
         return ""
     years = int(age[:3]) if age[3] == "Y" else 0
     return "90+" if years >= 90 else f"{years // 10 * 10}-{years // 10 * 10 + 9}"

@@ -70,7 +70,8 @@ class _Reader:
         self._rejects: dict[tuple[str, int], Reject] = {}
         frames = [f for s in plan.stacks for f in _frames(s.raw)]
         small = sum(f.rows * f.columns * 2 for f in frames) <= HELD_BYTES
-        self._held = dict(load(list(dict.fromkeys(f.where for f in frames)))) if small else None
+        wheres = [f.where for f in frames] + [copy.where for _, copy in plan.copies]
+        self._held = dict(load(list(dict.fromkeys(wheres)))) if small else None
         self._looked_at: dict[int, Decoded | None] = {}
         self._copies: dict[tuple[str, int], list[Instance]] = defaultdict(list)
         for kept, copy in plan.copies:
@@ -140,10 +141,11 @@ class _Reader:
 
     def _same(self, picture: np.ndarray, copy: Instance) -> bool:
         """Whether a copy that can be read has the same pixels."""
-        for _, data in self._load([copy.where]):
-            (other,) = decode([copy], data)
-            return isinstance(other, Reject) or np.array_equal(picture, other)
-        return True
+        held = self._held if self._held is not None else dict(self._load([copy.where]))
+        if copy.where not in held:
+            return True
+        (other,) = decode([copy], held[copy.where])
+        return isinstance(other, Reject) or np.array_equal(picture, other)
 
 
 def _key(frame: Instance) -> tuple[str, int]:

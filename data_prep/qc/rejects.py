@@ -29,7 +29,7 @@ NUMBER = re.compile(r"\d{1,5}(?:\.\d{1,3})?", re.ASCII)
 ERROR = re.compile(r"(?:[A-Z][A-Za-z]{0,40})?(?:Error|Exception)|error", re.ASCII)
 # Words of details, beside those of the reasons' own ways out.
 DETAIL_WORDS = """
-colour descriptions detail encrypted f gone left mask match metadata name rest scanner since sop their
+beyond colour descriptions detail encrypted f gone left mask match metadata name rest scanner since sop their
 all an and another any archive archives are as at be bits both by byte bytes can class classic
 column columns compressed conflicting constant could count data decoded deep deg does each earlier
 empty encoding end ends enhanced entries entry equal exam expected field fields file files first

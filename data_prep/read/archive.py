@@ -87,7 +87,13 @@ def _of_zip(name: str, file: BinaryIO) -> Iterator[Member | Reject]:
             elif info.flag_bits & 1:
                 yield Reject(Why.UNREADABLE, info.filename, "encrypted")
             else:
-                with archive.open(info) as content:
+                try:
+                    content = archive.open(info)
+                except (NotImplementedError, RuntimeError, zipfile.BadZipFile) as error:
+                    said = f"archive: {type(error).__name__}"
+                    yield Reject(Why.UNREADABLE, info.filename, said)
+                    continue
+                with content:
                     yield Member(info.filename, info.file_size, _bounded(content, info.file_size))
 
 

@@ -146,8 +146,9 @@ def _credentials(path: str | None) -> tuple[str, str, str]:
 
 
 def _head(study: str, found: dict) -> Head | Reject:
-    where = f"{study}/{_uid(found, '0020000E')}/{_uid(found, '00080018')}"
+    where = study
     try:
+        where = "/".join((study, _uid(found, "0020000E"), _uid(found, "00080018")))
         with header.quiet():
             dataset = pydicom.Dataset.from_json(found)
     except Exception as error:  # a server may say anything; the instance is counted
@@ -163,7 +164,7 @@ def _bytes(dataset: pydicom.Dataset) -> bytes:
 
 
 def _uid(found: dict, tag: str) -> str:
-    return str((found.get(tag, {}).get("Value") or [""])[0])
+    return str((found.get(tag, {}).get("Value") or [""])[0]).replace("/", "_")
 
 
 def _said(error: Exception) -> str:

@@ -41,9 +41,10 @@ class LocalFiles:
         """Every folder below the root, also those that cannot be listed."""
         unlisted: list[str] = []
         walk = os.walk(self.root, onerror=lambda e: unlisted.append(os.fsdecode(e.filename)))
-        for folder, _, files in walk:
-            if files:
-                yield os.path.relpath(folder, self.root), files
+        for folder, below, files in walk:
+            links = [d for d in below if os.path.islink(os.path.join(folder, d))]
+            if files or links:  # a link to a folder is not followed: it counts as a file
+                yield os.path.relpath(folder, self.root), files + links
         for folder in unlisted:
             yield os.path.relpath(folder, self.root), []
 

@@ -18,8 +18,6 @@ MR_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.4"
 ORIENTATION_TOLERANCE = 1e-3
 SPACING_RANGE_MM = (0.3, 10.0)
 FARTHEST_MM = 2000.0  # from the isocentre: nobody lies beyond the bore
-LARGEST_MATRIX = 4096
-MOST_FRAMES = 20_000
 PERSON_KEYWORDS = tuple(
     k
     for k in attributes.KEYWORDS
@@ -115,7 +113,7 @@ def _gate(where: str, found: Header) -> Reject | None:
 def _sized(where: str, found: Header, frames: float) -> Reject | None:
     """Whether the pixels can be what the header says."""
     rows, columns, allocated, stored, high = map(found.integer, attributes.INTEGERS[:5])
-    if rows > LARGEST_MATRIX or columns > LARGEST_MATRIX or frames > MOST_FRAMES:
+    if max(rows, columns) > nifti.LARGEST_MATRIX or frames > nifti.MOST_FRAMES:
         return Reject(Why.TOO_LARGE, where, f"{rows} x {columns}, {frames:.0f} frames")
     if not (rows and columns and allocated in (8, 16) and 0 < stored <= high + 1 <= allocated):
         said = f"{rows} x {columns}, {allocated} bits, {stored} stored, high bit {high}"

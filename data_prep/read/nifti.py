@@ -43,6 +43,7 @@ TEXTS = (
     "FlipAngle",
 )
 SECONDS = ("EchoTime", "RepetitionTime", "InversionTime")
+LARGEST_MATRIX, MOST_FRAMES = 4096, 20_000
 TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
@@ -62,6 +63,8 @@ def read(file: Head) -> tuple[Header, list[Values]] | Reject:
     try:
         image = _open(file.all())
         columns, rows, slices, phases = _shape(image)
+        if max(columns, rows) > LARGEST_MATRIX or slices * phases > MOST_FRAMES:
+            return Reject(Why.TOO_LARGE, where, f"{slices * phases} frames")
         affine = TO_LPS @ np.asarray(image.affine, float)
         shared = _shared(where, stem) | _sidecar(file.beside) | _sizes(rows, columns)
         values = [
@@ -115,6 +118,8 @@ def _step_ms(image) -> float | None:
 
 
 def _shared(where: str, stem: str) -> Values:
+    # A name in no encoding is no text: it is escaped.
+    where = where.encode("utf-8", "backslashreplace").decode()
     folder = str(pathlib.PurePosixPath(where).parent)
     return {
         "PatientID": pathlib.PurePosixPath(folder).name or stem,
@@ -129,8 +134,7 @@ def _sidecar(beside: bytes) -> Values:
     said = json.loads(beside) if beside.strip() else {}
     values: Values = {}
     for key in TEXTS:
-        if key in said:
-            value = said[key]
+        if (value := said.get(key)) not in (None, "", []):
             values[key] = "\\".join(map(str, value)) if isinstance(value, list) else str(value)
     for key in SECONDS:
         if isinstance(said.get(key), int | float):

@@ -11,6 +11,8 @@ from data_prep.read import header, nifti
 from data_prep.read.instance import Instance
 from data_prep.read.reject import Reject, Why
 
+LARGEST_VALUE = 1e9  # beyond it 32-bit floats hold no contrast
+
 
 def decode(frames: Sequence[Instance], data: bytes) -> list[np.ndarray | Reject]:
     """Modality values of frames of one file, float32 (rows, columns) each, from all its bytes."""
@@ -37,13 +39,16 @@ def _real(frame: Instance, stored: np.ndarray) -> np.ndarray | Reject:
         return Reject(Why.BAD_PIXELS, frame.where, f"decoded to {stored.shape}")
     values = stored.astype(np.float32)
     padding = frame.number("PixelPaddingValue")
-    if padding is not None and (outside := stored == padding).any() and not outside.all():
+    outside = np.isnan(values) if padding is None else (stored == padding) | np.isnan(values)
+    if outside.any() and not outside.all():
         values[outside] = values[~outside].min()  # no tissue: as dark as the darkest
     slope, intercept = frame.number("RescaleSlope"), frame.number("RescaleIntercept")
     if slope is not None and slope != 1.0:
         values *= np.float32(slope)
     if intercept:
         values += np.float32(intercept)
+    if not np.isfinite(values).all() or np.abs(values).max() > LARGEST_VALUE:
+        return Reject(Why.BAD_PIXELS, frame.where, "values beyond any scanner")
     # MONOCHROME1 shows low values bright (PS3.3 C.7.6.3.1.2).
     return -values if frame.text.get("PhotometricInterpretation") == "MONOCHROME1" else values
 

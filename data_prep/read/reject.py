@@ -18,6 +18,7 @@ class Why(enum.Enum):
     TRUNCATED = ("rejected", "the file ends early; export it again")
     UNREADABLE = ("rejected", "the header cannot be parsed; see the local list of paths")
     TOO_LARGE = ("rejected", "larger than any real exam; may be made to exhaust memory")
+    PACKED = ("rejected", "packed inside another file; unpack it first")
     UNSAFE_ARCHIVE = (
         "rejected",
         "a member that links, climbs out or inflates without end; unpack it by hand and look",

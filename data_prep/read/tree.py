@@ -69,9 +69,8 @@ class TreeSource:
         """The wanted files, whole; every archive is opened once."""
         inside: dict[str, set[str]] = defaultdict(set)
         for where in wheres:
-            name, mark, member = where.partition(IN_ARCHIVE)
-            if mark and archive.is_archive(name):
-                inside[name].add(member)
+            if in_archive := _split(where):
+                inside[in_archive[0]].add(in_archive[1])
                 continue
             try:
                 yield where, self._whole(where)
@@ -88,6 +87,8 @@ class TreeSource:
     def _head(self, where: str, first: "_First") -> Head | Reject:
         try:
             size = self.files.size(where)
+            if _is_packed(where):
+                return Reject(Why.PACKED, where)
             if size > LARGEST_FILE:
                 return Reject(Why.TOO_LARGE, where, f"{size} bytes")
             with self.files.open(where) as file:
@@ -141,11 +142,29 @@ class TreeSource:
                 )
                 continue
             where = f"{name}{IN_ARCHIVE}{member.name}"
+            if archive.is_archive(member.name) or _is_packed(member.name):
+                yield Reject(Why.PACKED, where)
+                continue
             yield Head(where, head, member.size, _rest(head, member.read))
 
 
 def _rest(head: bytes, read: Callable[[int], bytes]) -> Callable[[], bytes]:
     return lambda: head + read(-1)
+
+
+def _split(where: str) -> tuple[str, str] | None:
+    """(archive, member) of a name that is one; folders may have the mark in theirs too."""
+    parts = where.split(IN_ARCHIVE)
+    for i in range(1, len(parts)):
+        if archive.is_archive(name := IN_ARCHIVE.join(parts[:i])):
+            return name, IN_ARCHIVE.join(parts[i:])
+    return None
+
+
+def _is_packed(name: str) -> bool:
+    """Whether a file holds others that are not looked for."""
+    low = name.lower()
+    return low.endswith((".7z", ".rar", ".gz", ".bz2", ".xz")) and not nifti.is_nifti(low)
 
 
 def _join(folder: str, name: str) -> str:
