@@ -1,5 +1,6 @@
 """NIfTI volumes of public sets become frames in the right place; masks and the rest are counted."""
 
+import dataclasses
 import gzip
 import json
 
@@ -113,6 +114,21 @@ def test_masks_and_broken_volumes_are_counted(tmp_path, capfd):
         "empty": Why.EMPTY_FILE,
         "bomb": Why.UNREADABLE,
     }
+
+
+def test_what_is_no_number_is_dark_and_what_is_no_value_is_refused(tmp_path):
+    data = volume((12, 12, 3)).astype(np.float32)
+    data[:4] = np.nan
+    save(tmp_path / "p" / "t1.nii.gz", data)
+    source = TreeSource(LocalFiles(str(tmp_path)))
+    frames, _ = read(source)
+    content = dict(source.load([frames[0].where]))[frames[0].where]
+    for picture in decode(frames, content):
+        assert isinstance(picture, np.ndarray)
+        assert np.isfinite(picture).all()
+        assert (picture[:, :4] == picture.min()).all()
+    steep = [dataclasses.replace(f, text=f.text | {"RescaleSlope": "3e38"}) for f in frames]
+    assert {f.why for f in decode(steep, content) if isinstance(f, Reject)} == {Why.BAD_PIXELS}
 
 
 def test_axes_of_voxels_contradict_no_name(tmp_path):

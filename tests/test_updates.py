@@ -190,3 +190,29 @@ def test_a_frame_that_is_lost_on_the_way_is_missed(tmp_path, monkeypatch):
     args = prepare_args(tmp_path / "out", dicom="phantom:tiny:exams=4")[1:]
     with pytest.raises(RuntimeError, match="unaccounted for"):
         build.main(args)
+
+
+def test_a_stopped_run_with_other_options_leaves_nothing_in_the_next(tmp_path, monkeypatch):
+    from data_prep import build, driver
+
+    out = tmp_path / "data"
+
+    def run(*more: str) -> int:
+        return build.main([*prepare_args(out, dicom="phantom:tiny:exams=4")[1:], *more])
+
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    honest = driver._shelve
+    monkeypatch.setattr(driver, "_shelve", stopped)
+    for size in ("32", "48"):
+        with pytest.raises(KeyboardInterrupt):
+            run("--size", size)
+    monkeypatch.setattr(driver, "_shelve", honest)
+    assert run("--size", "32") == 0
+    shapes = {
+        source.frames(source[i].stacks[0], 0).shape[1:]
+        for source in (ExamSource(str(out), s) for s in ("train", "val"))
+        for i in range(len(source))
+    }
+    assert shapes == {(32, 32)}

@@ -43,10 +43,11 @@ def _real(frame: Instance, stored: np.ndarray) -> np.ndarray | Reject:
     if outside.any() and not outside.all():
         values[outside] = values[~outside].min()  # no tissue: as dark as the darkest
     slope, intercept = frame.number("RescaleSlope"), frame.number("RescaleIntercept")
-    if slope is not None and slope != 1.0:
-        values *= np.float32(slope)
-    if intercept:
-        values += np.float32(intercept)
+    with np.errstate(over="ignore", invalid="ignore"):  # looked at next
+        if slope is not None and slope != 1.0:
+            values *= np.float32(slope)
+        if intercept:
+            values += np.float32(intercept)
     if not np.isfinite(values).all() or np.abs(values).max() > LARGEST_VALUE:
         return Reject(Why.BAD_PIXELS, frame.where, "values beyond any scanner")
     # MONOCHROME1 shows low values bright (PS3.3 C.7.6.3.1.2).
