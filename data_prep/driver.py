@@ -69,6 +69,7 @@ class _Planned:
     file_rejects: list[Reject]
     files_found: int
     joined: Joined
+    owners: dict[str, str]  # the patient of each study
     orders: list[ShardOrder]
     exam_rejects: list[Reject]
 
@@ -127,7 +128,7 @@ def _plan(job: Build, graphs: Graphs, account: Account, old: Existing) -> _Plann
             "Check the key columns, or keep exams without reports with --keep-unpaired."
         )
     found = workshop.count_found(graphs.work)
-    return _Planned(plans, file_rejects, found, joined, orders, exam_rejects)
+    return _Planned(plans, file_rejects, found, joined, owners, orders, exam_rejects)
 
 
 def _account(account: Account, job: Build, planned: _Planned, results: list[ShardResult]):
@@ -201,8 +202,7 @@ def _labels(
 ) -> None:
     of = job.rules.pseudonyms.of
     rows = {of("study", uid): row for uid, row in planned.joined.labels.items()}
-    owners = patients_of(planned.plans, job.reports)
-    patients = {of("study", uid): owner for uid, owner in owners.items()}
+    patients = {of("study", uid): owner for uid, owner in planned.owners.items()}
     labels.write(job.out, {k: v for k, v in rows.items() if k in checksums}, patients)
     if old and not job.labels and (old / LABELS_FILE).exists():
         shutil.copyfile(old / LABELS_FILE, job.out / LABELS_FILE)

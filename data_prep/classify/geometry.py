@@ -10,7 +10,7 @@ import numpy as np
 
 from cmr_jax.schema import View
 from data_prep.classify import longaxis
-from data_prep.exam.planes import TOWARDS_BASE, angle_deg
+from data_prep.exam.planes import TOWARDS_BASE, angle_deg, middle_of
 from data_prep.exam.stacks import RawStack
 
 SHORT_AXIS = TOWARDS_BASE / np.linalg.norm(TOWARDS_BASE)
@@ -125,14 +125,7 @@ def _from_body_deg(stack: RawStack) -> np.ndarray:
 
 def centre(stack: RawStack) -> np.ndarray:
     """Middle of a stack's pictures, LPS mm."""
-    middles = []
-    for one in stack.slices:
-        frame = one.frames[0]
-        row, column = np.array(frame.orientation[:3]), np.array(frame.orientation[3:])
-        across = (frame.columns - 1) / 2 * frame.spacing_mm[1] * row
-        down = (frame.rows - 1) / 2 * frame.spacing_mm[0] * column
-        middles.append(np.array(frame.position) + across + down)
-    return np.mean(middles, axis=0)
+    return np.mean([middle_of(one.frames[0]) for one in stack.slices], axis=0)
 
 
 def long_axis(stacks: list[RawStack], named: list[View | None]) -> Axis:
@@ -149,9 +142,5 @@ def long_axis(stacks: list[RawStack], named: list[View | None]) -> Axis:
         return Axis(SHORT_AXIS, "an average heart")
     best = stacks[-max(candidates)[3]]
     normal = best.normal if best.normal @ SHORT_AXIS >= 0 else -best.normal
-    ends = [float(frame_centre @ normal) for frame_centre in _slice_centres(best)]
+    ends = [float(middle_of(one.frames[0]) @ normal) for one in best.slices]
     return Axis(normal, f"{len(best.slices)} short-axis slices", (min(ends), max(ends)))
-
-
-def _slice_centres(stack: RawStack) -> list[np.ndarray]:
-    return [centre(dataclasses.replace(stack, slices=(one,))) for one in stack.slices]

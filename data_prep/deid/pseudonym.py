@@ -11,10 +11,10 @@ import hmac
 import itertools
 import math
 import os
-import pathlib
-import stat
 import unicodedata
 from collections import Counter
+
+from data_prep.secret import read_private
 
 KEY_BYTES = 32
 ENTROPY_BITS = 128
@@ -57,7 +57,7 @@ def load_key(path: str | None, source: str) -> Pseudonyms:
     if path and variable:
         raise ValueError(f"--key-file and {KEY_VARIABLE} are both set: leave one of them.")
     if path:
-        return Pseudonyms(_checked(_from_file(path), f"--key-file {path}", source))
+        return Pseudonyms(_checked(read_private(path, "--key-file"), f"--key-file {path}", source))
     if variable:
         return Pseudonyms(_checked(_from_text(variable), KEY_VARIABLE, source))
     if source.startswith(PHANTOM):
@@ -67,15 +67,6 @@ def load_key(path: str | None, source: str) -> Pseudonyms:
         "patients need a secret of your own. "
         f"Make one: (umask 077; head -c {KEY_BYTES} /dev/urandom > prep.key)"
     )
-
-
-def _from_file(path: str) -> bytes:
-    file = pathlib.Path(path)
-    if not file.is_file():
-        raise ValueError(f"--key-file {path}: no such file.")
-    if stat.S_IMODE(os.stat(file).st_mode) & 0o077:
-        raise ValueError(f"--key-file {path} can be read by others: chmod 600 {path}")
-    return file.read_bytes()
 
 
 def _from_text(text: str) -> bytes:

@@ -56,9 +56,8 @@ def planes_meet(stacks: list[PlannedStack]) -> tuple[np.ndarray, np.ndarray] | N
     if len(planes) < 2:
         return None
     normals = np.stack([p.normal for p in planes])
-    *_, turns = np.linalg.svd(normals)
+    _, spread, turns = np.linalg.svd(normals)
     direction = turns[-1]  # most nearly in every plane
-    spread = np.linalg.svd(normals, compute_uv=False)
     if spread[1] < np.sin(np.radians(LEAST_ANGLE_DEG)):
         return None
     offsets = np.array(

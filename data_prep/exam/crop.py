@@ -7,6 +7,7 @@ lowest value where it ends.
 import cv2
 import numpy as np
 
+from data_prep.exam.planes import middle_of, to_lps
 from data_prep.exam.stacks import RawStack
 
 cv2.setNumThreads(1)  # workers are processes
@@ -41,19 +42,7 @@ def motion_centre(stack: RawStack, videos: list[list[np.ndarray]]) -> np.ndarray
 
 def image_centre(stack: RawStack) -> np.ndarray:
     """LPS centre of the middle slice."""
-    frame = stack.slices[len(stack.slices) // 2].frames[0]
-    return to_lps(frame, (frame.columns - 1) / 2, (frame.rows - 1) / 2)
-
-
-def to_lps(frame, column: float, row: float) -> np.ndarray:
-    """Patient position of a pixel (PS3.3 C.7.6.2.1.1, equation C.7.6.2.1-1)."""
-    along_row, along_column = np.array(frame.orientation[:3]), np.array(frame.orientation[3:])
-    # PixelSpacing is (between rows, between columns).
-    return (
-        np.array(frame.position)
-        + column * frame.spacing_mm[1] * along_row
-        + row * frame.spacing_mm[0] * along_column
-    )
+    return middle_of(stack.slices[len(stack.slices) // 2].frames[0])
 
 
 def crop(frame, video: list[np.ndarray], centre: np.ndarray, spacing_mm: float, size: int):

@@ -21,6 +21,22 @@ def normal_of(instance: Instance) -> np.ndarray:
     return np.array([b * f - c * e, c * d - a * f, a * e - b * d])
 
 
+def to_lps(frame: Instance, column: float, row: float) -> np.ndarray:
+    """Patient position of a pixel (PS3.3 C.7.6.2.1.1, equation C.7.6.2.1-1)."""
+    along_row, along_column = np.array(frame.orientation[:3]), np.array(frame.orientation[3:])
+    # PixelSpacing is (between rows, between columns).
+    return (
+        np.array(frame.position)
+        + column * frame.spacing_mm[1] * along_row
+        + row * frame.spacing_mm[0] * along_column
+    )
+
+
+def middle_of(frame: Instance) -> np.ndarray:
+    """LPS centre of an image (mm)."""
+    return to_lps(frame, (frame.columns - 1) / 2, (frame.rows - 1) / 2)
+
+
 def angle_deg(a: np.ndarray, b: np.ndarray) -> float:
     """Angle between two planes' normals, 0..90 degrees; a normal's sign means nothing."""
     return float(np.degrees(np.arccos(np.clip(abs(a @ b), 0, 1))))

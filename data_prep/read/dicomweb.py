@@ -11,8 +11,6 @@ import io
 import json
 import logging
 import os
-import pathlib
-import stat
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
@@ -25,6 +23,7 @@ from dicomweb_client.session_utils import create_session
 from data_prep.read import header
 from data_prep.read.head import Head
 from data_prep.read.reject import Reject, Why
+from data_prep.secret import read_private
 
 logging.getLogger("dicomweb_client").setLevel(logging.CRITICAL)  # its messages hold UIDs
 
@@ -131,13 +130,9 @@ def _credentials(path: str | None) -> tuple[str, str, str]:
         names = (TOKEN_VARIABLE, USER_VARIABLE, PASSWORD_VARIABLE)
         token, user, password = (os.environ.get(name, "") for name in names)
         return token, user, password
-    file = pathlib.Path(path)
-    if not file.is_file():
-        raise ValueError(f"--dicomweb-credentials {path}: no such file.")
-    if stat.S_IMODE(file.stat().st_mode) & 0o077:
-        raise ValueError(f"--dicomweb-credentials {path} can be read by others: chmod 600 {path}")
+    content = read_private(path, "--dicomweb-credentials")
     try:
-        said = json.loads(file.read_text())
+        said = json.loads(content)
         return said.get("token", ""), said.get("user", ""), said.get("password", "")
     except (ValueError, AttributeError):
         raise ValueError(

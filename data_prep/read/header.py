@@ -35,6 +35,7 @@ DEFLATED = "1.2.840.10008.1.2.1.99"
 BIG_ENDIAN = "1.2.840.10008.1.2.2"
 # A deflated file may not grow beyond this: a real one holds an image or a series of them.
 LARGEST_INFLATED = 1 << 29
+LARGEST_MATRIX, MOST_FRAMES = 4096, 20_000
 PLAIN_META = b"\x02\x00\x10\x00UI\x14\x00" + walker.EXPLICIT.encode().ljust(20, b"\0")
 
 DELIMITERS = set(b"\\^=\r\n\t\f")  # after which ISO 2022 starts anew (PS3.5 6.1.2.5.3)

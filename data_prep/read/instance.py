@@ -113,7 +113,7 @@ def _gate(where: str, found: Header) -> Reject | None:
 def _sized(where: str, found: Header, frames: float) -> Reject | None:
     """Whether the pixels can be what the header says."""
     rows, columns, allocated, stored, high = map(found.integer, attributes.INTEGERS[:5])
-    if max(rows, columns) > nifti.LARGEST_MATRIX or frames > nifti.MOST_FRAMES:
+    if max(rows, columns) > header.LARGEST_MATRIX or frames > header.MOST_FRAMES:
         return Reject(Why.TOO_LARGE, where, f"{rows} x {columns}, {frames:.0f} frames")
     if not (rows and columns and allocated in (8, 16) and 0 < stored <= high + 1 <= allocated):
         said = f"{rows} x {columns}, {allocated} bits, {stored} stored, high bit {high}"

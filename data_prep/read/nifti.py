@@ -15,7 +15,7 @@ import nibabel
 import numpy as np
 
 from data_prep.read.head import Head
-from data_prep.read.header import LARGEST_INFLATED, Header, Values
+from data_prep.read.header import LARGEST_INFLATED, LARGEST_MATRIX, MOST_FRAMES, Header, Values
 from data_prep.read.reject import Reject, Why
 
 logging.getLogger("nibabel.global").setLevel(logging.CRITICAL)  # it quotes bytes of the file
@@ -43,7 +43,6 @@ TEXTS = (
     "FlipAngle",
 )
 SECONDS = ("EchoTime", "RepetitionTime", "InversionTime")
-LARGEST_MATRIX, MOST_FRAMES = 4096, 20_000
 TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
