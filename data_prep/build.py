@@ -25,6 +25,8 @@ import warnings
 warnings.filterwarnings("ignore", category=DeprecationWarning)
 logging.getLogger().setLevel(logging.ERROR)
 
+from apache_beam.io.filesystems import FileSystems  # noqa: E402
+
 from cmr_jax.schema import EXAMS, FRAMES, LABELS_FILE, MANIFEST_FILE, SPLITS, Sequence  # noqa: E402
 from data_prep import update, workshop  # noqa: E402
 from data_prep.classify import lexicon  # noqa: E402
@@ -33,9 +35,9 @@ from data_prep.driver import Build, build  # noqa: E402
 from data_prep.engine import Engines, WorkerError  # noqa: E402
 from data_prep.exam.plan import CLINICAL, Choice  # noqa: E402
 from data_prep.orders import Rules  # noqa: E402
-from data_prep.pipeline import Geometry  # noqa: E402
-from data_prep.read.source import open_source  # noqa: E402
+from data_prep.read.source import is_cloud, open_source  # noqa: E402
 from data_prep.reports.table import read_labels, read_reports  # noqa: E402
+from data_prep.shards import Geometry  # noqa: E402
 
 
 def parse(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
@@ -86,7 +88,17 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
         action="store_true",
         help="add new exams to the build in --out; those already there stay as they are",
     )
-    add("--overwrite", action="store_true", help="replace a finished build in --out")
+    add(
+        "--overwrite",
+        action="store_true",
+        help="replace what is in --out, finished or stopped",
+    )
+    add(
+        "--exchange",
+        default="",
+        help="where this program and workers that share no file system with it pass plans and "
+        "shards: a private folder in a cloud (gs://..., s3://...; default: beside --out)",
+    )
     add(
         "--workers",
         type=int,
@@ -101,7 +113,7 @@ def prepare(args: argparse.Namespace) -> Build:
     if not re.fullmatch(r"[\w-]{1,32}", args.site):
         raise ValueError(f"--site {args.site!r}: a short name of letters, digits, - and _.")
     update.recover(args.out)
-    if (args.out / MANIFEST_FILE).exists():
+    if args.overwrite or (args.out / MANIFEST_FILE).exists():
         workshop.sweep(args.out)
     if (args.out / MANIFEST_FILE).exists() and not (args.overwrite or args.update):
         raise ValueError(
@@ -139,6 +151,7 @@ def prepare(args: argparse.Namespace) -> Build:
         geometry=Geometry(args.spacing_mm, args.size),
         choice=Choice(_kept(args.keep), lexicon.load(args.lexicon)),
         vocabulary_size=args.vocabulary,
+        exchange=_exchange(args.exchange),
         update=args.update,
     )
     if args.update:
@@ -149,6 +162,14 @@ def prepare(args: argparse.Namespace) -> Build:
         for table in (EXAMS, FRAMES):
             shutil.rmtree(args.out / table, ignore_errors=True)
     return job
+
+
+def _exchange(text: str) -> str:
+    if text and not is_cloud(text):
+        raise ValueError(f"--exchange {text}: a folder in a cloud, as gs://bucket/private.")
+    if text:
+        FileSystems.get_filesystem(text)  # ValueError where the part of Beam for it is missing
+    return text
 
 
 def _kept(text: str) -> frozenset[Sequence]:
@@ -179,8 +200,10 @@ def main(argv: list[str] | None = None) -> int:
     """Command line."""
     args, rest = parse(sys.argv[1:] if argv is None else argv)
     try:
+        engines = Engines(args.workers, tuple(rest))
+        FileSystems.set_options(engines.options())  # of clouds: --s3_endpoint_url and so on
         job = prepare(args)
-        account = build(job, Engines(args.workers, tuple(rest)))
+        account = build(job, engines)
     except ValueError as error:
         print(f"data_prep.build: {error}", file=sys.stderr)
         return 2

@@ -5,6 +5,7 @@ import os
 import pathlib
 import shutil
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,17 +19,18 @@ from cmr_jax.schema import (
     SPLITS,
     TOKENIZER_FILE,
 )
-from data_prep import pipeline, update, workshop
+from data_prep import notes, pipeline, update, workshop
 from data_prep.engine import Engines
-from data_prep.exam.plan import Choice, ExamPlan
+from data_prep.exam.plan import Choice, ExamSummary
 from data_prep.orders import NOTHING_YET, Existing, Rules, ShardOrder, make_orders
-from data_prep.pipeline import Geometry, Graphs, ShardResult
+from data_prep.pipeline import HEADERS, Graphs
 from data_prep.qc import people
 from data_prep.qc.account import Account
 from data_prep.qc.progress import stage
 from data_prep.read.reject import Reject, Why
 from data_prep.read.source import Source
 from data_prep.reports.matching import Joined, join, patients_of
+from data_prep.shards import Geometry, ShardResult, collect
 from data_prep.shelf import labels, records, vocabulary
 
 PROGRAM = f"cmr_jax {cmr_jax.__version__}"
@@ -47,6 +49,7 @@ class Build:
     choice: Choice
     vocabulary_size: int
     update: bool = False
+    exchange: str = ""  # a folder of a cloud; "": beside `out`
 
     @property
     def options(self) -> dict[str, Any]:
@@ -65,7 +68,7 @@ class Build:
 class _Planned:
     """What the first graph and the join found."""
 
-    plans: list[ExamPlan]
+    exams: list[ExamSummary]
     file_rejects: list[Reject]
     files_found: int
     joined: Joined
@@ -76,21 +79,14 @@ class _Planned:
 
 def build(job: Build, engines: Engines) -> Account:
     """Runs both graphs and the step between; returns the account.  The manifest comes last."""
-    work, lock = workshop.enter(job.out)
-    with lock:
-        account = _build(job, Graphs(job.source, str(work), engines))
-        shutil.rmtree(work)
-    return account
+    with workshop.enter(job.out, job.exchange) as exchange:
+        return _build(job, Graphs(job.source, exchange, engines))
 
 
 def _build(job: Build, graphs: Graphs) -> Account:
     account = Account()
     final, old = job.out, update.existing(job.out) if job.update else NOTHING_YET
-    try:
-        planned = _plan(job, graphs, account, old)
-    except ValueError:  # the input's: nothing to go on with later
-        shutil.rmtree(graphs.work)
-        raise
+    planned = _plan(job, graphs, account, old)
     if job.update:
         if not planned.orders:
             return _account(account, job, planned, [])
@@ -98,8 +94,9 @@ def _build(job: Build, graphs: Graphs) -> Account:
         job = replace(job, out=update.begin(final, old, old.shards | shards))
     job.out.mkdir(parents=True, exist_ok=True)
     total = sum(len(order.exams) for order in planned.orders)
-    with stage("writing shards", account, lambda: workshop.ticks(graphs.work, "exams"), total):
-        results = pipeline.write_shards(graphs, planned.orders, job.geometry, str(job.out))
+    with stage("writing shards", account, _done(graphs, EXAMS), total):
+        results = pipeline.write_shards(graphs, planned.orders, job.geometry)
+        collect(graphs.exchange, planned.orders, results, str(job.out))
     _account(account, job, planned, results)
     _shelve(job, account, planned, results, final if job.update else None)
     if job.update:
@@ -109,36 +106,38 @@ def _build(job: Build, graphs: Graphs) -> Account:
 
 def _plan(job: Build, graphs: Graphs, account: Account, old: Existing) -> _Planned:
     units = job.source.units()
-    with stage(
-        "reading headers", account, lambda: workshop.ticks(graphs.work, "headers"), len(units)
-    ):
+    with stage("reading headers", account, _done(graphs, HEADERS), len(units)):
         pipeline.plan_exams(graphs, units, job.choice)
-    plans, file_rejects = pipeline.load_plans(graphs.work)
-    if not plans:
+    exams, file_rejects = pipeline.load_summaries(graphs.exchange)
+    if not exams:
         reasons = _listed(Counter(r.why.name.lower() for r in file_rejects)) or "no files"
         raise ValueError(f"nothing to prepare: no MR exam was found ({reasons}).")
-    joined = join(plans, job.reports, job.labels)
-    owners = patients_of(plans, job.reports)
-    orders, exam_rejects = make_orders(job.rules, plans, joined, owners, old)
+    joined = join(exams, job.reports, job.labels)
+    owners = patients_of(exams, job.reports)
+    orders, exam_rejects = make_orders(job.rules, exams, joined, owners, old)
     if not orders and not job.update:
         reasons = _listed(Counter(r.why.name.lower() for r in joined.rejects))
         raise ValueError(
-            f"nothing to prepare: none of {len(plans)} exams has a usable report "
+            f"nothing to prepare: none of {len(exams)} exams has a usable report "
             f"({reasons or 'no report joins'}). "
             "Check the key columns, or keep exams without reports with --keep-unpaired."
         )
-    found = workshop.count_found(graphs.work)
-    return _Planned(plans, file_rejects, found, joined, owners, orders, exam_rejects)
+    found = notes.total(graphs.exchange, HEADERS)
+    return _Planned(exams, file_rejects, found, joined, owners, orders, exam_rejects)
+
+
+def _done(graphs: Graphs, stage: str) -> Callable[[], int]:
+    return lambda: notes.units_done(graphs.exchange, stage)
 
 
 def _account(account: Account, job: Build, planned: _Planned, results: list[ShardResult]):
-    frames = {plan.study_uid: plan.frame_count for plan in planned.plans}
+    frames = {exam.study_uid: exam.frame_count for exam in planned.exams}
     unused = [Reject(r.why, r.where, count=frames[r.where]) for r in planned.exam_rejects]
     lost_frames = [r for result in results for r in result.file_rejects]
-    planned_frames = sum(p.frame_count for p in planned.plans)
+    planned_frames = sum(frames.values())
     account.files_found = planned.files_found
     account.files_used = planned_frames - sum(r.count for r in (*unused, *lost_frames))
-    account.exams_found = len(planned.plans)
+    account.exams_found = len(planned.exams)
     account.exams_written = sum(r.exams for r in results)
     account.reports_found = len(job.reports)
     there = {r.where for r in planned.exam_rejects if r.why is Why.ALREADY_THERE}

@@ -42,22 +42,26 @@ class Engines:
     workers: int
     rest: tuple[str, ...]
 
+    def options(self, *more: str) -> PipelineOptions:
+        """Beam's options; workers elsewhere would else log elements that fail, which hold headers."""
+        rest = [a for a in self.rest if not a.startswith("--runner")]
+        quiet = "--default_sdk_harness_log_level=ERROR"
+        return PipelineOptions([*rest, *more, quiet], pickle_library="cloudpickle")
+
     def for_jobs(self, jobs: int, worth_a_worker: int) -> Engine:
         """Options and runner for some jobs; a worker process takes seconds to start, so that each
         must have enough to do (`worth_a_worker` jobs) to be worth it."""
-        rest = list(self.rest)
-        named = [a for a in rest if a.startswith("--runner")]
-        runner: str | PipelineRunner = named[0].partition("=")[2] if named else "FnApiRunner"
-        workers = self.workers or min(os.cpu_count() or 1, 1 + jobs // worth_a_worker)
-        if not named and workers > 1:
-            command = f"{shlex.quote(sys.executable)} -m data_prep.worker"
-            runner = FnApiRunner(SubprocessSDKEnvironment.from_command_string(command))
-            rest.append(f"--direct_num_workers={workers}")
-        if runner == "DaskRunner":  # Beam has it, but not among the names it knows
+        named = next((a for a in self.rest if a.startswith("--runner")), "")
+        if runner := named.partition("=")[2]:
+            if runner != "DaskRunner":
+                return self.options(), runner
+            # Beam has it, but not among the names it knows.
             from apache_beam.runners.dask.dask_runner import DaskRunner
 
-            runner = DaskRunner()
-        # Workers elsewhere would log every start and stop, and elements that fail, which hold
-        # headers.
-        rest = [a for a in rest if a not in named] + ["--default_sdk_harness_log_level=ERROR"]
-        return PipelineOptions(rest, pickle_library="cloudpickle"), runner
+            return self.options(), DaskRunner()
+        workers = self.workers or min(os.cpu_count() or 1, 1 + jobs // worth_a_worker)
+        if workers == 1:
+            return self.options(), FnApiRunner()
+        command = f"{shlex.quote(sys.executable)} -m data_prep.worker"
+        several = FnApiRunner(SubprocessSDKEnvironment.from_command_string(command))
+        return self.options(f"--direct_num_workers={workers}"), several

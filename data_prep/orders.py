@@ -6,7 +6,7 @@ from collections import defaultdict
 
 from cmr_jax.schema import SPLITS
 from data_prep.deid.pseudonym import Pseudonyms
-from data_prep.exam.plan import ExamPlan
+from data_prep.exam.plan import ExamSummary
 from data_prep.read.reject import Reject, Why
 from data_prep.reports.joined import Impression, Joined
 
@@ -15,7 +15,8 @@ from data_prep.reports.joined import Impression, Joined
 class ExamOrder:
     """One exam to be written, with what may be said of it."""
 
-    plan: ExamPlan
+    study_uid: str
+    plan: str  # its name in the exchange
     exam_id: str
     patient_id: str
     site: str
@@ -57,7 +58,7 @@ class Rules:
 
 def make_orders(
     rules: Rules,
-    plans: list[ExamPlan],
+    summaries: list[ExamSummary],
     joined: Joined,
     owners: dict[str, str],
     existing: Existing = NOTHING_YET,
@@ -67,14 +68,14 @@ def make_orders(
     `owners` names the patient of each study.  Shards of an existing build stay, new ones follow.
     Raises ValueError where the new input says that patients of the existing build are others.
     """
-    first_dates = _first_dates(plans, owners)
-    _check_history(rules, plans, owners, existing)
+    first_dates = _first_dates(summaries, owners)
+    _check_history(rules, summaries, owners, existing)
     by_split: dict[str, list[ExamOrder]] = defaultdict(list)
     rejects = []
-    for plan in plans:
-        impression = joined.impressions.get(plan.study_uid)
-        owner = owners[plan.study_uid]
-        exam_id = rules.pseudonyms.of("study", plan.study_uid)
+    for summary in summaries:
+        impression = joined.impressions.get(summary.study_uid)
+        owner = owners[summary.study_uid]
+        exam_id = rules.pseudonyms.of("study", summary.study_uid)
         patient_id, split = rules.pseudonyms.of("patient", owner), split_of(rules, owner)
         if exam_id in existing.exams:
             if existing.exams[exam_id] != (patient_id, split):
@@ -82,14 +83,15 @@ def make_orders(
                     "the new input joins patients that this build holds as different ones, or has "
                     "another --splits. Build everything anew with --overwrite."
                 )
-            rejects.append(Reject(Why.ALREADY_THERE, plan.study_uid))
+            rejects.append(Reject(Why.ALREADY_THERE, summary.study_uid))
             continue
         if impression is None and not rules.keep_unpaired:
-            rejects.append(Reject(Why.NO_REPORT, plan.study_uid))
+            rejects.append(Reject(Why.NO_REPORT, summary.study_uid))
             continue
-        date = date_of(plan.study_date)
+        date = date_of(summary.study_date)
         order = ExamOrder(
-            plan=plan,
+            study_uid=summary.study_uid,
+            plan=summary.plan,
             exam_id=exam_id,
             patient_id=patient_id,
             site=rules.site,
@@ -101,16 +103,16 @@ def make_orders(
 
 
 def _check_history(
-    rules: Rules, plans: list[ExamPlan], owners: dict[str, str], existing: Existing
+    rules: Rules, summaries: list[ExamSummary], owners: dict[str, str], existing: Existing
 ) -> None:
     """An update must see all of a patient it adds to: days are counted from the first exam."""
     given: dict[str, set[str]] = defaultdict(set)
     dates: dict[str, list[tuple[datetime.date, bool]]] = defaultdict(list)
-    for plan in plans:
-        exam = rules.pseudonyms.of("study", plan.study_uid)
-        patient = rules.pseudonyms.of("patient", owners[plan.study_uid])
+    for summary in summaries:
+        exam = rules.pseudonyms.of("study", summary.study_uid)
+        patient = rules.pseudonyms.of("patient", owners[summary.study_uid])
         given[patient].add(exam)
-        if date := date_of(plan.study_date):
+        if date := date_of(summary.study_date):
             dates[patient].append((date, exam in existing.exams))
     held: dict[str, set[str]] = defaultdict(set)
     for exam, (patient, _) in existing.exams.items():
@@ -140,11 +142,11 @@ def _shards(rules: Rules, by_split: dict[str, list[ExamOrder]], existing: Existi
     return orders
 
 
-def _first_dates(plans: list[ExamPlan], owners: dict[str, str]) -> dict[str, datetime.date]:
+def _first_dates(summaries: list[ExamSummary], owners: dict[str, str]) -> dict[str, datetime.date]:
     first: dict[str, datetime.date] = {}
-    for plan in plans:
-        if date := date_of(plan.study_date):
-            owner = owners[plan.study_uid]
+    for summary in summaries:
+        if date := date_of(summary.study_date):
+            owner = owners[summary.study_uid]
             first[owner] = min(first.get(owner, date), date)
     return first
 

@@ -14,6 +14,7 @@ import tensorflow_datasets as tfds
 
 from cmr_jax import schema
 from cmr_jax.schema import EXAMS, FRAMES, MANIFEST_FILE, SPLITS, TOKENIZER_FILE
+from data_prep.exchange import link
 from data_prep.orders import Existing
 from data_prep.qc import rejects
 from data_prep.shelf import records
@@ -71,17 +72,12 @@ def begin(out: pathlib.Path, old: Existing, shards: dict[str, int]) -> pathlib.P
     """
     made = beside(out)
     for table in (EXAMS, FRAMES):
-        (made / table).mkdir(parents=True, exist_ok=True)
         for split in SPLITS:
             count = old.shards.get(split, 0)
             for shard in range(count):
                 source = records.shard_path(str(out), table, split, shard, count)
                 target = records.shard_path(str(made), table, split, shard, shards[split])
-                target.unlink(missing_ok=True)
-                try:
-                    os.link(source, target)
-                except OSError:  # some file systems have no links
-                    shutil.copyfile(source, target)
+                link(source, target)
     # Models know this vocabulary: words that only new reports have are spelled in its pieces.
     shutil.copyfile(out / TOKENIZER_FILE, made / TOKENIZER_FILE)
     return made

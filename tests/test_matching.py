@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 from cmr_jax.schema import LABELS_FILE
-from data_prep.exam.plan import ExamPlan
+from data_prep.exam.plan import ExamSummary
 from data_prep.orders import Rules, make_orders
 from data_prep.phantom.protocol import profile
 from data_prep.phantom.study import Study
@@ -21,19 +21,14 @@ from tests.conftest import prepare
 REPORT = "FINDINGS: x\nIMPRESSION:\nDilated left ventricle. No LGE."
 
 
-def plan(number: int, **changes) -> ExamPlan:
-    made = ExamPlan(
+def plan(number: int, **changes) -> ExamSummary:
+    made = ExamSummary(
         study_uid=f"1.2.{number}",
         patient_id=f"P{number}",
         accession=f"A{number}",
         study_date="20200101",
-        vendor="GE",
-        field_strength_t=1.5,
-        sex="F",
-        age_band="40-49",
         identifiers=(f"P{number}",),
-        stacks=(),
-        rejects=(),
+        frame_count=0,
     )
     return dataclasses.replace(made, **changes)
 

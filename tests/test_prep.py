@@ -14,9 +14,9 @@ from cmr_jax.schema import View
 from data_prep.classify import geometry
 from data_prep.exam.crop import crop
 from data_prep.exam.plan import ExamPlan, age_band, plan_exam, vendor_of
+from data_prep.exchange import LocalExchange
 from data_prep.phantom.protocol import profile
 from data_prep.phantom.study import Study
-from data_prep.pipeline import Geometry
 from data_prep.read import attributes, instance, walker
 from data_prep.read.files import LocalFiles
 from data_prep.read.head import Head
@@ -25,6 +25,8 @@ from data_prep.read.phantom import PhantomSource
 from data_prep.read.pixels import decode
 from data_prep.read.reject import Reject, Why
 from data_prep.read.tree import TreeSource
+from data_prep.shards import Geometry
+from data_prep.shelf import records
 from tests.conftest import EXAMS, TINY, digest, prepare
 
 
@@ -322,18 +324,16 @@ def test_strange_files_are_counted_and_nothing_is_lost(tmp_path):
 
 
 def test_a_killed_writer_leaves_no_shard_with_a_name(tmp_path):
-    from data_prep.shelf import records
-
-    path = tmp_path / "frames" / "x"
+    exchange = LocalExchange(tmp_path)
 
     def killed():
-        with records.shard_writer(path) as writer:
+        with exchange.writing("shards/x") as path, records.shard_writer(path) as writer:
             writer.write(b"half")
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
         killed()
-    assert not list(path.parent.iterdir())
+    assert not list((tmp_path / "shards").iterdir())
 
 
 def test_sources_list_and_load_the_same(tmp_path):

@@ -40,16 +40,16 @@ def test_killed_ten_times_and_started_again_it_ends_in_the_same_bytes(whole, tmp
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        wanted = len(written(out)) + chance.randrange(3)
+        wanted = len(done(out)) + chance.randrange(3)
         began = time.monotonic()
-        while process.poll() is None and len(written(out)) <= wanted:
+        while process.poll() is None and len(done(out)) <= wanted:
             time.sleep(0.02)
             assert time.monotonic() - began < 120
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         assert not (out / "manifest.json").exists() or process.returncode == 0
-        reused.append({p: os.stat(p).st_ino for p in written(out)})
+        reused.append({p: os.stat(p).st_ino for p in done(out)})
         if process.returncode == 0:
             shutil.rmtree(out)
     prepare(out, *SHARDS, dicom=MANY)
@@ -61,7 +61,13 @@ def test_killed_ten_times_and_started_again_it_ends_in_the_same_bytes(whole, tmp
 
 def written(out: pathlib.Path) -> list[str]:
     """Shards under their names."""
-    return sorted(str(p) for p in out.rglob("*.array_record-*") if "unfinished" not in p.name)
+    return sorted(str(p) for p in out.rglob("*.array_record-*"))
+
+
+def done(out: pathlib.Path) -> list[str]:
+    """Shards that a build which is still at work, or was stopped, has finished."""
+    shards = (workshop.folder_of(out) / workshop.SHARDS).glob("*.exams")
+    return sorted(str(p) for p in shards)
 
 
 @pytest.fixture
@@ -140,10 +146,9 @@ def test_overwriting_leaves_what_is_not_ours(tmp_path):
 
 def test_two_builds_on_one_output_do_not_mix(tmp_path):
     out = tmp_path / "data"
-    _, lock = workshop.enter(out)
-    refused = prepare(out, dicom="phantom:tiny:exams=6", check=False)
+    with workshop.enter(out):
+        refused = prepare(out, dicom="phantom:tiny:exams=6", check=False)
     assert (refused.returncode, "another build is at work" in refused.stderr) == (2, True)
-    lock.close()
     prepare(out, dicom="phantom:tiny:exams=6")
     assert not workshop.folder_of(out).exists()
 
@@ -185,8 +190,8 @@ def test_what_a_worker_says_of_a_header_is_withheld(tmp_path, monkeypatch, capsy
 def test_a_frame_that_is_lost_on_the_way_is_missed(tmp_path, monkeypatch):
     from data_prep import build, pipeline
 
-    honest = pipeline.load_plans
-    monkeypatch.setattr(pipeline, "load_plans", lambda work: (honest(work)[0][1:], honest(work)[1]))
+    honest = pipeline.load_summaries
+    monkeypatch.setattr(pipeline, "load_summaries", lambda e: (honest(e)[0][1:], honest(e)[1]))
     args = prepare_args(tmp_path / "out", dicom="phantom:tiny:exams=4")[1:]
     with pytest.raises(RuntimeError, match="unaccounted for"):
         build.main(args)

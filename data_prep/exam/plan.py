@@ -1,6 +1,7 @@
 """What will be made of one study: its stacks, labelled, and the few facts that may be kept."""
 
 import dataclasses
+from typing import Any
 
 from cmr_jax.schema import Sequence, View
 from data_prep.classify import decision
@@ -53,27 +54,37 @@ class PlannedStack:
     unit: str = ""  # of its real values
 
 
-@dataclasses.dataclass(frozen=True)
-class ExamPlan:
-    """One study, local: identifiers are still in it.  Never shipped, deleted after the build."""
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ExamSummary:
+    """Of one study, what decides where it goes and what its report must not say."""
 
     study_uid: str
     patient_id: str
     accession: str
     study_date: str
+    identifiers: tuple[str, ...]  # this patient's strings, to be found and removed in the report
+    frame_count: int
+    rejects: tuple[Reject, ...] = ()
+    plan: str = ""  # where the whole plan lies
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ExamPlan(ExamSummary):
+    """One study, local: identifiers are still in it.  Never shipped, deleted after the build."""
+
     vendor: str
     field_strength_t: float
     sex: str
     age_band: str
-    identifiers: tuple[str, ...]  # this patient's strings, to be found and removed in the report
     stacks: tuple[PlannedStack, ...]
-    rejects: tuple[Reject, ...]
     copies: tuple[tuple[Instance, Instance], ...] = ()  # of kept frames, to be compared
 
-    @property
-    def frame_count(self) -> int:
-        """Frames in all stacks."""
-        return sum(stack.raw.frame_count for stack in self.stacks)
+    def summary(self, plan: str) -> ExamSummary:
+        """The part that needs no frame, with the name under which the whole is kept."""
+        names = (field.name for field in dataclasses.fields(ExamSummary))
+        kept: dict[str, Any] = {name: getattr(self, name) for name in names}
+        kept["plan"] = plan
+        return ExamSummary(**kept)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,13 +129,14 @@ def plan_exam(
         patient_id=patients.pop(),
         accession=text.get("AccessionNumber", ""),
         study_date=text.get("StudyDate", ""),
+        identifiers=_identifiers(instances),
+        frame_count=sum(stack.raw.frame_count for stack in stacks),
+        rejects=tuple(rejects),
         vendor=vendor_of(text.get("Manufacturer", "")),
         field_strength_t=tesla(text.get("MagneticFieldStrength", "")),
         sex=sex if (sex := text.get("PatientSex", "")) in ("M", "F") else "",
         age_band=age_band(text.get("PatientAge", "")),
-        identifiers=_identifiers(instances),
         stacks=stacks,
-        rejects=tuple(rejects),
         copies=tuple((_bare(kept), _bare(copy)) for kept, copy in copies_of(instances)),
     )
 

@@ -45,7 +45,7 @@ def open_source(spec: str, credentials: str | None = None) -> Source:
         return PhantomSource(spec.removeprefix("phantom:"))
     if spec.startswith("dicomweb:"):
         return DicomWebSource.open(spec.removeprefix("dicomweb:"), credentials)
-    if re.match(r"[a-z][a-z0-9+.-]+://", spec):
+    if is_cloud(spec):
         return TreeSource(CloudFiles(spec.rstrip("/")))
     root = pathlib.Path(spec)
     if not root.exists():
@@ -56,3 +56,8 @@ def open_source(spec: str, credentials: str | None = None) -> Source:
     if root.is_file():
         return TreeSource(LocalFiles(str(root.parent)), only=root.name)
     return TreeSource(LocalFiles(str(root)))
+
+
+def is_cloud(spec: str) -> bool:
+    """Whether a path has a scheme, as gs://bucket/folder."""
+    return re.match(r"[a-z][a-z0-9+.-]+://", spec) is not None

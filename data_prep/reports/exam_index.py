@@ -4,7 +4,7 @@ import dataclasses
 import datetime
 from collections import defaultdict
 
-from data_prep.exam.plan import ExamPlan
+from data_prep.exam.plan import ExamSummary
 from data_prep.read.reject import Why
 from data_prep.reports.rows import KEY_COLUMNS, SEPARATOR, canonical, day
 
@@ -27,13 +27,13 @@ class Found:
 class ExamIndex:
     """Exams by their keys."""
 
-    def __init__(self, plans: list[ExamPlan]):
-        self.plans = {plan.study_uid: plan for plan in plans}
+    def __init__(self, summaries: list[ExamSummary]):
+        self.summaries = {summary.study_uid: summary for summary in summaries}
         self.by_key: dict[str, dict[str, set[str]]] = {c: defaultdict(set) for c in KEY_COLUMNS}
-        for plan in plans:
-            for column, value in zip(KEY_COLUMNS, _keys(plan), strict=True):
+        for summary in summaries:
+            for column, value in zip(KEY_COLUMNS, _keys(summary), strict=True):
                 if key := canonical(value):
-                    self.by_key[column][key].add(plan.study_uid)
+                    self.by_key[column][key].add(summary.study_uid)
 
     def find(self, row: dict[str, str]) -> Found:
         """The one exam that every known key of the row agrees on.
@@ -58,7 +58,7 @@ class ExamIndex:
             c for c in ("study_instance_uid", "accession_number", "patient_id") if c in exams
         )
         if how == "patient_id":
-            common = {uid for uid in common if not _speaks_against(self.plans[uid], given)}
+            common = {uid for uid in common if not _speaks_against(self.summaries[uid], given)}
             if not common or (len(common) == 1 and self._is_of_another_day(*common, row)):
                 return Found(why=Why.NO_EXAM)
         if len(common) > 1:
@@ -79,7 +79,7 @@ class ExamIndex:
 
     def _is_of_another_day(self, uid: str, row: dict[str, str]) -> bool:
         """Whether a row's dates speak against the only exam of its patient."""
-        date = self.plans[uid].study_date
+        date = self.summaries[uid].study_date
         studied = _days_between(date, row.get("study_date", ""))
         if studied is not None:
             return abs(studied) > DAYS_OFF
@@ -95,7 +95,7 @@ class ExamIndex:
         ):
             found = set()
             for uid in exams:
-                off = _days_between(self.plans[uid].study_date, row.get(column, ""))
+                off = _days_between(self.summaries[uid].study_date, row.get(column, ""))
                 if off is not None and abs(off) <= widest:
                     found.add(uid)
             if found:
@@ -103,14 +103,14 @@ class ExamIndex:
         return set()
 
 
-def _speaks_against(plan: ExamPlan, given: dict[str, str]) -> bool:
+def _speaks_against(summary: ExamSummary, given: dict[str, str]) -> bool:
     """Whether a row found by its patient has another key, which is not this exam's."""
-    other_accession = "accession_number" in given and bool(canonical(plan.accession))
+    other_accession = "accession_number" in given and bool(canonical(summary.accession))
     return "study_instance_uid" in given or other_accession
 
 
-def _keys(plan: ExamPlan) -> tuple[str, str, str]:
-    return plan.patient_id, plan.study_uid, plan.accession
+def _keys(summary: ExamSummary) -> tuple[str, str, str]:
+    return summary.patient_id, summary.study_uid, summary.accession
 
 
 def _days_between(exam: str, other: str) -> int | None:

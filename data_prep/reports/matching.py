@@ -4,7 +4,7 @@ import dataclasses
 from collections import Counter, defaultdict
 
 from data_prep.deid.scrub import scrub, suspect
-from data_prep.exam.plan import ExamPlan
+from data_prep.exam.plan import ExamSummary
 from data_prep.read.reject import Reject, Why
 from data_prep.reports.exam_index import ExamIndex
 from data_prep.reports.impression import sentences
@@ -13,7 +13,7 @@ from data_prep.reports.rows import KEY_COLUMNS, SEPARATOR, canonical
 from data_prep.reports.versions import Version, settle
 
 
-def patients_of(plans: list[ExamPlan], rows: list[dict[str, str]]) -> dict[str, str]:
+def patients_of(summaries: list[ExamSummary], rows: list[dict[str, str]]) -> dict[str, str]:
     """StudyInstanceUID -> one name for its patient: PatientIDs that share an accession are one."""
     # The name is the smallest PatientID, and "p" sorts before the keys of studies and accessions:
     # more exams of a patient do not rename him.
@@ -29,10 +29,10 @@ def patients_of(plans: list[ExamPlan], rows: list[dict[str, str]]) -> dict[str, 
         low, high = sorted((find(a), find(b)))
         parent[high] = low
 
-    for plan in plans:
-        union(_patient(plan), f"s{canonical(plan.study_uid)}")
-        if accession := canonical(plan.accession):
-            union(_patient(plan), f"t{accession}")
+    for summary in summaries:
+        union(_patient(summary), f"s{canonical(summary.study_uid)}")
+        if accession := canonical(summary.accession):
+            union(_patient(summary), f"t{accession}")
     for row in rows:
         keys = [
             prefix + v
@@ -41,21 +41,21 @@ def patients_of(plans: list[ExamPlan], rows: list[dict[str, str]]) -> dict[str, 
         ]
         for other in keys[1:]:
             union(keys[0], other)
-    return {plan.study_uid: find(_patient(plan)) for plan in plans}
+    return {summary.study_uid: find(_patient(summary)) for summary in summaries}
 
 
-def _patient(plan: ExamPlan) -> str:
+def _patient(summary: ExamSummary) -> str:
     """A number that stands for none still names its exams' patient."""
-    return f"p{canonical(plan.patient_id) or plan.patient_id}"
+    return f"p{canonical(summary.patient_id) or summary.patient_id}"
 
 
 def join(
-    plans: list[ExamPlan], reports: list[dict[str, str]], labels: list[dict[str, str]]
+    summaries: list[ExamSummary], reports: list[dict[str, str]], labels: list[dict[str, str]]
 ) -> Joined:
     """Joins by study, accession, patient, or patient and date; of several reports, one counts."""
     joined = Joined({}, {}, Counter(), [])
-    index = ExamIndex(plans)
-    by_uid = {plan.study_uid: plan for plan in plans}
+    index = ExamIndex(summaries)
+    by_uid = {summary.study_uid: summary for summary in summaries}
     for uid, versions in _versions(index, reports, joined).items():
         settled = settle(versions)
         joined.rejects += settled.rejects

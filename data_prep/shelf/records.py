@@ -1,9 +1,7 @@
 """Writes ArrayRecord shards that TFDS opens, byte for byte the same for the same records."""
 
 import contextlib
-import os
 import pathlib
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -51,20 +49,9 @@ def shard_path(out: str, table: str, split: str, shard: int, shards: int) -> pat
     return pathlib.Path(out, table, f"{table}-{split}.array_record-{shard:05d}-of-{shards:05d}")
 
 
-@contextlib.contextmanager
-def shard_writer(path: pathlib.Path) -> Iterator[ArrayRecordWriter]:
-    """A writer whose file takes its name only when it is whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}.unfinished")
-    writer = ArrayRecordWriter(str(unfinished), WRITER_OPTIONS)
-    try:
-        yield writer
-    except BaseException:
-        writer.close()
-        unfinished.unlink(missing_ok=True)
-        raise
-    writer.close()
-    os.replace(unfinished, path)
+def shard_writer(path: pathlib.Path) -> contextlib.closing[ArrayRecordWriter]:
+    """A writer of one shard, to be closed."""
+    return contextlib.closing(ArrayRecordWriter(str(path), WRITER_OPTIONS))
 
 
 def remove_others(out: str, table: str, lengths: dict[str, list[int]]) -> None:

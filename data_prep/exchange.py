@@ -1,0 +1,169 @@
+"""What a build's processes hand to each other: named bytes in a private place that all can reach.
+
+Plans and shards pass through it.  It is a folder where all share a file system, else one in a
+cloud.  What lies there holds identifiers, has its name only when it is whole, and goes when the
+build is done.
+"""
+
+import abc
+import contextlib
+import dataclasses
+import os
+import pathlib
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterable, Iterator
+
+from apache_beam.io.filesystem import CompressionTypes
+from apache_beam.io.filesystems import FileSystems
+
+UNFINISHED = ".unfinished"
+CHUNK = 1 << 20
+# Whatever a name says of compression.
+AS_IT_IS = {"compression_type": CompressionTypes.UNCOMPRESSED}
+
+
+class Exchange(abc.ABC):
+    """Named bytes; a name is a path with slashes."""
+
+    def put(self, name: str, data: bytes) -> None:
+        """Stores bytes."""
+        with self.writing(name) as path:
+            path.write_bytes(data)
+
+    @abc.abstractmethod
+    def get(self, name: str) -> bytes:
+        """The bytes of a name."""
+
+    @abc.abstractmethod
+    def writing(self, name: str) -> contextlib.AbstractContextManager[pathlib.Path]:
+        """A file of this machine to write; it becomes the bytes of the name when all went well."""
+
+    @abc.abstractmethod
+    def fetch(self, name: str, target: pathlib.Path) -> None:
+        """Makes a file of the bytes of a name."""
+
+    @abc.abstractmethod
+    def names(self, folder: str) -> list[str]:
+        """Full names of everything below a folder, sorted."""
+
+    @abc.abstractmethod
+    def remove(self, names: Iterable[str]) -> None:
+        """Forgets names."""
+
+    @abc.abstractmethod
+    def clear(self) -> None:
+        """Forgets everything, also what was never finished."""
+
+
+@dataclasses.dataclass(frozen=True)
+class LocalExchange(Exchange):
+    """A folder of a file system that every worker sees under the same path."""
+
+    root: pathlib.Path
+
+    def get(self, name: str) -> bytes:
+        """Read where it lies."""
+        return (self.root / name).read_bytes()
+
+    @contextlib.contextmanager
+    def writing(self, name: str) -> Iterator[pathlib.Path]:
+        """A file beside the one it will be."""
+        with _replacing(self.root / name) as path:
+            yield path
+
+    def fetch(self, name: str, target: pathlib.Path) -> None:
+        """No second copy on most file systems."""
+        link(self.root / name, target)
+
+    def names(self, folder: str) -> list[str]:
+        """As the folders say."""
+        files = (p for p in (self.root / folder).rglob("*") if p.is_file())
+        return sorted(str(p.relative_to(self.root)) for p in files if p.suffix != UNFINISHED)
+
+    def remove(self, names: Iterable[str]) -> None:
+        """One by one."""
+        for name in names:
+            (self.root / name).unlink(missing_ok=True)
+
+    def clear(self) -> None:
+        """With the folder itself."""
+        shutil.rmtree(self.root)
+
+
+@dataclasses.dataclass(frozen=True)
+class CloudExchange(Exchange):
+    """A folder of a file system that Beam knows by its scheme (gs://, s3://, hdfs://)."""
+
+    root: str
+
+    def get(self, name: str) -> bytes:
+        """The bytes as they lie there."""
+        with self._open(name) as file:
+            return file.read()
+
+    @contextlib.contextmanager
+    def writing(self, name: str) -> Iterator[pathlib.Path]:
+        """A temporary file, sent when it is whole."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder, "whole")
+            yield path
+            # Not every file system keeps a file back until it is whole.
+            unfinished = f"{self._path(name)}.{uuid.uuid4().hex}{UNFINISHED}"
+            with path.open("rb") as source, FileSystems.create(unfinished, **AS_IT_IS) as file:
+                shutil.copyfileobj(source, file, CHUNK)
+            FileSystems.rename([unfinished], [self._path(name)])
+
+    def fetch(self, name: str, target: pathlib.Path) -> None:
+        """Fetched beside the target, which appears when it is whole."""
+        with _replacing(target) as path, self._open(name) as source, path.open("wb") as file:
+            shutil.copyfileobj(source, file, CHUNK)
+
+    def names(self, folder: str) -> list[str]:
+        """As the file system says."""
+        names = (path.removeprefix(self.root + "/") for path in self._below(folder))
+        return sorted(name for name in names if not name.endswith(UNFINISHED))
+
+    def remove(self, names: Iterable[str]) -> None:
+        """All at once."""
+        self._delete([self._path(name) for name in names])
+
+    def clear(self) -> None:
+        """Every object; a cloud has no folders."""
+        self._delete(self._below("."))
+
+    def _below(self, folder: str) -> list[str]:
+        pattern = f"{self.root}/**" if folder == "." else self._path(folder) + "/**"
+        return [entry.path for entry in FileSystems.match([pattern])[0].metadata_list]
+
+    def _delete(self, paths: list[str]) -> None:
+        if paths:
+            FileSystems.delete(paths)
+
+    def _path(self, name: str) -> str:
+        return f"{self.root}/{name}"
+
+    def _open(self, name: str):
+        return FileSystems.open(self._path(name), **AS_IT_IS)
+
+
+def link(source: pathlib.Path, target: pathlib.Path) -> None:
+    """Gives a file a second name, or copies it where the file system has no links."""
+    with _replacing(target) as path:
+        try:
+            os.link(source, path)
+        except OSError:
+            shutil.copyfile(source, path)
+
+
+@contextlib.contextmanager
+def _replacing(target: pathlib.Path) -> Iterator[pathlib.Path]:
+    """A path to write to that takes the target's place when all went well."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = target.with_name(f"{target.name}.{uuid.uuid4().hex}{UNFINISHED}")
+    try:
+        yield unfinished
+        os.replace(unfinished, target)
+    finally:
+        unfinished.unlink(missing_ok=True)
