@@ -25,8 +25,6 @@ import warnings
 warnings.filterwarnings("ignore", category=DeprecationWarning)
 logging.getLogger().setLevel(logging.ERROR)
 
-from apache_beam.io.filesystems import FileSystems  # noqa: E402
-
 from cmr_jax.schema import EXAMS, FRAMES, LABELS_FILE, MANIFEST_FILE, SPLITS, Sequence  # noqa: E402
 from data_prep import update, workshop  # noqa: E402
 from data_prep.classify import lexicon  # noqa: E402
@@ -35,7 +33,8 @@ from data_prep.driver import Build, build  # noqa: E402
 from data_prep.engine import Engines, WorkerError  # noqa: E402
 from data_prep.exam.plan import CLINICAL, Choice  # noqa: E402
 from data_prep.orders import Rules  # noqa: E402
-from data_prep.read.source import is_cloud, open_source  # noqa: E402
+from data_prep.read.cloud import connect, is_cloud  # noqa: E402
+from data_prep.read.source import open_source  # noqa: E402
 from data_prep.reports.table import read_labels, read_reports  # noqa: E402
 from data_prep.shards import Geometry  # noqa: E402
 
@@ -168,7 +167,7 @@ def _exchange(text: str) -> str:
     if text and not is_cloud(text):
         raise ValueError(f"--exchange {text}: a folder in a cloud, as gs://bucket/private.")
     if text:
-        FileSystems.get_filesystem(text)  # ValueError where the part of Beam for it is missing
+        connect(text)
     return text
 
 
@@ -200,10 +199,8 @@ def main(argv: list[str] | None = None) -> int:
     """Command line."""
     args, rest = parse(sys.argv[1:] if argv is None else argv)
     try:
-        engines = Engines(args.workers, tuple(rest))
-        FileSystems.set_options(engines.options())  # of clouds: --s3_endpoint_url and so on
         job = prepare(args)
-        account = build(job, engines)
+        account = build(job, Engines(args.workers, tuple(rest)))
     except ValueError as error:
         print(f"data_prep.build: {error}", file=sys.stderr)
         return 2

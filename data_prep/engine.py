@@ -42,7 +42,7 @@ class Engines:
     workers: int
     rest: tuple[str, ...]
 
-    def options(self, *more: str) -> PipelineOptions:
+    def _options(self, *more: str) -> PipelineOptions:
         """Beam's options; workers elsewhere would else log elements that fail, which hold headers."""
         rest = [a for a in self.rest if not a.startswith("--runner")]
         quiet = "--default_sdk_harness_log_level=ERROR"
@@ -54,14 +54,14 @@ class Engines:
         named = next((a for a in self.rest if a.startswith("--runner")), "")
         if runner := named.partition("=")[2]:
             if runner != "DaskRunner":
-                return self.options(), runner
+                return self._options(), runner
             # Beam has it, but not among the names it knows.
             from apache_beam.runners.dask.dask_runner import DaskRunner
 
-            return self.options(), DaskRunner()
+            return self._options(), DaskRunner()
         workers = self.workers or min(os.cpu_count() or 1, 1 + jobs // worth_a_worker)
         if workers == 1:
-            return self.options(), FnApiRunner()
+            return self._options(), FnApiRunner()
         command = f"{shlex.quote(sys.executable)} -m data_prep.worker"
         several = FnApiRunner(SubprocessSDKEnvironment.from_command_string(command))
-        return self.options(f"--direct_num_workers={workers}"), several
+        return self._options(f"--direct_num_workers={workers}"), several

@@ -14,14 +14,13 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Iterable, Iterator
+from typing import cast
 
-from apache_beam.io.filesystem import CompressionTypes
-from apache_beam.io.filesystems import FileSystems
+import fsspec
+
+from data_prep.read.cloud import connect
 
 UNFINISHED = ".unfinished"
-CHUNK = 1 << 20
-# Whatever a name says of compression.
-AS_IT_IS = {"compression_type": CompressionTypes.UNCOMPRESSED}
 
 
 class Exchange(abc.ABC):
@@ -94,58 +93,59 @@ class LocalExchange(Exchange):
 
 @dataclasses.dataclass(frozen=True)
 class CloudExchange(Exchange):
-    """A folder of a file system that Beam knows by its scheme (gs://, s3://, hdfs://)."""
+    """A folder of a file system that is known by its scheme (see `data_prep.read.cloud`)."""
 
     root: str
 
     def get(self, name: str) -> bytes:
-        """The bytes as they lie there."""
-        with self._open(name) as file:
-            return file.read()
+        """In one piece."""
+        system, path = self._at(name)
+        return cast(bytes, system.cat_file(path))
 
     @contextlib.contextmanager
     def writing(self, name: str) -> Iterator[pathlib.Path]:
         """A temporary file, sent when it is whole."""
         with tempfile.TemporaryDirectory() as folder:
-            path = pathlib.Path(folder, "whole")
-            yield path
+            local = pathlib.Path(folder, "whole")
+            yield local
+            system, path = self._at(name)
             # Not every file system keeps a file back until it is whole.
-            unfinished = f"{self._path(name)}.{uuid.uuid4().hex}{UNFINISHED}"
-            with path.open("rb") as source, FileSystems.create(unfinished, **AS_IT_IS) as file:
-                shutil.copyfileobj(source, file, CHUNK)
-            FileSystems.rename([unfinished], [self._path(name)])
+            unfinished = f"{path}.{uuid.uuid4().hex}{UNFINISHED}"
+            system.makedirs(system._parent(path), exist_ok=True)
+            system.put_file(str(local), unfinished)
+            system.mv(unfinished, path)
 
     def fetch(self, name: str, target: pathlib.Path) -> None:
         """Fetched beside the target, which appears when it is whole."""
-        with _replacing(target) as path, self._open(name) as source, path.open("wb") as file:
-            shutil.copyfileobj(source, file, CHUNK)
+        system, path = self._at(name)
+        with _replacing(target) as local:
+            system.get_file(path, str(local))
 
     def names(self, folder: str) -> list[str]:
         """As the file system says."""
-        names = (path.removeprefix(self.root + "/") for path in self._below(folder))
+        _, root = connect(self.root)
+        names = (path.removeprefix(root).lstrip("/") for path in self._below(folder))
         return sorted(name for name in names if not name.endswith(UNFINISHED))
 
     def remove(self, names: Iterable[str]) -> None:
         """All at once."""
-        self._delete([self._path(name) for name in names])
+        system, root = connect(self.root)
+        if paths := [f"{root}/{name}" for name in names]:
+            system.rm(paths)
 
     def clear(self) -> None:
-        """Every object; a cloud has no folders."""
-        self._delete(self._below("."))
+        """With the folder itself, where there are any."""
+        system, root = connect(self.root)
+        if system.exists(root):
+            system.rm(root, recursive=True)
 
     def _below(self, folder: str) -> list[str]:
-        pattern = f"{self.root}/**" if folder == "." else self._path(folder) + "/**"
-        return [entry.path for entry in FileSystems.match([pattern])[0].metadata_list]
+        system, path = self._at(folder)
+        return list(system.find(path))
 
-    def _delete(self, paths: list[str]) -> None:
-        if paths:
-            FileSystems.delete(paths)
-
-    def _path(self, name: str) -> str:
-        return f"{self.root}/{name}"
-
-    def _open(self, name: str):
-        return FileSystems.open(self._path(name), **AS_IT_IS)
+    def _at(self, name: str) -> tuple[fsspec.AbstractFileSystem, str]:
+        system, root = connect(self.root)
+        return system, f"{root}/{name}"
 
 
 def link(source: pathlib.Path, target: pathlib.Path) -> None:

@@ -1,10 +1,9 @@
-"""Files in a cloud are read as files here are, through whatever file system Beam knows."""
+"""Files in a cloud are read as files here are, through whatever file system fsspec knows."""
 
-import io
 import zipfile
 
+import fsspec
 import pytest
-from apache_beam.io.filesystem import FileMetadata, FileSystem
 
 from data_prep.read import instance
 from data_prep.read.cloud import CloudFiles
@@ -15,54 +14,12 @@ from data_prep.read.source import open_source
 from data_prep.read.tree import TreeSource
 from tests import hostile
 
-BUCKET: dict[str, bytes] = {}
-
-
-class Bucket(FileSystem):
-    """A cloud in memory: objects by name, no folders."""
-
-    @classmethod
-    def scheme(cls):
-        return "bucket"
-
-    def join(self, basepath, *paths):
-        return "/".join((basepath, *paths))
-
-    def split(self, path):
-        head, _, tail = path.rpartition("/")
-        return head, tail
-
-    def has_dirs(self):
-        return False
-
-    def _list(self, dir_or_prefix):
-        names = [n for n in BUCKET if n.startswith(dir_or_prefix)]
-        return iter([FileMetadata(n, len(BUCKET[n]), 0.0) for n in names])
-
-    def open(self, path, mime_type="", compression_type=""):
-        if path not in BUCKET:
-            raise FileNotFoundError
-        return io.BytesIO(BUCKET[path])
-
-    def exists(self, path):
-        return path in BUCKET
-
-    def size(self, path):
-        return len(BUCKET[path])
-
-    def metadata(self, path):
-        return FileMetadata(path, len(BUCKET[path]), 0.0)
-
-    def _no(self, *_, **__):
-        raise NotImplementedError("nothing is written there")
-
-    mkdirs = create = copy = rename = last_updated = checksum = delete = _no
+MEMORY = fsspec.filesystem("memory")
 
 
 @pytest.fixture
 def both(tmp_path):
     """The same exam in a folder and in the bucket, one archive among the files."""
-    BUCKET.clear()
     files = list(hostile.Study(hostile.profile("tiny"), 0).files())[:20]
     for name, data, _ in files:
         path = tmp_path / "exam" / name
@@ -73,8 +30,9 @@ def both(tmp_path):
         archive.writestr("in/side.dcm", hostile.good())
     for path in tmp_path.rglob("*"):
         if path.is_file():
-            BUCKET[f"bucket://site/{path.relative_to(tmp_path)}"] = path.read_bytes()
-    return TreeSource(LocalFiles(str(tmp_path))), open_source("bucket://site/")
+            MEMORY.pipe_file(f"/site/{path.relative_to(tmp_path)}", path.read_bytes())
+    yield TreeSource(LocalFiles(str(tmp_path))), open_source("memory://site/")
+    MEMORY.rm("/site", recursive=True)
 
 
 def everything(source) -> list:
@@ -95,6 +53,11 @@ def test_a_cloud_holds_what_a_folder_holds(both):
 
 def test_an_object_that_is_gone_is_counted(both):
     _, there = both
-    name = next(n for n in BUCKET if n.endswith("00001.dcm"))
-    del BUCKET[name]
-    assert dict(there.load([name.removeprefix("bucket://site/")])) == {}
+    name = next(n for n in MEMORY.find("/site") if n.endswith("00001.dcm"))
+    MEMORY.rm(name)
+    assert dict(there.load([name.removeprefix("/site/")])) == {}
+
+
+def test_a_cloud_that_nobody_knows_is_refused():
+    with pytest.raises(ValueError, match="nowhere"):
+        open_source("nowhere://site/").units()

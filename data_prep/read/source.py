@@ -5,11 +5,10 @@ and later the bytes of chosen files.
 """
 
 import pathlib
-import re
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
-from data_prep.read.cloud import CloudFiles
+from data_prep.read.cloud import CloudFiles, is_cloud
 from data_prep.read.dicomweb import DicomWebSource
 from data_prep.read.files import LocalFiles
 from data_prep.read.head import Head
@@ -56,8 +55,3 @@ def open_source(spec: str, credentials: str | None = None) -> Source:
     if root.is_file():
         return TreeSource(LocalFiles(str(root.parent)), only=root.name)
     return TreeSource(LocalFiles(str(root)))
-
-
-def is_cloud(spec: str) -> bool:
-    """Whether a path has a scheme, as gs://bucket/folder."""
-    return re.match(r"[a-z][a-z0-9+.-]+://", spec) is not None
