@@ -11,6 +11,8 @@ import dataclasses
 import hashlib
 import os
 import pickle
+import zlib
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -32,6 +34,7 @@ from data_prep.workshop import ORDERS, PLANS, RESULTS, SUMMARIES
 
 HEADERS = "headers"  # the stage of graph 1; that of graph 2 counts exams
 SUMMARY_FILES = 64
+TOGETHER = 1000  # headers that travel as one element, at most
 # What takes as long as a worker's start (about four seconds of CPU): headers of so many folders,
 # shards of so many exams.
 UNITS_PER_WORKER, EXAMS_PER_WORKER = 200, 20
@@ -63,7 +66,7 @@ def plan_exams(graphs: Graphs, units: list[str], choice: Choice) -> None:
 
 
 class ReadHeaders(beam.DoFn):
-    """Every frame of a unit as (study, instance or reject); notes how many there were."""
+    """Every frame of a unit as (study, instances or rejects); notes how many there were."""
 
     def __init__(self, source: Source, exchange: Exchange):
         self._source, self._exchange = source, exchange
@@ -73,16 +76,18 @@ class ReadHeaders(beam.DoFn):
         self._notes = Notes(self._exchange, HEADERS)
 
     @no_annotations  # Beam would type-check the graph against ours
-    def process(self, unit: bytes) -> Iterator[tuple[str, Instance | Reject]]:
+    def process(self, unit: bytes) -> Iterator[tuple[str, bytes]]:
         """One unit: what gets lost between here and the plans is missed by the count."""
-        count = 0
+        count, held = 0, defaultdict(list)
         for found in self._source.heads(os.fsdecode(unit)):
             for result in [found] if isinstance(found, Reject) else instance.read(found):
+                study = result.text["StudyInstanceUID"] if isinstance(result, Instance) else ""
                 count += 1
-                yield (
-                    result.text["StudyInstanceUID"] if isinstance(result, Instance) else "",
-                    result,
-                )
+                held[study].append(result)
+                if len(held[study]) == TOGETHER:
+                    yield study, _packed(held.pop(study))
+        for study, members in held.items():
+            yield study, _packed(members)
         self._notes.add(unit, count)
 
     def finish_bundle(self) -> None:
@@ -90,15 +95,19 @@ class ReadHeaders(beam.DoFn):
         self._notes.leave()
 
 
+def _packed(members: list[Instance] | list[Reject]) -> bytes:
+    """Headers of one study say nearly the same: together they take a twentieth of the memory."""
+    return zlib.compress(pickle.dumps(members), 1)
+
+
 @no_annotations
 def plan_study(
-    group: tuple[str, Iterable[Instance | Reject]], choice: Choice, exchange: Exchange
+    group: tuple[str, Iterable[bytes]], choice: Choice, exchange: Exchange
 ) -> tuple[int, tuple[str, ExamSummary | list[Reject]]]:
     """Plans one study and keeps the plan; its summary, or rejects, keyed by the file they go to."""
-    study, members = group
-    if not study:
-        return _file_of(study), (study, [m for m in members if isinstance(m, Reject)])
-    made = plan_exam(study, [m for m in members if isinstance(m, Instance)], choice)
+    study, packed = group
+    members = [one for pack in packed for one in pickle.loads(zlib.decompress(pack))]
+    made = plan_exam(study, members, choice) if study else members
     if not isinstance(made, ExamPlan):
         return _file_of(study), (study, made)
     content = pickle.dumps(made)

@@ -57,11 +57,18 @@ def grouped(items: Iterable[tuple[Any, Any]]) -> Iterable[tuple[Any, list[Any]]]
     return groups.items()
 
 
+def bundle(do: Any, items: Iterable[Any]) -> Iterable[Any]:
+    do.start_bundle()
+    for item in items:
+        yield from do.process(item)
+    do.finish_bundle()
+
+
 LOOPS = SimpleNamespace(
     Pipeline=lambda **_: Held(),
     Create=lambda items: Step(lambda _: items),
     Reshuffle=lambda: Step(lambda items: items),
-    FlatMap=lambda do, *args: Step(lambda items: (y for x in items for y in do(x, *args))),
+    ParDo=lambda do: Step(lambda items: bundle(do, items)),
     Map=lambda do, *args: Step(lambda items: (do(x, *args) for x in items)),
     GroupByKey=lambda: Step(grouped),
 )
