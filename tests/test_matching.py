@@ -273,6 +273,21 @@ def test_exams_of_a_patient_share_a_split_and_count_days(pseudonyms):
     assert days == sorted(n // 7 for n in range(28))
 
 
+def test_label_rows_of_one_exam_must_agree():
+    rows = [row(patient_id="P1", lv="1"), row(patient_id="P1", lv="1", accession_number="A1")]
+    rows += [row(patient_id="P2", lv="0"), row(patient_id="P2", lv="1"), row(patient_id="P3")]
+    joined = join([plan(1), plan(2), plan(3)], [], rows)
+    assert {uid: said.get("lv") for uid, said in joined.labels.items()} == {
+        "1.2.1": "1",
+        "1.2.3": None,
+    }
+    assert [(r.where, r.why) for r in joined.rejects] == [
+        ("label row 2", Why.DUPLICATE),
+        ("label row 3", Why.LABEL_CONFLICT),
+        ("label row 4", Why.LABEL_CONFLICT),
+    ]
+
+
 def test_labels_that_could_name_a_patient_do_not_stay(tmp_path):
     rows = {
         f"id{n}": {

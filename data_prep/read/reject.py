@@ -53,6 +53,7 @@ class Why(enum.Enum):
     NO_KEY = ("rejected", "the row has no patient, study or accession")
     KEY_CONFLICT = ("rejected", "the row's keys name different exams; find out which is true")
     SEVERAL_EXAMS = ("rejected", "several exams fit the row; give its study, accession or date")
+    LABEL_CONFLICT = ("rejected", "two rows of labels differ on one exam; find out which is true")
     SUPERSEDED = ("ignored", "another version of a report; the latest final one is used")
     WITHDRAWN = ("ignored", "the report was cancelled or entered in error")
     ADDENDUM = ("ignored", "an addendum; its impression, if any, went to the report it amends")

@@ -68,11 +68,24 @@ def join(
             joined.rejects.append(Reject(Why.PHI_SUSPECT, settled.winner.where))
         else:
             joined.impressions[uid] = Impression(text, tuple(sentences(text)), scrubbed.removed)
-    for number, row in enumerate(labels, 1):
-        uid = _matched(index, row, f"label row {number}", joined)
-        if uid is not None:
-            joined.labels[uid] = {k: v for k, v in row.items() if k not in KEY_COLUMNS}
+    _join_labels(index, labels, joined)
     return joined
+
+
+def _join_labels(index: ExamIndex, rows: list[dict[str, str]], joined: Joined) -> None:
+    """Of rows that say the same of an exam one counts; of rows that differ none does."""
+    found: dict[str, dict[str, dict[str, str]]] = defaultdict(dict)  # by exam and place
+    for number, row in enumerate(rows, 1):
+        where = f"label row {number}"
+        if (uid := _matched(index, row, where, joined)) is not None:
+            found[uid][where] = {k: v for k, v in row.items() if k not in KEY_COLUMNS}
+    for uid, said in found.items():
+        first, *others = said.items()
+        if all(labels == first[1] for _, labels in others):
+            joined.labels[uid] = first[1]
+            joined.rejects += [Reject(Why.DUPLICATE, where) for where, _ in others]
+        else:
+            joined.rejects += [Reject(Why.LABEL_CONFLICT, where) for where in said]
 
 
 def _versions(
