@@ -21,7 +21,7 @@ ELSEWHERE = "elsewhere"  # names the folder of a cloud that is the exchange
 
 def folder_of(out: pathlib.Path) -> pathlib.Path:
     """Where a build of OUT works."""
-    return out.with_name(out.name + ".unfinished")
+    return out.absolute().with_name(out.name + ".unfinished")  # workers may start elsewhere
 
 
 @contextlib.contextmanager

@@ -46,7 +46,7 @@ def open_source(spec: str, credentials: str | None = None) -> Source:
         return DicomWebSource.open(spec.removeprefix("dicomweb:"), credentials)
     if is_cloud(spec):
         return TreeSource(CloudFiles(spec.rstrip("/")))
-    root = pathlib.Path(spec)
+    root = pathlib.Path(spec).absolute()  # workers may start elsewhere
     if not root.exists():
         raise ValueError(
             f"--dicom {spec}: no such folder or archive. Give a folder of DICOM files, a tar or "
