@@ -12,18 +12,20 @@ from cmr_jax import schema
 from cmr_jax.data.source import ExamSource
 from cmr_jax.schema import View
 from data_prep.classify import geometry
+from data_prep.exam import greys
 from data_prep.exam.crop import crop
 from data_prep.exam.plan import ExamPlan, age_band, plan_exam, vendor_of
 from data_prep.phantom.protocol import profile
 from data_prep.phantom.study import Study
 from data_prep.pipeline import Geometry
-from data_prep.read import attributes, instance, walker
+from data_prep.read import attributes, instance, remembered, walker
 from data_prep.read.files import LocalFiles
 from data_prep.read.head import Head
 from data_prep.read.instance import Instance
 from data_prep.read.phantom import PhantomSource
 from data_prep.read.pixels import decode
 from data_prep.read.reject import Reject, Why
+from data_prep.read.remembered import Remembered
 from data_prep.read.tree import TreeSource
 from tests.conftest import EXAMS, TINY, digest, prepare
 
@@ -107,6 +109,42 @@ def test_pixels_are_masked_signed_and_inverted():
         one, text={"PhotometricInterpretation": "MONOCHROME1", "RescaleSlope": "2"}
     )
     np.testing.assert_array_equal(decode([inverted], data)[0], -2.0 * raw)
+
+
+@pytest.mark.parametrize("bits", [(8, 8, 7, 1), (8, 6, 7, 1), (16, 12, 13, 1), (16, 16, 15, 1)])
+def test_stored_bits_become_signed_values_whatever_surrounds_them(bits):
+    allocated, stored, high, _ = bits
+    _, data, size = files_of(0)[0]
+    (one,) = instance.read(Head("x", data, size))
+    assert isinstance(one, Instance)
+    rng = np.random.default_rng(0)
+    raw = rng.integers(0, 1 << allocated, (one.rows, one.columns), f"<u{allocated // 8}")
+    frame = dataclasses.replace(one, bits=bits, pixel_offset=0, text={})
+    whole = raw.astype(int) >> (high + 1 - stored) & ((1 << stored) - 1)
+    expected = np.where(whole >= 1 << (stored - 1), whole - (1 << stored), whole)
+    np.testing.assert_array_equal(decode([frame], raw.tobytes())[0], expected)
+
+
+def test_a_slope_of_nothing_leaves_nothing():
+    _, data, size = files_of(0, pixels=True)[0]
+    (one,) = instance.read(Head("x", data, size))
+    assert isinstance(one, Instance)
+    (flat,) = decode([dataclasses.replace(one, text={"RescaleSlope": "0"})], data)
+    assert isinstance(flat, np.ndarray)
+    assert not flat.any()
+
+
+def test_what_is_remembered_is_short_and_not_too_much():
+    asked = []
+    texts = Remembered[str, int](lambda text: asked.append(text) or len(text))
+    assert [texts["a"], texts["a"], texts["bb"]] == [1, 1, 2]
+    assert asked == ["a", "bb"]
+    long = "x" * (remembered.LONGEST + 1)
+    assert [texts[long], texts[long]] == [len(long)] * 2
+    assert asked[2:] == [long, long]
+    for i in range(2 * remembered.MOST):
+        assert texts[str(i)] == len(str(i))
+        assert len(texts) <= remembered.MOST
 
 
 # --- exams
@@ -204,6 +242,16 @@ def test_a_name_that_the_plane_contradicts_is_not_believed():
     assert sax.view is View.OTHER
     assert any("conflict" in e for e in sax.evidence)
     assert geometry.see([sax.raw], [None])[0].view is View.SAX
+
+
+@pytest.mark.parametrize("size", [16, 64, 224])
+@pytest.mark.parametrize("floor", [-1e9, 0.0], ids=["noise", "air"])
+def test_the_window_is_that_of_all_values_sorted(size, floor):
+    rng = np.random.default_rng(size)
+    videos = [rng.normal(at, 200, (7, size, size)).astype(np.float32) for at in (100, 700)]
+    videos = [np.maximum(video, np.float32(floor)) for video in videos]
+    thin = np.concatenate([v[:, :: greys.THIN, :: greys.THIN].ravel() for v in videos])
+    assert greys.window(videos) == tuple(np.percentile(thin, greys.PERCENTILES))
 
 
 def test_crop_keeps_size_and_place():

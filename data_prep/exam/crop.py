@@ -26,7 +26,7 @@ def motion_centre(stack: RawStack, videos: list[list[np.ndarray]]) -> np.ndarray
         if len(video) < 3:
             continue
         frame = one.frames[0]
-        still = np.stack([picture[::THIN, ::THIN] for picture in video])
+        still = np.stack([np.float32(picture[::THIN, ::THIN]) for picture in video])
         blur = MOTION_BLUR_MM / frame.spacing_mm[0] / THIN
         spread = cv2.GaussianBlur(still.std(0), (0, 0), blur)
         # Half of the strongest motion belongs to the heart; most of the rest is flow and noise.
@@ -48,7 +48,7 @@ def image_centre(stack: RawStack) -> np.ndarray:
 def crop(frame, video: list[np.ndarray], centre: np.ndarray, spacing_mm: float, size: int):
     """The square of `size` pixels at `spacing_mm` around the projection of `centre`.
 
-    video: pictures (rows, columns) float32, one per time.  Returns (time, size, size) float32 and
+    video: pictures (rows, columns), one per time.  Returns (time, size, size) float32 and
     the LPS position of its first pixel.
     """
     along_row, along_column = np.array(frame.orientation[:3]), np.array(frame.orientation[3:])
@@ -61,12 +61,14 @@ def crop(frame, video: list[np.ndarray], centre: np.ndarray, spacing_mm: float, 
     )
     out = np.empty((len(video), size, size), np.float32)
     for index, picture in enumerate(video):
+        picture = picture.astype(np.float32, copy=False)
         if step.max() > 1.3:  # smaller than it was: keep what is too fine from folding over
             picture = cv2.GaussianBlur(picture, (0, 0), 0.35 * float(step.max()))
-        out[index] = cv2.warpAffine(
+        cv2.warpAffine(
             picture,
             matrix,
             (size, size),
+            dst=out[index],
             flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
             borderMode=cv2.BORDER_CONSTANT,
             borderValue=float(picture.min()),
