@@ -12,7 +12,7 @@ import hashlib
 import os
 import pathlib
 import pickle
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -37,6 +37,9 @@ PLAN_FILES = 64
 # What takes as long as a worker's start (about four seconds of CPU): headers of so many folders,
 # shards of so many exams.
 UNITS_PER_WORKER, EXAMS_PER_WORKER = 200, 20
+LARGEST_PART = 1000  # frames, of about four kilobytes
+
+Part = list[Instance | Reject]  # what one unit holds of a study: its texts pickle once
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,24 +91,27 @@ def plan_exams(graphs: Graphs, units: list[str], choice: Choice) -> None:
 
 
 @no_annotations  # Beam would type-check the graph against ours
-def read_headers(unit: bytes, source: Source, work: str) -> Iterator[tuple[str, Instance | Reject]]:
-    """Every frame of a unit as (study, instance or reject)."""
+def read_headers(unit: bytes, source: Source, work: str) -> Iterator[tuple[str, Part]]:
+    """Every frame of a unit, as (study, some of its frames)."""
     name, count = os.fsdecode(unit), 0
+    parts: dict[str, Part] = defaultdict(list)
     for found in source.heads(name):
         for result in [found] if isinstance(found, Reject) else instance.read(found):
             study = result.text["StudyInstanceUID"] if isinstance(result, Instance) else ""
+            parts[study].append(result)
             count += 1
-            yield study, result
+            if len(parts[study]) == LARGEST_PART:
+                yield study, parts.pop(study)
+    yield from parts.items()
     workshop.note_found(work, unit, count)
     workshop.tick(work, "headers")
 
 
 @no_annotations
-def plan_study(
-    group: tuple[str, Iterable[Instance | Reject]], choice: Choice
-) -> Iterator[tuple[int, Any]]:
+def plan_study(group: tuple[str, Iterable[Part]], choice: Choice) -> Iterator[tuple[int, Any]]:
     """The plan of one study, keyed by the file it will lie in; rejects pass through."""
-    study, members = group
+    study, parts = group
+    members = [one for part in parts for one in part]
     made: ExamPlan | list[Reject]
     if study:
         made = plan_exam(study, [m for m in members if isinstance(m, Instance)], choice)
