@@ -248,24 +248,44 @@ def test_a_name_that_the_plane_contradicts_is_not_believed():
 @pytest.mark.parametrize("floor", [-1e9, 0.0], ids=["noise", "air"])
 def test_the_window_is_that_of_all_values_sorted(size, floor):
     rng = np.random.default_rng(size)
-    videos = [rng.normal(at, 200, (7, size, size)).astype(np.float32) for at in (100, 700)]
-    videos = [np.maximum(video, np.float32(floor)) for video in videos]
-    thin = np.concatenate([v[:, :: greys.THIN, :: greys.THIN].ravel() for v in videos])
-    assert greys.window(videos) == tuple(np.percentile(thin, greys.PERCENTILES))
+    drawn = [rng.normal(at, 200, (size, size, 7)).astype(np.float32) for at in (100, 700)]
+    pictures = [np.maximum(picture, np.float32(floor)) for picture in drawn]
+    thin = np.concatenate([p[:: greys.THIN, :: greys.THIN].ravel() for p in pictures])
+    assert greys.window(pictures) == tuple(np.percentile(thin, greys.PERCENTILES))
 
 
 def test_crop_keeps_size_and_place():
     one = instances_of(0)[0]
     frame = dataclasses.replace(one, rows=60, columns=60, spacing_mm=(2.0, 2.0))
-    picture = np.zeros((1, 60, 60), np.float32)
-    picture[0, 20:30, 25:45] = 100  # 20 mm high, 40 mm wide
+    picture = np.zeros((60, 60), np.float32)
+    picture[20:30, 25:45] = 100  # 20 mm high, 40 mm wide
     row, column = np.array(frame.orientation[:3]), np.array(frame.orientation[3:])
     centre = np.array(frame.position) + 2 * (34.5 * row + 24.5 * column)
-    out, origin = crop(frame, picture, centre, 1.0, 64)
-    inside = np.argwhere(out[0] > 50)
+    (out,), origin = crop(frame, [picture], centre, 1.0, 64)
+    inside = np.argwhere(out[..., 0] > 50)
     np.testing.assert_allclose(np.ptp(inside, axis=0) + 1, [20, 40], atol=1)
     np.testing.assert_allclose(inside.mean(0), [31.5, 31.5], atol=0.6)
     np.testing.assert_allclose(origin + 31.5 * (row + column), centre, atol=1e-3)
+
+
+@pytest.mark.parametrize("spacing_mm", [1.0, 4.0], ids=["finer", "coarser"])
+@pytest.mark.parametrize("moments", [1, 4, 7])
+def test_moments_are_cropped_together_as_each_alone(moments, spacing_mm):
+    one = instances_of(0)[0]
+    frame = dataclasses.replace(one, rows=60, columns=50, spacing_mm=(2.0, 2.1))
+    rng = np.random.default_rng(moments)
+    video = [rng.integers(9, 4096, (60, 50), np.uint16) for _ in range(moments)]
+    mixed = [p if i % 3 else 1.0 * p.astype(np.float32) for i, p in enumerate(video)]
+    centre = np.array(frame.position) + 40.0  # what is asked for is larger than the pictures
+    alone = [crop(frame, [p], centre, spacing_mm, 64)[0][0] for p in video]
+    for given in (video, mixed):
+        pictures, _ = crop(frame, given, centre, spacing_mm, 64)
+        np.testing.assert_array_equal(np.concatenate(pictures, 2), np.concatenate(alone, 2))
+    low, high = greys.window(pictures)
+    grey = np.clip((np.concatenate(alone, 2) - low) / (high - low) * 255, 0, 255)
+    stored = greys.eight_bits(pictures, low, high)
+    assert stored.shape == (moments, 64, 64)
+    np.testing.assert_allclose(stored, grey.transpose(2, 0, 1), atol=0.51)
 
 
 # --- the whole build

@@ -3,6 +3,7 @@
 Values from two percentiles of a stack become 0 and 255; what lies outside saturates.
 """
 
+import cv2
 import numpy as np
 
 PERCENTILES = (0.5, 99.5)
@@ -12,12 +13,12 @@ THIN = 4
 SAMPLE = 64  # every so manyth of these tells where the ends begin
 
 
-def window(videos: list[np.ndarray]) -> tuple[float, float]:
-    """Modality values that become 0 and 255.
+def window(pictures: list[np.ndarray]) -> tuple[float, float]:
+    """Modality values that become 0 and 255, from pictures (rows, columns, channels) float32.
 
     Few values lie at either end: a sample tells where the ends begin, and only they are sorted.
     """
-    values = np.concatenate([video[:, ::THIN, ::THIN].ravel() for video in videos])
+    values = np.concatenate([picture[::THIN, ::THIN].ravel() for picture in pictures])
     sample = np.sort(values[::SAMPLE])
     few = int(len(sample) * 4 * PERCENTILES[0] / 100)  # four times as many as will saturate
     lowest, highest = values[values <= sample[few]], values[values >= sample[-1 - few]]
@@ -38,9 +39,12 @@ def _percentile(values: np.ndarray, percent: float, end: np.ndarray, below: int)
     return float(low) + step * share if share < 0.5 else float(high) - step * (1 - share)
 
 
-def eight_bits(video: np.ndarray, low: float, high: float) -> np.ndarray:
-    """Rounds into 0..255; `video` is used up."""
-    video -= np.float32(low)
-    video *= np.float32(255 / max(high - low, 1e-6))
-    video += np.float32(0.5)
-    return np.clip(video, 0, 255, out=video).astype(np.uint8)
+def eight_bits(pictures: list[np.ndarray], low: float, high: float) -> np.ndarray:
+    """All channels of some pictures as one video (time, rows, columns) uint8; they are used up."""
+    channels = []
+    for picture in pictures:
+        picture -= np.float32(low)
+        picture *= np.float32(255 / max(high - low, 1e-6))
+        picture += np.float32(0.5)
+        channels += cv2.split(np.clip(picture, 0, 255, out=picture).astype(np.uint8))
+    return np.stack(channels)

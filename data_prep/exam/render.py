@@ -16,7 +16,7 @@ from data_prep.read.instance import Instance
 from data_prep.read.pixels import decode
 from data_prep.read.reject import Reject, Why
 
-THIN = 4  # pictures are compared in every fourth pixel of every fourth line
+THIN = 8  # pictures are compared in every eighth pixel of every eighth line
 CONTRASTS = {"GRE": "gradient echo"}  # of a cine; bSSFP is what nearly all are
 # Pixels of an exam beyond this are held one stack at a time, and decoded twice (bytes).
 HELD_BYTES = 256 << 20
@@ -178,8 +178,8 @@ def _render_stack(decoded: Decoded, centre, how: str, spacing_mm, size) -> Rende
         crop(one.frames[0], video, centre, spacing_mm, size)
         for one, video in zip(raw.slices, decoded.videos, strict=True)
     ]
-    low, high = greys.window([video for video, _ in cropped])
-    stored = [greys.eight_bits(video, low, high) for video, _ in cropped]
+    low, high = greys.window([picture for pictures, _ in cropped for picture in pictures])
+    stored = [greys.eight_bits(pictures, low, high) for pictures, _ in cropped]
     positions = np.array([one.position_mm for one in raw.slices])
     stack = Stack(
         view=planned.view,

@@ -73,7 +73,7 @@ def _native(frame: Instance, data: bytes) -> np.ndarray:
     if signed:
         lift = allocated - stored  # the stored sign bit becomes the sign
         values = (values.view(f"<i{allocated // 8}") << lift) >> lift
-    elif stored < allocated:
+    elif values.max() >= 1 << stored:
         values = values & np.array((1 << stored) - 1, raw.dtype)
     return values.reshape(frame.rows, frame.columns)
 
