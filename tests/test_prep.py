@@ -4,9 +4,11 @@ import dataclasses
 import json
 import os
 import pathlib
+from typing import Any
 
 import numpy as np
 import pytest
+from tensorflow_datasets.core.example_serializer import ExampleSerializer
 
 from cmr_jax import schema
 from cmr_jax.data.source import ExamSource
@@ -27,6 +29,7 @@ from data_prep.read.pixels import decode
 from data_prep.read.reject import Reject, Why
 from data_prep.read.remembered import Remembered
 from data_prep.read.tree import TreeSource
+from data_prep.shelf import records
 from tests.conftest import EXAMS, TINY, digest, prepare
 
 
@@ -415,6 +418,41 @@ def test_sources_list_and_load_the_same(tmp_path):
         (tmp_path / name).write_bytes(data)
     folder = TreeSource(LocalFiles(str(tmp_path)))
     assert sum(len(list(folder.heads(u))) for u in folder.units()) == 3
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {},
+        {"sentences": []},
+        {"sentences": ["x" * 300, "", "心"]},
+        {"field_strength_t": float("nan"), "shard": 70_000},
+        {"days_since_first": 1 << 40, "impression": "Größe\n" * 5000},
+    ],
+    ids=["usual", "no sentence", "several", "nothing known", "large"],
+)
+def test_records_are_written_as_tfds_writes_them(odd):
+    exam = {
+        "exam_id": "e",
+        "patient_id": "p",
+        "site": "s",
+        "vendor": "",
+        "field_strength_t": 1.5,
+        "sex": "F",
+        "age_band": "50-59",
+        "days_since_first": -1,
+        "impression": "Normal.",
+        "sentences": ["Normal."],
+        "stacks": "[]",
+        "shard": 0,
+    }
+    frames = schema.dump_frames("e", np.full((3, 40, 50), 200, np.uint8))
+    for table, record in ((schema.EXAMS, exam | odd), (schema.FRAMES, frames)):
+        features = records.features(table)
+        info: Any = features.get_serialized_info()
+        theirs = ExampleSerializer(info).get_tf_example(features.encode_example(record))
+        expected = theirs.SerializeToString(deterministic=True)
+        assert records.Serializer(table)(record) == expected
 
 
 def test_frames_survive_the_record():
