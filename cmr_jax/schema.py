@@ -99,7 +99,7 @@ class Stack:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; enums by name."""
-        plain = dataclasses.asdict(self)
+        plain = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         return plain | {"view": self.view.name, "sequence": self.sequence.name}
 
     @classmethod

@@ -4,26 +4,30 @@ import dataclasses
 import json
 import os
 import pathlib
+from typing import Any
 
 import numpy as np
 import pytest
+from tensorflow_datasets.core.example_serializer import ExampleSerializer
 
 from cmr_jax import schema
 from cmr_jax.data.source import ExamSource
 from cmr_jax.schema import View
 from data_prep.classify import geometry
+from data_prep.exam import greys
 from data_prep.exam.crop import crop
 from data_prep.exam.plan import ExamPlan, age_band, plan_exam, vendor_of
 from data_prep.exchange import LocalExchange
 from data_prep.phantom.protocol import profile
 from data_prep.phantom.study import Study
-from data_prep.read import attributes, instance, walker
+from data_prep.read import attributes, instance, remembered, walker
 from data_prep.read.files import LocalFiles
 from data_prep.read.head import Head
 from data_prep.read.instance import Instance
 from data_prep.read.phantom import PhantomSource
 from data_prep.read.pixels import decode
 from data_prep.read.reject import Reject, Why
+from data_prep.read.remembered import Remembered
 from data_prep.read.tree import TreeSource
 from data_prep.shards import Geometry
 from data_prep.shelf import records
@@ -109,6 +113,42 @@ def test_pixels_are_masked_signed_and_inverted():
         one, text={"PhotometricInterpretation": "MONOCHROME1", "RescaleSlope": "2"}
     )
     np.testing.assert_array_equal(decode([inverted], data)[0], -2.0 * raw)
+
+
+@pytest.mark.parametrize("bits", [(8, 8, 7, 1), (8, 6, 7, 1), (16, 12, 13, 1), (16, 16, 15, 1)])
+def test_stored_bits_become_signed_values_whatever_surrounds_them(bits):
+    allocated, stored, high, _ = bits
+    _, data, size = files_of(0)[0]
+    (one,) = instance.read(Head("x", data, size))
+    assert isinstance(one, Instance)
+    rng = np.random.default_rng(0)
+    raw = rng.integers(0, 1 << allocated, (one.rows, one.columns), f"<u{allocated // 8}")
+    frame = dataclasses.replace(one, bits=bits, pixel_offset=0, text={})
+    whole = raw.astype(int) >> (high + 1 - stored) & ((1 << stored) - 1)
+    expected = np.where(whole >= 1 << (stored - 1), whole - (1 << stored), whole)
+    np.testing.assert_array_equal(decode([frame], raw.tobytes())[0], expected)
+
+
+def test_a_slope_of_nothing_leaves_nothing():
+    _, data, size = files_of(0, pixels=True)[0]
+    (one,) = instance.read(Head("x", data, size))
+    assert isinstance(one, Instance)
+    (flat,) = decode([dataclasses.replace(one, text={"RescaleSlope": "0"})], data)
+    assert isinstance(flat, np.ndarray)
+    assert not flat.any()
+
+
+def test_what_is_remembered_is_short_and_not_too_much():
+    asked = []
+    texts = Remembered[str, int](lambda text: asked.append(text) or len(text))
+    assert [texts["a"], texts["a"], texts["bb"]] == [1, 1, 2]
+    assert asked == ["a", "bb"]
+    long = "x" * (remembered.LONGEST + 1)
+    assert [texts[long], texts[long]] == [len(long)] * 2
+    assert asked[2:] == [long, long]
+    for i in range(2 * remembered.MOST):
+        assert texts[str(i)] == len(str(i))
+        assert len(texts) <= remembered.MOST
 
 
 # --- exams
@@ -208,18 +248,48 @@ def test_a_name_that_the_plane_contradicts_is_not_believed():
     assert geometry.see([sax.raw], [None])[0].view is View.SAX
 
 
+@pytest.mark.parametrize("size", [16, 64, 224])
+@pytest.mark.parametrize("floor", [-1e9, 0.0], ids=["noise", "air"])
+def test_the_window_is_that_of_all_values_sorted(size, floor):
+    rng = np.random.default_rng(size)
+    drawn = [rng.normal(at, 200, (size, size, 7)).astype(np.float32) for at in (100, 700)]
+    pictures = [np.maximum(picture, np.float32(floor)) for picture in drawn]
+    thin = np.concatenate([p[:: greys.THIN, :: greys.THIN].ravel() for p in pictures])
+    assert greys.window(pictures) == tuple(np.percentile(thin, greys.PERCENTILES))
+
+
 def test_crop_keeps_size_and_place():
     one = instances_of(0)[0]
     frame = dataclasses.replace(one, rows=60, columns=60, spacing_mm=(2.0, 2.0))
-    picture = np.zeros((1, 60, 60), np.float32)
-    picture[0, 20:30, 25:45] = 100  # 20 mm high, 40 mm wide
+    picture = np.zeros((60, 60), np.float32)
+    picture[20:30, 25:45] = 100  # 20 mm high, 40 mm wide
     row, column = np.array(frame.orientation[:3]), np.array(frame.orientation[3:])
     centre = np.array(frame.position) + 2 * (34.5 * row + 24.5 * column)
-    out, origin = crop(frame, picture, centre, 1.0, 64)
-    inside = np.argwhere(out[0] > 50)
+    (out,), origin = crop(frame, [picture], centre, 1.0, 64)
+    inside = np.argwhere(out[..., 0] > 50)
     np.testing.assert_allclose(np.ptp(inside, axis=0) + 1, [20, 40], atol=1)
     np.testing.assert_allclose(inside.mean(0), [31.5, 31.5], atol=0.6)
     np.testing.assert_allclose(origin + 31.5 * (row + column), centre, atol=1e-3)
+
+
+@pytest.mark.parametrize("spacing_mm", [1.0, 4.0], ids=["finer", "coarser"])
+@pytest.mark.parametrize("moments", [1, 4, 7])
+def test_moments_are_cropped_together_as_each_alone(moments, spacing_mm):
+    one = instances_of(0)[0]
+    frame = dataclasses.replace(one, rows=60, columns=50, spacing_mm=(2.0, 2.1))
+    rng = np.random.default_rng(moments)
+    video = [rng.integers(9, 4096, (60, 50), np.uint16) for _ in range(moments)]
+    mixed = [p if i % 3 else 1.0 * p.astype(np.float32) for i, p in enumerate(video)]
+    centre = np.array(frame.position) + 40.0  # what is asked for is larger than the pictures
+    alone = [crop(frame, [p], centre, spacing_mm, 64)[0][0] for p in video]
+    for given in (video, mixed):
+        pictures, _ = crop(frame, given, centre, spacing_mm, 64)
+        np.testing.assert_array_equal(np.concatenate(pictures, 2), np.concatenate(alone, 2))
+    low, high = greys.window(pictures)
+    grey = np.clip((np.concatenate(alone, 2) - low) / (high - low) * 255, 0, 255)
+    stored = greys.eight_bits(pictures, low, high)
+    assert stored.shape == (moments, 64, 64)
+    np.testing.assert_allclose(stored, grey.transpose(2, 0, 1), atol=0.51)
 
 
 # --- the whole build
@@ -347,6 +417,41 @@ def test_sources_list_and_load_the_same(tmp_path):
         (tmp_path / name).write_bytes(data)
     folder = TreeSource(LocalFiles(str(tmp_path)))
     assert sum(len(list(folder.heads(u))) for u in folder.units()) == 3
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {},
+        {"sentences": []},
+        {"sentences": ["x" * 300, "", "心"]},
+        {"field_strength_t": float("nan"), "shard": 70_000},
+        {"days_since_first": 1 << 40, "impression": "Größe\n" * 5000},
+    ],
+    ids=["usual", "no sentence", "several", "nothing known", "large"],
+)
+def test_records_are_written_as_tfds_writes_them(odd):
+    exam = {
+        "exam_id": "e",
+        "patient_id": "p",
+        "site": "s",
+        "vendor": "",
+        "field_strength_t": 1.5,
+        "sex": "F",
+        "age_band": "50-59",
+        "days_since_first": -1,
+        "impression": "Normal.",
+        "sentences": ["Normal."],
+        "stacks": "[]",
+        "shard": 0,
+    }
+    frames = schema.dump_frames("e", np.full((3, 40, 50), 200, np.uint8))
+    for table, record in ((schema.EXAMS, exam | odd), (schema.FRAMES, frames)):
+        features = records.features(table)
+        info: Any = features.get_serialized_info()
+        theirs = ExampleSerializer(info).get_tf_example(features.encode_example(record))
+        expected = theirs.SerializeToString(deterministic=True)
+        assert records.Serializer(table)(record) == expected
 
 
 def test_frames_survive_the_record():

@@ -13,6 +13,8 @@ from data_prep.exam.stacks import RawStack
 cv2.setNumThreads(1)  # workers are processes
 # Smoothing before the search for motion, so that noise does not beat (mm).
 MOTION_BLUR_MM = 6.0
+# Moments are resampled as channels of one picture: so many at once take as long as one.
+CHANNELS = 4
 THIN = 2  # motion is looked for in every second pixel of every second line
 
 
@@ -26,7 +28,7 @@ def motion_centre(stack: RawStack, videos: list[list[np.ndarray]]) -> np.ndarray
         if len(video) < 3:
             continue
         frame = one.frames[0]
-        still = np.stack([picture[::THIN, ::THIN] for picture in video])
+        still = np.stack([np.float32(picture[::THIN, ::THIN]) for picture in video])
         blur = MOTION_BLUR_MM / frame.spacing_mm[0] / THIN
         spread = cv2.GaussianBlur(still.std(0), (0, 0), blur)
         # Half of the strongest motion belongs to the heart; most of the rest is flow and noise.
@@ -48,8 +50,8 @@ def image_centre(stack: RawStack) -> np.ndarray:
 def crop(frame, video: list[np.ndarray], centre: np.ndarray, spacing_mm: float, size: int):
     """The square of `size` pixels at `spacing_mm` around the projection of `centre`.
 
-    video: pictures (rows, columns) float32, one per time.  Returns (time, size, size) float32 and
-    the LPS position of its first pixel.
+    video: pictures (rows, columns), one per time.  Returns its moments as channels of a few
+    pictures, (size, size, moments) float32 each, and the LPS position of their first pixel.
     """
     along_row, along_column = np.array(frame.orientation[:3]), np.array(frame.orientation[3:])
     offset = centre - np.array(frame.position)
@@ -59,17 +61,30 @@ def crop(frame, video: list[np.ndarray], centre: np.ndarray, spacing_mm: float, 
     matrix = np.array(
         [[step[0], 0, x0 / frame.spacing_mm[1]], [0, step[1], y0 / frame.spacing_mm[0]]], np.float64
     )
-    out = np.empty((len(video), size, size), np.float32)
-    for index, picture in enumerate(video):
-        if step.max() > 1.3:  # smaller than it was: keep what is too fine from folding over
-            picture = cv2.GaussianBlur(picture, (0, 0), 0.35 * float(step.max()))
-        out[index] = cv2.warpAffine(
-            picture,
+    video = _ready(video, float(step.max()))
+    pictures = []
+    for start in range(0, len(video), CHANNELS):
+        moments = video[start : start + CHANNELS]
+        few = [*moments, *moments[-1:] * (CHANNELS - len(moments))]
+        cropped = cv2.warpAffine(
+            cv2.merge(few).astype(np.float32, copy=False),
             matrix,
             (size, size),
             flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
             borderMode=cv2.BORDER_CONSTANT,
-            borderValue=float(picture.min()),
+            borderValue=[float(picture.min()) for picture in few],
         )
+        pictures.append(cropped[..., : len(moments)])
     origin = np.array(frame.position) + x0 * along_row + y0 * along_column
-    return out, origin
+    return pictures, origin
+
+
+def _ready(video: list[np.ndarray], step: float) -> list[np.ndarray]:
+    """Pictures of one type, to be sampled at every `step` pixels."""
+    if step <= 1.3 and len({picture.dtype for picture in video}) == 1:
+        return video
+    video = [picture.astype(np.float32, copy=False) for picture in video]
+    if step <= 1.3:
+        return video
+    # Smaller than it was: keep what is too fine from folding over.
+    return [cv2.GaussianBlur(picture, (0, 0), 0.35 * step) for picture in video]

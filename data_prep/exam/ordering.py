@@ -6,6 +6,7 @@ import numpy as np
 
 from data_prep.read.instance import Instance
 from data_prep.read.reject import Reject, Why
+from data_prep.read.remembered import Remembered
 
 # Trigger times of one slice closer than this are one moment scanned twice (ms).
 SAME_MOMENT_MS = 0.5
@@ -80,12 +81,18 @@ def latest_last(frame: Instance) -> tuple:
 
 def seconds(frame: Instance) -> float | None:
     """AcquisitionTime as seconds of the day (TM: HHMMSS.FFFFFF); None where there is none."""
-    text = frame.text.get("AcquisitionTime", "").strip()
-    whole, _, fraction = text.partition(".")
+    return _SECONDS[frame.text.get("AcquisitionTime", "")]
+
+
+def _seconds(text: str) -> float | None:
+    whole, _, fraction = text.strip().partition(".")
     if len(whole) != 6 or not whole.isdecimal() or not (fraction or "0").isdecimal():
         return None
     hours, minutes = int(whole[:2]), int(whole[2:4])
     return hours * 3600 + minutes * 60 + int(whole[4:]) + float(f"0.{fraction or 0}")
+
+
+_SECONDS = Remembered(_seconds)
 
 
 def _trigger(frame: Instance) -> float:

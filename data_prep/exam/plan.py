@@ -196,5 +196,5 @@ def _stripped(stack: RawStack) -> RawStack:
 
 def _bare(frame: Instance) -> Instance:
     return dataclasses.replace(
-        frame, text={k: v for k, v in frame.text.items() if k in PIXEL_KEYWORDS}
+        frame, text={k: frame.text[k] for k in PIXEL_KEYWORDS if k in frame.text}
     )

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from cmr_jax.schema import Stack
+from data_prep.exam import greys
 from data_prep.exam.centre import heart_centre
 from data_prep.exam.crop import crop
 from data_prep.exam.plan import ExamPlan, PlannedStack
@@ -15,11 +16,7 @@ from data_prep.read.instance import Instance
 from data_prep.read.pixels import decode
 from data_prep.read.reject import Reject, Why
 
-# Grey values from these percentiles of a stack become 0 and 255; what lies outside saturates.
-PERCENTILES = (0.5, 99.5)
-# Percentiles are taken of every fourth pixel of every fourth line: a sixteenth of the work, and
-# the window moves by less than a grey value.
-THIN = 4
+THIN = 8  # pictures are compared in every eighth pixel of every eighth line
 CONTRASTS = {"GRE": "gradient echo"}  # of a cine; bSSFP is what nearly all are
 # Pixels of an exam beyond this are held one stack at a time, and decoded twice (bytes).
 HELD_BYTES = 256 << 20
@@ -32,7 +29,7 @@ class Decoded:
     """A stack without the frames that could not be decoded, and its pictures slice by slice."""
 
     planned: PlannedStack
-    videos: list[list[np.ndarray]]  # by slice and time, (rows, columns) float32 each
+    videos: list[list[np.ndarray]]  # by slice and time, (rows, columns) each
 
 
 @dataclasses.dataclass(frozen=True)
@@ -171,7 +168,7 @@ def _fingerprint(decoded: Decoded) -> tuple:
     """
     raw = decoded.planned.raw
     places = tuple(round(one.position_mm, 1) for one in raw.slices)
-    thin = (p[::THIN, ::THIN].tobytes() for video in decoded.videos for p in video)
+    thin = (np.float32(p[::THIN, ::THIN]).tobytes() for video in decoded.videos for p in video)
     return raw.first.orientation, places, tuple(map(hash, thin))
 
 
@@ -181,9 +178,8 @@ def _render_stack(decoded: Decoded, centre, how: str, spacing_mm, size) -> Rende
         crop(one.frames[0], video, centre, spacing_mm, size)
         for one, video in zip(raw.slices, decoded.videos, strict=True)
     ]
-    low, high = _window([video for video, _ in cropped])
-    scale = np.float32(255 / max(high - low, 1e-6))
-    stored = [_eight_bits(video, low, scale) for video, _ in cropped]
+    low, high = greys.window([picture for pictures, _ in cropped for picture in pictures])
+    stored = [greys.eight_bits(pictures, low, high) for pictures, _ in cropped]
     positions = np.array([one.position_mm for one in raw.slices])
     stack = Stack(
         view=planned.view,
@@ -205,21 +201,6 @@ def _render_stack(decoded: Decoded, centre, how: str, spacing_mm, size) -> Rende
         intensity_unit=planned.unit,
     )
     return Rendered(stack, stored)
-
-
-def _window(videos: list[np.ndarray]) -> tuple[float, float]:
-    """Modality values that become 0 and 255."""
-    thin = [video[:, ::THIN, ::THIN].ravel() for video in videos]
-    low, high = np.percentile(np.concatenate(thin), PERCENTILES)
-    return float(low), float(high)
-
-
-def _eight_bits(video: np.ndarray, low: float, scale: np.float32) -> np.ndarray:
-    """Rounds into 0..255; `video` is used up."""
-    video -= np.float32(low)
-    video *= scale
-    video += np.float32(0.5)
-    return np.clip(video, 0, 255, out=video).astype(np.uint8)
 
 
 def _rounded(values, digits: int) -> tuple[float, ...]:

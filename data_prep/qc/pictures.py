@@ -87,6 +87,7 @@ def _panel(frame: np.ndarray, size: int) -> Image.Image:
 def _webp(pictures: list[Image.Image], quality: int, **motion: Any) -> str:
     out = io.BytesIO()
     if len(pictures) > 1:
-        motion |= {"save_all": True, "append_images": pictures[1:]}
+        # Nobody seeks in it: only the first frame must stand alone.
+        motion |= {"save_all": True, "append_images": pictures[1:], "kmin": 0, "kmax": 0}
     pictures[0].save(out, "WEBP", quality=quality, **motion)
     return f"data:image/webp;base64,{base64.b64encode(out.getvalue()).decode()}"

@@ -71,5 +71,6 @@ INTEGERS = [
     "PixelRepresentation",
     "SamplesPerPixel",
 ]
+INTEGER_TAGS = frozenset(map(tag_for_keyword, INTEGERS))
 TAGS = {tag_for_keyword(keyword): keyword for keyword in (*KEYWORDS, *INTEGERS)}
 WANTED = frozenset(tag for tag in TAGS if tag is not None)

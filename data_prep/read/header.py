@@ -6,12 +6,13 @@ enhanced kind, whose data set is kept because its frames are described in sequen
 
 import contextlib
 import dataclasses
+import functools
 import io
 import logging
 import struct
 import warnings
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pydicom
 from pydicom import config
@@ -19,9 +20,10 @@ from pydicom.charset import convert_encodings, decode_bytes
 from pydicom.multival import MultiValue
 
 from data_prep.read import walker
-from data_prep.read.attributes import INTEGERS, TAGS, WANTED
+from data_prep.read.attributes import INTEGER_TAGS, INTEGERS, TAGS, WANTED
 from data_prep.read.head import Head
 from data_prep.read.reject import Reject, Why
+from data_prep.read.remembered import Remembered
 
 # pydicom quotes values that it finds strange: what a header says may not reach a log.
 logging.getLogger("pydicom").setLevel(logging.CRITICAL)
@@ -136,29 +138,33 @@ def _text(found: walker.Walk, tag: int) -> str:
 
 def _texts(found: walker.Walk) -> Values:
     values: Values = {}
-    decode = _decoder(_text(found, 0x00080005))
+    texts = _decoded(_text(found, 0x00080005))
     for tag, raw in found.values.items():
         keyword = TAGS[tag]
-        if keyword in INTEGERS:
+        if tag in INTEGER_TAGS:
             values[keyword] = int.from_bytes(raw[:2], "little")
         elif keyword == "PixelPaddingValue":  # a pixel: binary, signed as they are
             signed = found.values.get(0x00280103, b"\0")[:1] == b"\1"
             values[keyword] = str(int.from_bytes(raw[:2], "little", signed=signed))
         else:
-            # ISO 2022 switches character sets by escapes within plain bytes.
-            plain = raw.isascii() and b"\x1b" not in raw
-            values[keyword] = (str(raw, "ascii") if plain else decode(raw)).strip("\0 ")
+            values[keyword] = texts[raw]
     return values
 
 
-def _decoder(charset: str) -> Callable[[bytes], str]:
-    """Bytes -> text in the character set that the file names (PS3.3 C.12.1.1.2)."""
-    if "192" in charset:
-        return lambda raw: raw.decode("utf-8", "replace")
-    if not charset or charset == "ISO_IR 100":
-        return lambda raw: raw.decode("latin-1")
+@functools.lru_cache(16)  # character sets
+def _decoded(charset: str) -> Remembered[bytes, str]:
+    """Text of bytes in the character set that the file names (PS3.3 C.12.1.1.2)."""
+
+    def text(raw: bytes) -> str:
+        # ISO 2022 switches character sets by escapes within plain bytes.
+        plain = raw.isascii() and b"\x1b" not in raw
+        return (str(raw, "ascii") if plain else decode(raw)).strip("\0 ")
 
     def decode(raw: bytes) -> str:
+        if "192" in charset:
+            return raw.decode("utf-8", "replace")
+        if not charset or charset == "ISO_IR 100":
+            return raw.decode("latin-1")
         try:
             with quiet():
                 encodings = convert_encodings(charset.split("\\"))
@@ -166,14 +172,17 @@ def _decoder(charset: str) -> Callable[[bytes], str]:
         except (LookupError, UnicodeError, ValueError):
             return raw.decode("latin-1")
 
-    return decode
+    return Remembered(text)
 
 
 def _through_pydicom(where: str, data: bytes, size: int) -> Header | Reject:
     try:
         plain = inflate(data)
         if plain is not data:
-            return read(Head(where, plain, len(plain)))
+            found = read(Head(where, plain, len(plain)))
+            # Whoever reads the pixels must inflate the file again.
+            named = {"transfer_syntax": DEFLATED} if isinstance(found, Header) else {}
+            return dataclasses.replace(found, **named)
         file = io.BytesIO(data)
         with quiet():
             dataset = pydicom.dcmread(file, stop_before_pixels=True, force=data[128:132] != b"DICM")

@@ -4,6 +4,7 @@ A classic object holds one frame, an enhanced one many; afterwards there is no d
 """
 
 import dataclasses
+import functools
 import math
 
 import numpy as np
@@ -12,6 +13,7 @@ from data_prep.read import attributes, enhanced, header, nifti
 from data_prep.read.head import Head
 from data_prep.read.header import Header, Values
 from data_prep.read.reject import Reject, Why
+from data_prep.read.remembered import Remembered
 
 MR_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.4"
 # Tolerance of unit length and of orthogonality for ImageOrientationPatient.
@@ -49,16 +51,23 @@ class Instance:
 
     def number(self, keyword: str) -> float | None:
         """A numeric attribute, None where it is absent, empty or not a finite number."""
-        return number(self.text.get(keyword, ""))
+        return _NUMBERS[self.text.get(keyword, "")]
 
 
 def number(text: str) -> float | None:
     """The first value of a DS or IS string; None where it is no finite number."""
+    return _NUMBERS[text]
+
+
+def _number(text: str) -> float | None:
     try:
         value = float(text.split("\\")[0].replace(",", "."))
     except ValueError:
         return None
     return value if math.isfinite(value) else None
+
+
+_NUMBERS = Remembered(_number)
 
 
 def read(file: Head) -> list[Instance | Reject]:
@@ -136,13 +145,11 @@ def _standard(uid: str) -> str:
 def _typed(where: str, found: Header, values: Values, frame: int, count: int) -> Instance | Reject:
     text = {k: v for k, v in values.items() if isinstance(v, str) and v}
     wanted = {"ImageOrientationPatient": 6, "ImagePositionPatient": 3, "PixelSpacing": 2}
-    placed = {name: _floats(text.get(name, ""), count) for name, count in wanted.items()}
-    if missing := [name for name, value in placed.items() if not value]:
+    placed = {name: _FLOATS[text.get(name, "")] for name in wanted}
+    if missing := [name for name, few in wanted.items() if len(placed[name]) != few]:
         return Reject(Why.NO_GEOMETRY, where, "without " + ", ".join(missing))
     orientation, (x, y, z), spacing = placed.values()
-    row, column = np.array(orientation[:3]), np.array(orientation[3:])
-    lengths = abs(row @ row - 1) / 2, abs(column @ column - 1) / 2, abs(row @ column)
-    if max(lengths) > ORIENTATION_TOLERANCE:
+    if not _orthonormal(orientation):
         return Reject(Why.BAD_GEOMETRY, where, "orientation is not orthonormal")
     if not all(SPACING_RANGE_MM[0] <= s <= SPACING_RANGE_MM[1] for s in spacing):
         return Reject(Why.BAD_GEOMETRY, where, f"pixel spacing {spacing} mm")
@@ -166,7 +173,17 @@ def _typed(where: str, found: Header, values: Values, frame: int, count: int) ->
     )
 
 
-def _floats(text: str, count: int) -> tuple[float, ...]:
-    """`count` numbers, or none at all."""
-    parts = [value for part in text.split("\\") if (value := number(part)) is not None]
-    return tuple(parts) if len(parts) == count == text.count("\\") + 1 else ()
+@functools.lru_cache(256)  # planes
+def _orthonormal(orientation: tuple[float, ...]) -> bool:
+    row, column = np.array(orientation[:3]), np.array(orientation[3:])
+    lengths = abs(row @ row - 1) / 2, abs(column @ column - 1) / 2, abs(row @ column)
+    return bool(max(lengths) <= ORIENTATION_TOLERANCE)
+
+
+def _floats(text: str) -> tuple[float, ...]:
+    """All the numbers of a DS string, or none where one of them is none."""
+    parts = [value for part in text.split("\\") if (value := _number(part)) is not None]
+    return tuple(parts) if len(parts) == text.count("\\") + 1 else ()
+
+
+_FLOATS = Remembered(_floats)

@@ -11,17 +11,22 @@ from data_prep.read import header, nifti
 from data_prep.read.instance import Instance
 from data_prep.read.reject import Reject, Why
 
+PLAIN = tuple(map(np.dtype, ("u1", "i1", "u2", "i2")))  # exact as 32-bit floats
 LARGEST_VALUE = 1e9  # beyond it 32-bit floats hold no contrast
 
 
 def decode(frames: Sequence[Instance], data: bytes) -> list[np.ndarray | Reject]:
-    """Modality values of frames of one file, float32 (rows, columns) each, from all its bytes."""
+    """Modality values of frames of one file, (rows, columns) each, from all its bytes.
+
+    They are float32, or integers as they are stored where these are the values.
+    """
     first = frames[0]
     try:
         if first.transfer_syntax == nifti.SYNTAX:
             stored = nifti.decode(data, [f.frame for f in frames])
         elif first.pixel_offset >= 0:
-            plain = header.inflate(data)
+            deflated = first.transfer_syntax == header.DEFLATED
+            plain = header.inflate(data) if deflated else data
             stored = [_native(f, plain) for f in frames]
         else:
             stored = _decoded(data, [f.frame for f in frames])
@@ -37,21 +42,26 @@ def _said(frame: Instance, error: Exception) -> str:
 def _real(frame: Instance, stored: np.ndarray) -> np.ndarray | Reject:
     if stored.shape != (frame.rows, frame.columns):
         return Reject(Why.BAD_PIXELS, frame.where, f"decoded to {stored.shape}")
-    values = stored.astype(np.float32)
     padding = frame.number("PixelPaddingValue")
+    slope, intercept = frame.number("RescaleSlope"), frame.number("RescaleIntercept")
+    scaled = slope not in (None, 1.0) or bool(intercept)
+    # MONOCHROME1 shows low values bright (PS3.3 C.7.6.3.1.2).
+    inverted = frame.text.get("PhotometricInterpretation") == "MONOCHROME1"
+    if stored.dtype in PLAIN and padding is None and not scaled and not inverted:
+        return stored
+    values = stored.astype(np.float32)
     outside = np.isnan(values) if padding is None else (stored == padding) | np.isnan(values)
     if outside.any() and not outside.all():
         values[outside] = values[~outside].min()  # no tissue: as dark as the darkest
-    slope, intercept = frame.number("RescaleSlope"), frame.number("RescaleIntercept")
     with np.errstate(over="ignore", invalid="ignore"):  # looked at next
-        if slope is not None and slope != 1.0:
+        if slope is not None:
             values *= np.float32(slope)
         if intercept:
             values += np.float32(intercept)
-    if not np.isfinite(values).all() or np.abs(values).max() > LARGEST_VALUE:
+        usable = -LARGEST_VALUE <= values.min() <= values.max() <= LARGEST_VALUE  # NaN is not
+    if not usable:
         return Reject(Why.BAD_PIXELS, frame.where, "values beyond any scanner")
-    # MONOCHROME1 shows low values bright (PS3.3 C.7.6.3.1.2).
-    return -values if frame.text.get("PhotometricInterpretation") == "MONOCHROME1" else values
+    return -values if inverted else values
 
 
 def _native(frame: Instance, data: bytes) -> np.ndarray:
@@ -61,9 +71,9 @@ def _native(frame: Instance, data: bytes) -> np.ndarray:
     # Bits above the stored ones may hold overlays or garbage (PS3.5 8.1.1).
     values = raw if high + 1 == stored else raw >> (high + 1 - stored)
     if signed:
-        lift = 32 - stored  # the stored sign bit becomes the sign
-        values = (values.astype(np.int32) << lift) >> lift
-    elif stored < allocated:
+        lift = allocated - stored  # the stored sign bit becomes the sign
+        values = (values.view(f"<i{allocated // 8}") << lift) >> lift
+    elif values.max() >= 1 << stored:
         values = values & np.array((1 << stored) - 1, raw.dtype)
     return values.reshape(frame.rows, frame.columns)
 

@@ -14,8 +14,9 @@ from data_prep.read.files import Files, NotRegularError
 from data_prep.read.head import Head
 from data_prep.read.reject import Reject, Why
 
-HEAD_BYTES = 64 * 1024  # of a file, read first: the header of a classic MR object fits well
+HEAD_BYTES = 16 * 1024  # of a file, read first: the plain header of a classic MR object fits well
 LONG_HEAD_BYTES = 256 * 1024  # where private blocks come before the pixels
+LONGER = 4  # times as much is read of the next file, once that was too little
 LARGEST_FILE = 4 << 30
 FILES_PER_UNIT = 4096  # larger folders are several jobs
 IN_ARCHIVE = "!"
@@ -102,7 +103,7 @@ class TreeSource:
 
     def _more(self, where: str, first: "_First") -> Callable[[], bytes]:
         def whole() -> bytes:
-            first.bytes = LONG_HEAD_BYTES
+            first.bytes = min(LONGER * first.bytes, LONG_HEAD_BYTES)
             return self._whole(where)
 
         return whole

@@ -8,9 +8,12 @@ pydicom.  PS3.5 sections 7.1-7.5 and PS3.10 section 7.1.
 import dataclasses
 import struct
 
-LONG_VRS = frozenset(
-    (b"OB", b"OW", b"OF", b"OD", b"OL", b"OV", b"SQ", b"UN", b"UT", b"UC", b"UR", b"SV", b"UV")
-)
+# Value representations whose length takes two bytes, and those where it takes four (PS3.5 7.1.2).
+SHORT_VRS = frozenset(b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split())
+LONG_VRS = frozenset(b"OB OW OF OD OL OV SQ UN UT UC UR SV UV".split())
+SHORT_ELEMENT = struct.Struct("<HH2sH").unpack_from  # group, element, representation, length
+IMPLICIT_ELEMENT = struct.Struct("<HHI").unpack_from  # group, element, length
+LENGTH = struct.Struct("<I").unpack_from
 EXPLICIT, IMPLICIT = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2"
 NATIVE = frozenset((EXPLICIT, IMPLICIT))
 ENCAPSULATED = "1.2.840.10008.1.2.4."  # and RLE
@@ -74,48 +77,50 @@ def looks_explicit(head: bytes, position: int) -> bool:
 
 
 def _pixel_element(head: bytes, position: int, explicit: bool) -> tuple[int, int]:
-    if struct.unpack_from("<HH", head, position) != (PIXEL_DATA >> 16, PIXEL_DATA & 0xFFFF):
+    if IMPLICIT_ELEMENT(head, position)[:2] != (PIXEL_DATA >> 16, PIXEL_DATA & 0xFFFF):
         raise Unusual
     start = position + (12 if explicit else 8)
-    return start, struct.unpack_from("<I", head, start - 4)[0]
+    return start, LENGTH(head, start - 4)[0]
 
 
 def _elements(head: bytes, position: int, explicit: bool, wanted: frozenset[int], stop: int):
     """Elements from `position` up to the first tag >= stop: ({tag: value}, where that tag is)."""
     values: dict[int, bytes] = {}
-    unpack = struct.unpack_from
-    last = 0
-    while position + 8 <= len(head):
-        group, element = unpack("<HH", head, position)
+    last, end = 0, len(head) - 8
+    while position <= end:
+        group, element, vr, length = SHORT_ELEMENT(head, position)
         tag = group << 16 | element
         if tag >= stop:
             return values, position
         if tag < last:  # out of order, or not at an element
             raise Unusual
         last = tag
-        start, length = _extent(head, position, explicit)
+        if explicit and vr in SHORT_VRS:  # nearly all: without a call
+            start = position + 8
+        else:
+            start, length = _extent(head, position, explicit)
         if length == UNDEFINED:
             position = _skip_sequence(head, start, explicit, depth=1)
             continue
-        if tag in wanted:
-            values[tag] = head[start : start + length]
         position = start + length
+        if tag in wanted:
+            values[tag] = head[start:position]
     raise Unusual
 
 
 def _extent(head: bytes, position: int, explicit: bool) -> tuple[int, int]:
     """Where the value of the element at `position` starts, and its length."""
+    _, _, vr, length = SHORT_ELEMENT(head, position)
     if not explicit:
-        return position + 8, struct.unpack_from("<I", head, position + 4)[0]
-    vr = head[position + 4 : position + 6]
+        return position + 8, LENGTH(head, position + 4)[0]
     if vr in LONG_VRS:
-        length = struct.unpack_from("<I", head, position + 8)[0]
+        (length,) = LENGTH(head, position + 8)
         if length == UNDEFINED and vr != b"SQ":  # its content is in another syntax
             raise Unusual
         return position + 12, length
     if not (vr.isalpha() and vr.isupper()):
         raise Unusual
-    return position + 8, struct.unpack_from("<H", head, position + 6)[0]
+    return position + 8, length
 
 
 def _skip_sequence(head: bytes, position: int, explicit: bool, depth: int) -> int:
@@ -142,5 +147,5 @@ def _skip_sequence(head: bytes, position: int, explicit: bool, depth: int) -> in
 
 
 def _item(head: bytes, position: int) -> tuple[int, int]:
-    group, element, length = struct.unpack_from("<HHI", head, position)
+    group, element, length = IMPLICIT_ELEMENT(head, position)
     return group << 16 | element, length

@@ -8,9 +8,9 @@ import numpy as np
 import tensorflow_datasets as tfds
 from array_record.python.array_record_module import ArrayRecordWriter
 from etils import epath
-from tensorflow_datasets.core import example_serializer
 
 from cmr_jax.schema import EXAM_FIELDS, EXAMS, FRAME_FIELDS, FRAMES
+from data_prep.shelf import example
 
 TEMPLATE = "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}"
 # One record a group: a clip reads single slices.  Uncompressed: reading keeps up with a GPU.
@@ -34,14 +34,11 @@ class Serializer:
     """Record -> bytes of a tf.train.Example, with its map in sorted order."""
 
     def __init__(self, table: str):
-        self._features = features(table)
-        info: Any = self._features.get_serialized_info()
-        self._inner = example_serializer.ExampleSerializer(info)
+        self._kinds = FIELDS[table]
 
     def __call__(self, record: dict[str, Any]) -> bytes:
         """Serialises one record of the table."""
-        example = self._inner.get_tf_example(self._features.encode_example(record))
-        return example.SerializeToString(deterministic=True)
+        return example.serialize(record, self._kinds)
 
 
 def shard_path(out: str, table: str, split: str, shard: int, shards: int) -> pathlib.Path:
