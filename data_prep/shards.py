@@ -60,7 +60,6 @@ def write_shard(name: str, source: Source, geometry: Geometry, exchange: Exchang
     """One shard of both tables; the result, which comes last, says that they are whole."""
     order: ShardOrder = pickle.loads(exchange.get(f"{ORDERS}/{name}"))
     result = ShardResult(order.split, order.shard, {t: f"{SHARDS}/{name}.{t}" for t in TABLES})
-    serialize = {table: records.Serializer(table) for table in TABLES}
     notes = Notes(exchange, EXAMS)
     with contextlib.ExitStack() as stack:
         exams, frames = (
@@ -77,8 +76,8 @@ def write_shard(name: str, source: Source, geometry: Geometry, exchange: Exchang
             else:
                 record, videos = _shelved(exam, plan, rendered, result)
                 for video in videos:
-                    frames.write(serialize[FRAMES](video))
-                exams.write(serialize[EXAMS](record))
+                    frames.write(records.serialize(FRAMES, video))
+                exams.write(records.serialize(EXAMS, record))
             notes.add(exam.exam_id.encode(), 1)
     notes.leave()
     exchange.put(f"{RESULTS}/{name}", pickle.dumps(result))

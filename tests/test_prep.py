@@ -451,7 +451,7 @@ def test_records_are_written_as_tfds_writes_them(odd):
         info: Any = features.get_serialized_info()
         theirs = ExampleSerializer(info).get_tf_example(features.encode_example(record))
         expected = theirs.SerializeToString(deterministic=True)
-        assert records.Serializer(table)(record) == expected
+        assert records.serialize(table, record) == expected
 
 
 def test_frames_survive_the_record():

@@ -89,11 +89,12 @@ def a_stack(view=View.SAX, sequence=Sequence.CINE, phases=4, first=0, **more) ->
 
 def write_shards(out: pathlib.Path, splits: dict[str, list[dict]]) -> None:
     """A build of one shard a split from facts of exams; every exam has a SAX and a CH4 cine."""
-    serialize = {table: records.Serializer(table) for table in (EXAMS, FRAMES)}
     lengths: dict[str, dict[str, list[int]]] = {EXAMS: {}, FRAMES: {}}
     video = np.random.default_rng(0).integers(0, 255, (4, 24, 24), np.uint8)
     for split, exams in splits.items():
         path = {t: records.shard_path(str(out), t, split, 0, 1) for t in (EXAMS, FRAMES)}
+        for one in path.values():
+            one.parent.mkdir(parents=True, exist_ok=True)
         with records.shard_writer(path[EXAMS]) as e, records.shard_writer(path[FRAMES]) as f:
             for i, exam in enumerate(exams):
                 more = exam.pop("stack", {})
@@ -115,9 +116,9 @@ def write_shards(out: pathlib.Path, splits: dict[str, list[dict]]) -> None:
                     "stacks": schema.dump_stacks(stacks),
                     "shard": 0,
                 } | exam
-                e.write(serialize[EXAMS](record))
+                e.write(records.serialize(EXAMS, record))
                 for _ in stacks:
-                    f.write(serialize[FRAMES](schema.dump_frames(record["exam_id"], video)))
+                    f.write(records.serialize(FRAMES, schema.dump_frames(record["exam_id"], video)))
         lengths[EXAMS][split], lengths[FRAMES][split] = [len(exams)], [2 * len(exams)]
     for table in (EXAMS, FRAMES):
         records.write_metadata(str(out), table, lengths[table])

@@ -30,15 +30,9 @@ def features(table: str) -> tfds.features.FeaturesDict:
     return tfds.features.FeaturesDict({name: kinds[kind] for name, kind in FIELDS[table].items()})
 
 
-class Serializer:
-    """Record -> bytes of a tf.train.Example, with its map in sorted order."""
-
-    def __init__(self, table: str):
-        self._kinds = FIELDS[table]
-
-    def __call__(self, record: dict[str, Any]) -> bytes:
-        """Serialises one record of the table."""
-        return example.serialize(record, self._kinds)
+def serialize(table: str, record: dict[str, Any]) -> bytes:
+    """A record of a table as bytes of a tf.train.Example, with its map in sorted order."""
+    return example.serialize(record, FIELDS[table])
 
 
 def shard_path(out: str, table: str, split: str, shard: int, shards: int) -> pathlib.Path:
