@@ -4,8 +4,10 @@ Series identity is a hint, geometry decides: a series with several orientations,
 echoes or image types is split; series that hold parts of one stack are joined.
 """
 
+import bisect
 import re
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -23,9 +25,71 @@ LEAST_OF_CINE = 5  # phases
 SAME_BEAT = 1.2  # ratio of two cycles' lengths that are still one state of the heart
 
 
+class _Part:
+    """Frames of one kind and plane, and what the others ask of them, computed once."""
+
+    def __init__(self, frames: list[Instance]):
+        self.first = frames[0]
+        self.series = self.first.text["SeriesInstanceUID"]
+        # The description without numbers, which count slices and series.
+        words = re.sub(r"\d+", "", self.first.text.get("SeriesDescription", "")).strip(" _-#")
+        self.kind = (_kind(self.first), words)
+        self.began = (str(self.kind[0]), min(map(latest_last, frames)))
+        self.frames: list[Instance] = []
+        self.take(frames)
+
+    def take(self, frames: list[Instance]) -> None:
+        """Frames that belong here, at the places they add."""
+        self.frames += frames
+        at = positions(self.frames)
+        found = clusters(at)
+        self.places = np.array([at[c].mean() if len(c) > 1 else at[c[0]] for c in found])
+        self.frames_per_slice = Counter(map(len, found)).most_common(1)[0][0]
+
+    @property
+    def lies(self) -> tuple:
+        """All that `_continues` asks of a stack but its kind and series."""
+        place = self.first.orientation, self.first.position, self.places.tobytes()
+        return *place, self.frames_per_slice
+
+
+class _Row:
+    """Stacks of one kind in the making; of those that lie alike only one is asked."""
+
+    def __init__(self) -> None:
+        self.stacks: list[_Part] = []
+        self._alike: dict[tuple, list[int]] = defaultdict(list)  # numbers of stacks, from the first
+
+    def add(self, part: _Part) -> None:
+        """Joins a part to the first stack that it continues, or begins another with it."""
+        home = min(self._homes(part), default=len(self.stacks))
+        if home == len(self.stacks):
+            self.stacks.append(part)
+        else:
+            self._leave(home)
+            self.stacks[home].take(part.frames)
+        bisect.insort(self._alike[self.stacks[home].lies], home)
+
+    def _homes(self, part: _Part) -> Iterator[int]:
+        for numbers in self._alike.values():
+            asked = next((n for n in numbers if self.stacks[n].series != part.series), None)
+            if asked is not None and _continues(self.stacks[asked], part):
+                yield asked
+
+    def _leave(self, number: int) -> None:
+        lies = self.stacks[number].lies
+        self._alike[lies].remove(number)
+        if not self._alike[lies]:
+            del self._alike[lies]
+
+
 def group(instances: list[Instance]) -> list[list[Instance]]:
     """Instances of one study as groups that are stacks, in an order that files do not decide."""
-    return _join_repeats(_join(_split(instances)))
+    by_kind = defaultdict(list)
+    for part in map(_Part, _split(instances)):
+        by_kind[part.kind].append(part)
+    kept = [stack for alike in by_kind.values() for stack in _join_repeats(_join(alike))]
+    return [stack.frames for stack in sorted(kept, key=lambda stack: stack.began)]
 
 
 def _kind(instance: Instance) -> tuple:
@@ -79,64 +143,52 @@ def _half_width(instance: Instance) -> float:
     return instance.columns * instance.spacing_mm[1] / 2
 
 
-def _join(groups: list[list[Instance]]) -> list[list[Instance]]:
-    """Joins series that hold one slice each, or a part each, of the same stack.
+def _join(parts: list[_Part]) -> list[_Part]:
+    """Joins series of one kind that hold one slice each, or a part each, of the same stack.
 
     In the order of time: what was scanned a second time finds its places taken.
     """
-    joined: list[list[Instance]] = []
-    for part in sorted(groups, key=_by_time):
-        home = next((other for other in joined if _continues(other, part)), None)
-        joined.append(list(part)) if home is None else home.extend(part)
-    return joined if len(joined) == len(groups) else _join(joined)
+    row = _Row()
+    for part in sorted(parts, key=lambda part: part.began):
+        row.add(part)
+    return row.stacks if len(row.stacks) == len(parts) else _join(row.stacks)
 
 
-def _join_repeats(stacks: list[list[Instance]]) -> list[list[Instance]]:
+def _join_repeats(stacks: list[_Part]) -> list[_Part]:
     """A slice scanned again in a series of its own goes to its stack, where the latest stays."""
-    several = [s for s in stacks if len(_places(s)) > 1]
+    several = [s for s in stacks if len(s.places) > 1]
     kept = []
     for stack in stacks:
-        home = next((s for s in several if s is not stack and _scans_again(s, stack)), None)
-        kept.append(stack) if home is None else home.extend(stack)
+        # Maps and stills are scanned again on purpose: with contrast, under stress.
+        once = len(stack.places) == 1 and stack.frames_per_slice >= LEAST_OF_CINE
+        home = next((s for s in several if _scans_again(s, stack)), None) if once else None
+        kept.append(stack) if home is None else home.take(stack.frames)
     return kept
 
 
-def _scans_again(stack: list[Instance], part: list[Instance]) -> bool:
-    if not _alike(stack, part) or len(_places(part)) > 1:
+def _scans_again(stack: _Part, part: _Part) -> bool:
+    """Whether a slice of the same kind lies where the stack has one, in the same state."""
+    if np.abs(stack.places - part.places[0]).min() >= NEAREST_SLICES_MM:
         return False
-    if _frames_per_slice(part) < LEAST_OF_CINE or not _same_beat(stack, part):
-        return False  # maps and stills are scanned again on purpose: with contrast, under stress
-    return bool(np.abs(_places(stack) - _places(part)[0]).min() < NEAREST_SLICES_MM)
+    return _alike(stack, part) and _same_beat(stack, part)
 
 
-def _by_time(part: list[Instance]) -> tuple:
-    return str(_kind(part[0])), min(map(latest_last, part))
-
-
-def _same_beat(stack: list[Instance], part: list[Instance]) -> bool:
+def _same_beat(stack: _Part, part: _Part) -> bool:
     """Whether the heart beat as fast: under stress it does not."""
     beats = [
         np.median([v for f in frames if (v := f.number("NominalInterval"))] or [0.0])
-        for frames in (stack, part)
+        for frames in (stack.frames, part.frames)
     ]
     return min(beats) == 0 or bool(max(beats) / min(beats) <= SAME_BEAT)
 
 
-def _words(part: list[Instance]) -> str:
-    """The description without numbers, which count slices and series."""
-    return re.sub(r"\d+", "", part[0].text.get("SeriesDescription", "")).strip(" _-#")
-
-
-def _alike(stack: list[Instance], part: list[Instance]) -> bool:
-    """Whether two groups are of one kind, one plane and one number of frames, but other series."""
-    first, other = stack[0], part[0]
+def _alike(stack: _Part, part: _Part) -> bool:
+    """Whether two parts of one kind share the plane and the number of frames, but not the series."""
     return (
-        _kind(first) == _kind(other)
-        and first.text["SeriesInstanceUID"] != other.text["SeriesInstanceUID"]
-        and parallel(first, other)
-        and _across(first, other) <= SAME_COLUMN_MM
-        and _words(stack) == _words(part)
-        and _alike_in_phases(_frames_per_slice(stack), _frames_per_slice(part))
+        stack.series != part.series
+        and parallel(stack.first, part.first)
+        and _across(stack.first, part.first) <= SAME_COLUMN_MM
+        and _alike_in_phases(stack.frames_per_slice, part.frames_per_slice)
     )
 
 
@@ -145,21 +197,12 @@ def _alike_in_phases(a: int, b: int) -> bool:
     return a == b or (min(a, b) >= LEAST_OF_CINE and abs(a - b) <= 0.15 * max(a, b))
 
 
-def _continues(stack: list[Instance], part: list[Instance]) -> bool:
+def _continues(stack: _Part, part: _Part) -> bool:
+    """Whether a part of the same kind has other slices of the stack, and the next ones to it."""
     if not _alike(stack, part):
         return False
-    there, here = _places(stack), _places(part)
-    apart = np.abs(there[:, None] - here).min()
+    apart = np.abs(stack.places[:, None] - part.places).min()
     if apart < NEAREST_SLICES_MM:
         return False
-    steps = [np.diff(p).min() for p in (there, here) if len(p) > 1]
+    steps = [np.diff(p).min() for p in (stack.places, part.places) if len(p) > 1]
     return not steps or bool(apart <= WIDEST_GAP * max(steps))
-
-
-def _places(part: list[Instance]) -> np.ndarray:
-    at = positions(part)
-    return np.array([at[c].mean() for c in clusters(part)])
-
-
-def _frames_per_slice(part: list[Instance]) -> int:
-    return Counter(len(c) for c in clusters(part)).most_common(1)[0][0]

@@ -5,8 +5,9 @@ import dataclasses
 from cmr_jax.schema import Sequence, View
 from data_prep.classify import decision
 from data_prep.classify.lexicon import Lexicon
+from data_prep.exam.duplicates import drop_duplicates
 from data_prep.exam.repeats import best_of_each
-from data_prep.exam.stacks import RawStack, build_stacks, copies_of
+from data_prep.exam.stacks import RawStack, build_stacks
 from data_prep.read.instance import PERSON_KEYWORDS, Instance, number
 from data_prep.read.reject import Reject, Why
 
@@ -91,7 +92,9 @@ def plan_exam(
     patients = {i.text["PatientID"].strip() for i in instances}
     if len(patients) > 1:
         return [Reject(Why.PATIENT_CONFLICT, i.where) for i in instances]
-    raw, rejects = build_stacks(instances)
+    unique = drop_duplicates(instances)
+    raw, rejects = build_stacks(unique.instances)
+    rejects = unique.rejects + rejects
     if not raw:
         return rejects
     chosen, repeats = best_of_each(raw, decision.classify(raw, choice.words))
@@ -125,7 +128,7 @@ def plan_exam(
         identifiers=_identifiers(instances),
         stacks=stacks,
         rejects=tuple(rejects),
-        copies=tuple((_bare(kept), _bare(copy)) for kept, copy in copies_of(instances)),
+        copies=tuple((_bare(kept), _bare(copy)) for kept, copy in unique.copies),
     )
 
 
