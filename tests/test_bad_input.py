@@ -49,6 +49,11 @@ def test_each_bad_file_has_its_outcome(name):
         assert found.why is outcome
 
 
+@pytest.mark.parametrize("filling", [b"", b"\xff\xff"], ids=["plain", "filled"])
+def test_the_jpeg_of_which_broken_ones_are_made_is_sound(filling):
+    assert isinstance(read(hostile.jpeg(lambda s: s[:20] + filling + s[20:])()), Instance)
+
+
 def test_there_are_enough_kinds():
     assert len(FILES) >= 60
 
