@@ -5,13 +5,13 @@ import dataclasses
 import numpy as np
 import pytest
 
-from data_prep.exam import duplicates, grouping
 from data_prep.exam.plan import ExamPlan, plan_exam
-from data_prep.exam.stacks import RawStack, build_stacks
 from data_prep.read import instance
 from data_prep.read.head import Head
 from data_prep.read.instance import Instance
 from data_prep.read.reject import Why
+from data_prep.stacks import duplicates, grouping
+from data_prep.stacks.stack import RawStack, build_stacks
 from tests import hostile
 
 PLACES = (-8.0, 0.0, 8.0)

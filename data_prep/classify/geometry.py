@@ -10,8 +10,8 @@ import numpy as np
 
 from cmr_jax.schema import View
 from data_prep.classify import longaxis
-from data_prep.exam.planes import TOWARDS_BASE, angle_deg, middle_of
-from data_prep.exam.stacks import RawStack
+from data_prep.stacks.planes import TOWARDS_BASE, angle_deg, middle_of
+from data_prep.stacks.stack import RawStack
 
 SHORT_AXIS = TOWARDS_BASE / np.linalg.norm(TOWARDS_BASE)
 # Hearts differ by about 13 degrees and planning adds 5 to 10: beyond this a plane is no short axis

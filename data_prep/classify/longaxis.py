@@ -10,7 +10,7 @@ import itertools
 import numpy as np
 
 from cmr_jax.schema import View
-from data_prep.exam.planes import angle_deg
+from data_prep.stacks.planes import angle_deg
 
 VIEWS = (View.CH2, View.CH3, View.CH4)
 # Normal of the two-chamber plane, mean of real patients (see geometry).  Directions around the axis

@@ -5,11 +5,11 @@ import dataclasses
 from cmr_jax.schema import Sequence, View
 from data_prep.classify import decision
 from data_prep.classify.lexicon import Lexicon
-from data_prep.exam.duplicates import drop_duplicates
 from data_prep.exam.repeats import best_of_each
-from data_prep.exam.stacks import RawStack, build_stacks
 from data_prep.read.instance import PERSON_KEYWORDS, Instance, number
 from data_prep.read.reject import Reject, Why
+from data_prep.stacks.duplicates import drop_duplicates
+from data_prep.stacks.stack import RawStack, build_stacks
 
 # Header strings that the second pass still needs; the rest stays behind.
 PIXEL_KEYWORDS = (

@@ -10,10 +10,10 @@ from cmr_jax.schema import Stack
 from data_prep.exam.centre import heart_centre
 from data_prep.exam.crop import crop
 from data_prep.exam.plan import ExamPlan, PlannedStack
-from data_prep.exam.stacks import RawStack, Slice
 from data_prep.read.instance import Instance
 from data_prep.read.pixels import decode
 from data_prep.read.reject import Reject, Why
+from data_prep.stacks.stack import RawStack, Slice
 
 # Grey values from these percentiles of a stack become 0 and 255; what lies outside saturates.
 PERCENTILES = (0.5, 99.5)

@@ -5,11 +5,11 @@ from collections import Counter
 
 import numpy as np
 
-from data_prep.exam.grouping import group
-from data_prep.exam.ordering import by_time, cycle_ms
-from data_prep.exam.planes import clusters, positions, towards_base
 from data_prep.read.instance import Instance
 from data_prep.read.reject import Reject
+from data_prep.stacks.grouping import group
+from data_prep.stacks.ordering import by_time, cycle_ms
+from data_prep.stacks.planes import clusters, positions, towards_base
 
 # A step between slices this many times the usual one is a gap.
 GAP = 1.5

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from data_prep.exam.ordering import latest_last
-from data_prep.exam.planes import clusters, parallel, positions
 from data_prep.read.instance import Instance
+from data_prep.stacks.ordering import latest_last
+from data_prep.stacks.planes import clusters, parallel, positions
 
 # Slices of one stack lie behind one another: their first pixels may be this far apart across (mm).
 SAME_COLUMN_MM = 15.0
