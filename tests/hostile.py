@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Callable
 
 import numpy as np
+import PIL.Image
 import pydicom
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
@@ -130,6 +131,15 @@ def encapsulated(syntax: str, frames: list[bytes], **changes) -> Callable[[], by
     return make
 
 
+def jpeg(change: Callable[[bytes], bytes] = bytes) -> Callable[[], bytes]:
+    """A lossy JPEG of 8 bits whose stream is changed."""
+    picture = (np.arange(48 * 48) % 251).astype(np.uint8).reshape(48, 48)
+    out = io.BytesIO()
+    PIL.Image.fromarray(picture).save(out, "JPEG")
+    bits = {"BitsAllocated": 8, "BitsStored": 8, "HighBit": 7, "PixelRepresentation": 0}
+    return encapsulated("1.2.840.10008.1.2.4.50", [change(out.getvalue())], **bits)
+
+
 def deflated_bomb() -> bytes:
     """A small file that inflates beyond the limit."""
     ds = dataset()
@@ -229,6 +239,18 @@ FILES: dict[str, tuple[Callable[[], bytes], Why | str]] = {
     "broken JPEG 2000": (encapsulated("1.2.840.10008.1.2.4.90", [noise(64)]), Why.DECODE_FAILED),
     "broken lossless JPEG": (
         encapsulated("1.2.840.10008.1.2.4.70", [noise(64)]),
+        Why.DECODE_FAILED,
+    ),
+    "JPEG of an unknown revision": (
+        jpeg(lambda s: s.replace(b"JFIF\0\1", b"JFIF\0\x41")),
+        Why.DECODE_FAILED,
+    ),
+    "JPEG of 131 bits": (
+        jpeg(lambda s: s.replace(b"\xff\xc0\0\x0b\x08", b"\xff\xc0\0\x0b\x83")),
+        Why.DECODE_FAILED,
+    ),
+    "JPEG with bytes between its headers": (
+        jpeg(lambda s: s[:20] + b"xyz" + s[20:]),
         Why.DECODE_FAILED,
     ),
     "no compressed frame": (encapsulated("1.2.840.10008.1.2.5", [b"\0\0"]), Why.DECODE_FAILED),

@@ -1,6 +1,7 @@
 """The floor plan is a test: imports are read, not trusted."""
 
 import ast
+import graphlib
 import pathlib
 import re
 import sys
@@ -78,6 +79,15 @@ def test_preparation_knows_only_the_contract(path):
     for name in imported(path):
         if name.startswith("cmr_jax."):
             assert name.split(".")[1] in ("schema", "tokenizer"), f"{path} imports {name}"
+
+
+def test_rooms_of_the_preparation_stand_on_one_another():
+    below = {}
+    for path in PREP:
+        here, *_ = path.relative_to(ROOT / "data_prep").with_suffix("").parts
+        names = {name.split(".")[1] for name in imported(path) if name.startswith("data_prep.")}
+        below.setdefault(here, set()).update(names - {here})
+    assert len(tuple(graphlib.TopologicalSorter(below).static_order())) > 15  # or a CycleError
 
 
 def test_configs_know_only_config():

@@ -1,8 +1,10 @@
 """Every kind of bad input has its outcome: a frame as if nothing were wrong, or a counted reason."""
 
 import dataclasses
+import gzip
 import io
 import tarfile
+import tracemalloc
 import zipfile
 
 import numpy as np
@@ -45,6 +47,11 @@ def test_each_bad_file_has_its_outcome(name):
     else:
         assert isinstance(found, Reject)
         assert found.why is outcome
+
+
+@pytest.mark.parametrize("filling", [b"", b"\xff\xff"], ids=["plain", "filled"])
+def test_the_jpeg_of_which_broken_ones_are_made_is_sound(filling):
+    assert isinstance(read(hostile.jpeg(lambda s: s[:20] + filling + s[20:])()), Instance)
 
 
 def test_there_are_enough_kinds():
@@ -143,6 +150,77 @@ def test_an_archive_that_inflates_without_end_is_left(tmp_path, kind):
             archive.writestr("0.dcm", zeros.getvalue())
     _, rejects = frames(TreeSource(LocalFiles(str(tmp_path))))
     assert Why.UNSAFE_ARCHIVE in [r.why for r in rejects]
+
+
+def long_header(kind: bytes, size: int, content: bytes = b"") -> bytes:
+    """One of tar's headers for what does not fit into a header, and the size that it claims."""
+    info = tarfile.TarInfo("././@LongLink")
+    info.type, info.size = kind, size
+    return info.tobuf(tarfile.GNU_FORMAT) + content + b"\0" * (-len(content) % tarfile.BLOCKSIZE)
+
+
+def pax_record(key: str, value: str) -> bytes:
+    return b"%03d %s=%s\n" % (len(key) + len(value) + 6, key.encode(), value.encode())
+
+
+def holes() -> bytes:
+    """A sparse file whose map goes on, in blocks behind its header."""
+    header = bytearray(long_header(tarfile.GNUTYPE_SPARSE, 0))
+    header[482] = 1
+    header[148:156] = b"%06o\0 " % (sum(header[:148]) + 8 * 32 + sum(header[156:512]))
+    return bytes(header)
+
+
+def holes_in_content() -> bytes:
+    """A sparse file whose content begins with a map that does not end."""
+    records = pax_record("GNU.sparse.major", "1") + pax_record("GNU.sparse.minor", "0")
+    return long_header(tarfile.XHDTYPE, len(records), records) + long_header(tarfile.REGTYPE, 0)
+
+
+GIB = 1 << 30
+ENDLESS = {
+    "long name": lambda: long_header(tarfile.GNUTYPE_LONGNAME, GIB),
+    "long link": lambda: long_header(tarfile.GNUTYPE_LONGLINK, GIB),
+    "pax": lambda: long_header(tarfile.XHDTYPE, GIB),
+    "global pax": lambda: long_header(tarfile.XGLTYPE, GIB),
+    "Solaris pax": lambda: long_header(tarfile.SOLARIS_XHDTYPE, GIB),
+    "less than nothing": lambda: long_header(tarfile.GNUTYPE_LONGNAME, -1024),
+    "a file of less than nothing": lambda: long_header(tarfile.REGTYPE, -1024),
+    "a map of holes": holes,
+    "a map of holes in the content": holes_in_content,
+}
+
+
+@pytest.mark.parametrize("suffix", [".tar", ".tar.gz"])
+@pytest.mark.parametrize("kind", ENDLESS)
+def test_a_header_without_end_is_not_read(tmp_path, kind, suffix):
+    good = io.BytesIO()
+    with tarfile.open(fileobj=good, mode="w", format=tarfile.GNU_FORMAT) as tar:
+        info = tarfile.TarInfo("fine/" + 40 * "long/" + "fine.dcm")  # a long name that is read
+        info.size = len(hostile.good())
+        tar.addfile(info, io.BytesIO(hostile.good()))
+        members = good.getvalue()
+    data = members + ENDLESS[kind]() + bytes(64 << 20)
+    (tmp_path / f"x{suffix}").write_bytes(gzip.compress(data) if suffix == ".tar.gz" else data)
+    source = TreeSource(LocalFiles(str(tmp_path)))
+    tracemalloc.start()
+    found, rejects = frames(source)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(found) == 1
+    assert [(r.why, r.where) for r in rejects] == [(Why.UNSAFE_ARCHIVE, f"x{suffix}")]
+    assert peak < 32 << 20  # 20 KiB of zeros that were packed a thousandfold, and not the rest
+
+
+def test_a_spoilt_header_is_not_the_end_of_an_archive(folder):
+    path = pack(folder / "exam", ".tar")
+    with tarfile.open(path) as tar:
+        third = tar.getmembers()[2].offset
+    data = bytearray(path.read_bytes())
+    data[third] ^= 1
+    path.write_bytes(data)
+    found, rejects = frames(TreeSource(LocalFiles(str(folder)), only=path.name))
+    assert (len(found), [r.why for r in rejects]) == (2, [Why.TRUNCATED])
 
 
 @pytest.mark.parametrize("suffix", [".tar.gz", ".zip", ".tar"])

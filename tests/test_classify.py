@@ -11,15 +11,15 @@ from cmr_jax.schema import Sequence, View
 from data_prep.classify import geometry, lexicon, longaxis, table
 from data_prep.classify.__main__ import main
 from data_prep.classify.decision import Decision, classify
-from data_prep.exam import ordering
 from data_prep.exam.plan import plan_exam
-from data_prep.exam.stacks import RawStack, build_stacks
 from data_prep.phantom.protocol import profile
 from data_prep.phantom.study import Study
 from data_prep.phantom.tissue import Contrast
 from data_prep.read import instance
 from data_prep.read.head import Head
 from data_prep.read.instance import Instance
+from data_prep.stacks import ordering
+from data_prep.stacks.stack import RawStack, build_stacks
 from tests.conftest import run
 
 # Description, view and sequence that it names; "-" where it names none.

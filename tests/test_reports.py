@@ -8,9 +8,10 @@ import unicodedata
 
 import pytest
 
+from data_prep.folding import fold
 from data_prep.read.reject import Why
 from data_prep.reports.attachment import from_base64, text_of
-from data_prep.reports.headings import Kind, fold, kind_of, phrases
+from data_prep.reports.headings import Kind, kind_of, phrases
 from data_prep.reports.impression import extract, sentences
 from data_prep.reports.markup import clean, decode, from_html, from_rtf
 from data_prep.reports.rows import KEY_COLUMNS, canonical, day, moment
@@ -73,6 +74,7 @@ def test_a_heading_is_of_one_kind_and_folding_keeps_positions():
     assert len(every) == len(set(every))
     for text in ("Größe İstanbul SONUÇ:結論\u0301", "ガ결론ﬁ½", "ΣΥΜΠΈΡΑΣΜΑ"):
         assert len(fold(text)) == len(text)
+    assert fold("Ødegård’s ＭＲＩ 김ガé") == "odegard's mri 김カe"
     assert kind_of(fold("Final Impression and Recommendations")) is Kind.IMPRESSION
     assert kind_of("impression of a mass") is None
 

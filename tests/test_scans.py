@@ -5,11 +5,13 @@ import dataclasses
 import numpy as np
 import pytest
 
-from data_prep.exam.stacks import RawStack, build_stacks
+from data_prep.exam.plan import ExamPlan, plan_exam
 from data_prep.read import instance
 from data_prep.read.head import Head
 from data_prep.read.instance import Instance
 from data_prep.read.reject import Why
+from data_prep.stacks import duplicates, grouping
+from data_prep.stacks.stack import RawStack, build_stacks
 from tests import hostile
 
 PLACES = (-8.0, 0.0, 8.0)
@@ -157,3 +159,59 @@ def test_a_phase_more_or_less_makes_no_other_stack():
     ] == [27, 26, 25, 27, 26, 25]
     assert "unequal phases" in stack.flags
     assert not rejects
+
+
+def asked(monkeypatch, stacks: int, **layout) -> dict[str, int]:
+    """How often grouping looks at series of one frame each: comparisons, kinds, places."""
+    counts = {"_continues": 0, "_scans_again": 0, "_kind": 0, "clusters": 0}
+
+    def counted(name, function):
+        def count(*args):
+            counts[name] += 1
+            return function(*args)
+
+        return count
+
+    frames = scan("one", **layout)
+    for frame in frames:
+        frame.text["SeriesInstanceUID"] = frame.text["SOPInstanceUID"]
+    with monkeypatch.context() as patch:
+        for name in counts:
+            patch.setattr(grouping, name, counted(name, getattr(grouping, name)))
+        assert len(grouping.group(frames)) == stacks
+    return counts
+
+
+def spread(count: int) -> dict:
+    """One frame in each of so many places."""
+    return {"places": tuple(3.0 * s for s in range(count)), "phases": 1, "stacks": count}
+
+
+@pytest.mark.parametrize(
+    "layout",
+    [
+        lambda n: {"places": (0.0,), "phases": n, "stacks": n},
+        lambda n: {"places": PLACES, "phases": n // 3, "stacks": n // 3},
+        lambda n: spread(n) | {"EchoTime": lambda s, t: str(s + 1)},
+        lambda n: spread(n) | {"SeriesDescription": lambda s, t: "x" * (s + 1)},
+    ],
+    ids=["of one place", "of three places", "of other kinds", "of other names"],
+)
+def test_twice_the_series_are_twice_the_work(monkeypatch, layout):
+    few, many = asked(monkeypatch, **layout(60)), asked(monkeypatch, **layout(120))
+    assert few["_kind"] <= 2 * 60
+    assert all(many[name] <= 2.2 * few[name] + 4 for name in few), (few, many)
+
+
+def test_copies_are_found_once(monkeypatch):
+    frames, calls = scan("cine"), []
+    copies = [dataclasses.replace(f, where=f"{f.where}/copy") for f in frames]
+    by_uid = duplicates._by_uid
+    monkeypatch.setattr(duplicates, "_by_uid", lambda found: calls.append(1) or by_uid(found))
+    plan = plan_exam("study", [*copies, *frames])
+    assert isinstance(plan, ExamPlan)
+    assert calls == [1]
+    assert [(a.where, b.where) for a, b in plan.copies] == sorted(
+        (f.where, f"{f.where}/copy") for f in frames
+    )
+    assert [r.why for r in plan.rejects] == [Why.DUPLICATE] * len(frames)

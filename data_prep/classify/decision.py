@@ -8,10 +8,10 @@ import dataclasses
 
 from cmr_jax.schema import Sequence, View
 from data_prep.classify import geometry, lexicon, physics
-from data_prep.classify.geometry import Placed
 from data_prep.classify.lexicon import Lexicon, Words
+from data_prep.classify.longaxis import Placed
 from data_prep.classify.physics import Seen
-from data_prep.exam.stacks import RawStack
+from data_prep.stacks.stack import RawStack
 
 # Fields with words, in the order in which they are asked: the second is often inherited.
 FIELDS = ("SeriesDescription", "ProtocolName")

@@ -5,9 +5,9 @@ import dataclasses
 import numpy as np
 
 from data_prep.classify.geometry import body_plane
-from data_prep.exam.ordering import seconds
-from data_prep.exam.planes import angle_deg
-from data_prep.exam.stacks import RawStack
+from data_prep.stacks.ordering import seconds
+from data_prep.stacks.planes import angle_deg
+from data_prep.stacks.stack import RawStack
 
 # An inversion time from here on is one; shorter ones are of saturation pulses (ms).
 INVERSION_LEAST_MS = 150.0

@@ -10,8 +10,9 @@ import numpy as np
 
 from cmr_jax.schema import View
 from data_prep.classify import longaxis
-from data_prep.exam.planes import TOWARDS_BASE, angle_deg, middle_of
-from data_prep.exam.stacks import RawStack
+from data_prep.classify.longaxis import Placed
+from data_prep.stacks.planes import TOWARDS_BASE, angle_deg, middle_of
+from data_prep.stacks.stack import RawStack
 
 SHORT_AXIS = TOWARDS_BASE / np.linalg.norm(TOWARDS_BASE)
 # Hearts differ by about 13 degrees and planning adds 5 to 10: beyond this a plane is no short axis
@@ -24,16 +25,6 @@ SAX_LEAST_SLICES = 3
 SHORT_DEG, LONG_DEG = 30.0, 60.0
 # Slices this far beyond the ends of the short-axis stack show vessels or atria (mm).
 BEYOND_MM = 15.0
-
-
-@dataclasses.dataclass(frozen=True)
-class Placed:
-    """What the planes say of one stack; `clash`: they rule out the view that its words name."""
-
-    view: View
-    trust: float
-    why: str
-    clash: bool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,7 +70,7 @@ def _see(stacks: list[RawStack], named: list[View | None]) -> list[Placed]:
 
 
 def _placed(
-    stack: RawStack, named: View | None, around: float, axis: Axis, long: longaxis.Found | None
+    stack: RawStack, named: View | None, around: float, axis: Axis, long: Placed | None
 ) -> Placed:
     said = f"{around:.0f} deg from the long axis of {axis.source}"
     body = body_plane(stack)
@@ -98,9 +89,7 @@ def _placed(
     return Placed(View.SAX, trust, f"{len(stack.slices)} parallel slices, {said}", clash)
 
 
-def _clashes(
-    stack: RawStack, named: View | None, around: float, long: longaxis.Found | None
-) -> bool:
+def _clashes(stack: RawStack, named: View | None, around: float, long: Placed | None) -> bool:
     if named is View.SAX:
         return around > 45
     if named in longaxis.VIEWS:

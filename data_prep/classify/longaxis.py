@@ -10,7 +10,7 @@ import itertools
 import numpy as np
 
 from cmr_jax.schema import View
-from data_prep.exam.planes import angle_deg
+from data_prep.stacks.planes import angle_deg
 
 VIEWS = (View.CH2, View.CH3, View.CH4)
 # Normal of the two-chamber plane, mean of real patients (see geometry).  Directions around the axis
@@ -44,8 +44,8 @@ class Plane:
 
 
 @dataclasses.dataclass(frozen=True)
-class Found:
-    """What a plane is; `clash`: its direction rules out its name."""
+class Placed:
+    """What planes say of one picture or stack; `clash`: they rule out the view that words name."""
 
     view: View
     trust: float
@@ -64,7 +64,7 @@ class _Group:
     name: View | None  # what every named member agrees on
 
 
-def assign(planes: list[Plane], axis: np.ndarray) -> list[Found]:
+def assign(planes: list[Plane], axis: np.ndarray) -> list[Placed]:
     """One finding per plane, from the names of some and the directions of all."""
     groups = _groups(planes, axis)
     roll, anchors = _roll(groups)
@@ -74,7 +74,7 @@ def assign(planes: list[Plane], axis: np.ndarray) -> list[Found]:
         if g.name is not None and g.name in VIEWS and not _clash(g, roll, anchors)
     ]
     unknown = [g for g in groups if g.name is None]
-    results: dict[int, Found] = {}
+    results: dict[int, Placed] = {}
     for start in range(0, len(unknown), MOST_AT_ONCE):
         batch = unknown[start : start + MOST_AT_ONCE]
         likely = _most_likely(batch, fixed, roll, anchors)
@@ -88,24 +88,24 @@ def assign(planes: list[Plane], axis: np.ndarray) -> list[Found]:
     return [results[i] for i in range(len(planes))]
 
 
-def _by_name(group: _Group, planes: list[Plane], roll: float, anchors: int) -> dict[int, Found]:
+def _by_name(group: _Group, planes: list[Plane], roll: float, anchors: int) -> dict[int, Placed]:
     """Findings of a group that words name, for its unnamed members too."""
     assert group.name is not None
     clash = _clash(group, roll, anchors)
     if clash:
         why = f"{_off(group, group.name, roll):.0f} deg around the axis from {group.name.name}"
-        return dict.fromkeys(group.members, Found(View.OTHER, 0.3, why, True))
-    found = Found(group.name, 0.9, f"the plane of a stack named {group.name.name}", False)
+        return dict.fromkeys(group.members, Placed(View.OTHER, 0.3, why, True))
+    found = Placed(group.name, 0.9, f"the plane of a stack named {group.name.name}", False)
     return dict.fromkeys(group.members, found)
 
 
-def _beside_names(found: Found, named: View | None) -> Found:
+def _beside_names(found: Placed, named: View | None) -> Placed:
     """One plane under two names: directions say which of them is right."""
     if named is None or named not in VIEWS:
         return found
     if named is found.view:
         return dataclasses.replace(found, trust=0.9)
-    return Found(View.OTHER, 0.3, f"one plane under two names, {found.why}", True)
+    return Placed(View.OTHER, 0.3, f"one plane under two names, {found.why}", True)
 
 
 def _off(group: _Group, view: View, roll: float) -> float:
@@ -170,7 +170,7 @@ def _same(a: Plane, b: Plane) -> bool:
 
 def _most_likely(
     batch: list[_Group], fixed: list[tuple[_Group, View]], roll: float, anchors: int
-) -> list[Found]:
+) -> list[Placed]:
     """The likeliest view of each group, over every way to name the batch."""
     options = (View.OTHER, *VIEWS)
     ways = np.array(list(itertools.product(range(len(options)), repeat=len(batch))))
@@ -191,7 +191,7 @@ def _most_likely(
         view = options[best] if sure else View.OTHER
         trust = round(min(float(share[best]), 0.95), 2) if sure else 0.5
         why = f"long axis, {options[best].name} in {100 * share[best]:.0f} of 100 ways"
-        found.append(Found(view, trust, why, False))
+        found.append(Placed(view, trust, why, False))
     return found
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from cmr_jax.schema import Sequence
 from data_prep.classify import facts
 from data_prep.classify.facts import Facts
-from data_prep.exam.stacks import RawStack
+from data_prep.stacks.stack import RawStack
 
 # A cine has at least this many phases at one position, and no longer an echo time (ms).
 CINE_LEAST_PHASES, CINE_LONGEST_TE_MS = 5, 5.0

@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterable, Iterator
 
 from data_prep.deid.lists import is_frequent
-from data_prep.deid.words import INSTITUTION, fold, is_ambiguous, words_of
+from data_prep.deid.words import INSTITUTION, is_ambiguous, words_of
+from data_prep.folding import fold
 
 WORDS = re.compile(r"[^\W_]+")
 SHORTEST_NAME, SHORTEST_JOINED, SHORTEST_NUMBER = 3, 5, 4

@@ -19,10 +19,10 @@ from data_prep.deid.words import (
     INSTITUTION,
     PLAIN,
     PLAIN_TEXT,
-    fold,
     is_clinical,
     words_of,
 )
+from data_prep.folding import fold
 
 SMALL_WORDS = {
     "en": words_of("the of and with no is to in was for not are by has this from there at on seen"),

@@ -11,11 +11,11 @@ from data_prep.deid.words import (
     EPONYMS,
     INSTITUTION,
     PLAIN_TEXT,
-    fold,
     is_clinical,
     is_ordinary,
     words_of,
 )
+from data_prep.folding import fold
 
 Span = tuple[int, int, str]
 

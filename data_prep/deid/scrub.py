@@ -13,7 +13,8 @@ from collections import Counter
 from data_prep.deid import people, strangers
 from data_prep.deid.known import Known, Span
 from data_prep.deid.patterns import CASED, SHAPES, is_measurement
-from data_prep.deid.words import fold, is_ordinary
+from data_prep.deid.words import is_ordinary
+from data_prep.folding import fold
 
 PLACEHOLDER = re.compile(r"\[(?:NAME|DATE|TIME|ID|PHONE|EMAIL|URL|AGE|PLACE|ADDRESS)\]")
 LEFT_OVER = re.compile(

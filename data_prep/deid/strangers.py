@@ -21,7 +21,8 @@ from data_prep.deid.lists import (
     language_of,
     names,
 )
-from data_prep.deid.words import INSTITUTION, fold, words_of
+from data_prep.deid.words import INSTITUTION, words_of
+from data_prep.folding import fold
 
 Span = tuple[int, int, str]
 

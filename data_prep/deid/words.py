@@ -4,22 +4,7 @@ A capital letter says little: sentences, German nouns, eponyms, templates and di
 capitals have them too.  All words here are folded: lower case, no accents.
 """
 
-import functools
 import re
-import unicodedata
-
-SPECIAL = str.maketrans("øØłŁđĐßæÆœŒıðþ’‘ʼ`´", "oOlLdDsaAoOidt'''''")
-
-
-@functools.cache
-def _fold_char(char: str) -> str:
-    base = unicodedata.normalize("NFD", char.translate(SPECIAL))[0].lower()
-    return base if len(base) == 1 else char
-
-
-def fold(text: str) -> str:
-    """Lower case without accents; character i stays character i."""
-    return text.lower() if text.isascii() else "".join(map(_fold_char, text))
 
 
 def words_of(text: str) -> frozenset[str]:

@@ -1,1 +1,1 @@
-"""From loose instances to exams: stacks grouped and ordered by geometry and trigger time."""
+"""One study from its plan to its pictures: labelled stacks, repeats resolved, cropped and stored."""

@@ -7,7 +7,7 @@ import numpy as np
 from cmr_jax.schema import Sequence, View
 from data_prep.exam.crop import image_centre, motion_centre
 from data_prep.exam.plan import PlannedStack
-from data_prep.exam.stacks import RawStack
+from data_prep.stacks.stack import RawStack
 
 # The left ventricle's axis passes this near to the middle of what moves (mm): farther, it was
 # an arm, a liver or noise that moved.

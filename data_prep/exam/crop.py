@@ -7,8 +7,8 @@ lowest value where it ends.
 import cv2
 import numpy as np
 
-from data_prep.exam.planes import middle_of, to_lps
-from data_prep.exam.stacks import RawStack
+from data_prep.stacks.planes import middle_of, to_lps
+from data_prep.stacks.stack import RawStack
 
 cv2.setNumThreads(1)  # workers are processes
 # Smoothing before the search for motion, so that noise does not beat (mm).

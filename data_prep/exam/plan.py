@@ -7,9 +7,10 @@ from cmr_jax.schema import Sequence, View
 from data_prep.classify import decision
 from data_prep.classify.lexicon import Lexicon
 from data_prep.exam.repeats import best_of_each
-from data_prep.exam.stacks import RawStack, build_stacks, copies_of
 from data_prep.read.instance import PERSON_KEYWORDS, Instance, number
 from data_prep.read.reject import Reject, Why
+from data_prep.stacks.duplicates import drop_duplicates
+from data_prep.stacks.stack import RawStack, build_stacks
 
 # Header strings that the second pass still needs; the rest stays behind.
 PIXEL_KEYWORDS = (
@@ -102,7 +103,9 @@ def plan_exam(
     patients = {i.text["PatientID"].strip() for i in instances}
     if len(patients) > 1:
         return [Reject(Why.PATIENT_CONFLICT, i.where) for i in instances]
-    raw, rejects = build_stacks(instances)
+    unique = drop_duplicates(instances)
+    raw, rejects = build_stacks(unique.instances)
+    rejects = unique.rejects + rejects
     if not raw:
         return rejects
     chosen, repeats = best_of_each(raw, decision.classify(raw, choice.words))
@@ -137,7 +140,7 @@ def plan_exam(
         sex=sex if (sex := text.get("PatientSex", "")) in ("M", "F") else "",
         age_band=age_band(text.get("PatientAge", "")),
         stacks=stacks,
-        copies=tuple((_bare(kept), _bare(copy)) for kept, copy in copies_of(instances)),
+        copies=tuple((_bare(kept), _bare(copy)) for kept, copy in unique.copies),
     )
 
 

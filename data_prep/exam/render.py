@@ -11,10 +11,10 @@ from data_prep.exam import greys
 from data_prep.exam.centre import heart_centre
 from data_prep.exam.crop import crop
 from data_prep.exam.plan import ExamPlan, PlannedStack
-from data_prep.exam.stacks import RawStack, Slice
 from data_prep.read.instance import Instance
 from data_prep.read.pixels import decode
 from data_prep.read.reject import Reject, Why
+from data_prep.stacks.stack import RawStack, Slice
 
 THIN = 8  # pictures are compared in every eighth pixel of every eighth line
 CONTRASTS = {"GRE": "gradient echo"}  # of a cine; bSSFP is what nearly all are

@@ -10,11 +10,11 @@ import numpy as np
 
 from cmr_jax.schema import Sequence, View
 from data_prep.classify.decision import Decision
-from data_prep.exam.grouping import SAME_BEAT
-from data_prep.exam.ordering import latest_last
-from data_prep.exam.planes import angle_deg
-from data_prep.exam.stacks import RawStack
 from data_prep.read.reject import Reject, Why
+from data_prep.stacks.grouping import SAME_BEAT
+from data_prep.stacks.ordering import latest_last
+from data_prep.stacks.planes import angle_deg
+from data_prep.stacks.stack import RawStack
 
 # Sequences of which a second one in the same plane replaces the first.  Perfusion (rest, stress),
 # maps (before and after contrast) and flow (other velocities) are scanned twice on purpose.

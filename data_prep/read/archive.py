@@ -1,7 +1,7 @@
 """Members of tar and zip archives, read where they lie: nothing is ever unpacked to disk.
 
-What could harm is refused: links, names that climb out, members too large, and archives that
-inflate beyond any real exam's ratio.
+What could harm is refused: links, names that climb out, members too large, headers that would fill
+the memory, and archives that inflate beyond any real exam's ratio.
 """
 
 import dataclasses
@@ -20,6 +20,18 @@ SUFFIXES = (*TAR_SUFFIXES, ".zip")
 LARGEST_RATIO = 200
 FREE_BYTES = 64 << 20
 LARGEST_MEMBER = 2 << 30
+# Long names and attributes stand in headers of their own, which tarfile reads whole (POSIX pax, GNU).
+LONG_HEADERS = frozenset(
+    (
+        tarfile.GNUTYPE_LONGNAME,
+        tarfile.GNUTYPE_LONGLINK,
+        tarfile.XHDTYPE,
+        tarfile.XGLTYPE,
+        tarfile.SOLARIS_XHDTYPE,
+    )
+)
+LONGEST_HEADER = 256 << 10  # a path has 4 KiB at most, an extended attribute of a file 64 KiB
+SPARSE_GOES_ON = 482  # of a GNU sparse header: not zero where the map of holes goes on behind it
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,6 +41,32 @@ class Member:
     name: str
     size: int
     read: Callable[[int], bytes]
+
+
+class _UnboundedError(Exception):
+    """A header of an archive that may go on without end."""
+
+
+class _Info(tarfile.TarInfo):
+    """A member of a tar whose headers are looked at before they are read."""
+
+    @classmethod
+    def frombuf(cls, buf, encoding, errors):
+        try:
+            info = super().frombuf(buf, encoding, errors)
+        except tarfile.HeaderError as error:
+            if any(buf):  # else it is the end: tarfile would take a broken header for that too
+                raise tarfile.ReadError from error
+            raise
+        if info.type in LONG_HEADERS and not 0 <= info.size <= LONGEST_HEADER:
+            raise _UnboundedError
+        if info.type == tarfile.GNUTYPE_SPARSE and buf[SPARSE_GOES_ON]:
+            raise _UnboundedError
+        return info
+
+    def _proc_gnusparse_10(self, *_):
+        """The map of a sparse file in its content: nothing says where it ends."""
+        raise _UnboundedError
 
 
 def is_archive(name: str) -> bool:
@@ -48,6 +86,8 @@ def members(name: str, file: BinaryIO, size: int) -> Iterator[Member | Reject]:
             yield from _of_zip(name, file)
     except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError, zlib.error) as error:
         yield Reject(Why.TRUNCATED, name, f"archive: {type(error).__name__}")
+    except _UnboundedError:
+        yield Reject(Why.UNSAFE_ARCHIVE, name, "a header without end; the rest was left")
     except (RuntimeError, NotImplementedError, ValueError) as error:
         yield Reject(Why.UNREADABLE, name, f"archive: {type(error).__name__}")
 
@@ -56,10 +96,10 @@ def _of_tar(name: str, file: BinaryIO, size: int) -> Iterator[Member | Reject]:
     # A plain tar is read by seeking, a compressed one as it streams by.
     mode = "r:" if name.lower().endswith(".tar") else "r|*"
     inflated = 0
-    with tarfile.open(fileobj=file, mode=mode) as tar:
+    with tarfile.open(fileobj=file, mode=mode, tarinfo=_Info) as tar:
         for info in tar:
-            inflated += info.size
-            if info.size > LARGEST_MEMBER or inflated > FREE_BYTES + LARGEST_RATIO * size:
+            inflated += info.offset_data - info.offset + info.size
+            if not 0 <= info.size <= LARGEST_MEMBER or inflated > FREE_BYTES + LARGEST_RATIO * size:
                 yield Reject(Why.UNSAFE_ARCHIVE, name, "inflates without end; the rest was left")
                 return
             if info.isdir():

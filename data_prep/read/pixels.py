@@ -5,14 +5,18 @@ from collections.abc import Sequence
 
 import numpy as np
 import pydicom
+from pydicom.encaps import generate_frames
+from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.utils import pixel_array
+from pydicom.uid import JPEGExtended12Bit
 
-from data_prep.read import header, nifti
+from data_prep.read import header, jpeg, nifti
 from data_prep.read.instance import Instance
 from data_prep.read.reject import Reject, Why
 
 PLAIN = tuple(map(np.dtype, ("u1", "i1", "u2", "i2")))  # exact as 32-bit floats
 LARGEST_VALUE = 1e9  # beyond it 32-bit floats hold no contrast
+get_decoder(JPEGExtended12Bit).add_plugin("gdcm 12", ("data_prep.read.twelve_bits", "decode_frame"))
 
 
 def decode(frames: Sequence[Instance], data: bytes) -> list[np.ndarray | Reject]:
@@ -81,5 +85,9 @@ def _native(frame: Instance, data: bytes) -> np.ndarray:
 def _decoded(data: bytes, indices: list[int]) -> list[np.ndarray]:
     with header.quiet():
         dataset = pydicom.dcmread(io.BytesIO(data), force=True)
-        several = int(dataset.get("NumberOfFrames") or 1) > 1
+        count = int(dataset.get("NumberOfFrames") or 1)
+        several = count > 1
+        if dataset.file_meta.TransferSyntaxUID in jpeg.SYNTAXES:
+            for stream in generate_frames(dataset.PixelData, number_of_frames=count):
+                jpeg.check(stream, dataset.BitsAllocated)
         return [pixel_array(dataset, index=i if several else None, raw=True) for i in indices]

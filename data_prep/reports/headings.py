@@ -6,7 +6,8 @@ matter.  To add a tongue, add its words: nothing else knows any.
 
 import enum
 import re
-import unicodedata
+
+from data_prep.folding import fold
 
 
 class Kind(enum.Enum):
@@ -210,20 +211,6 @@ BEFORE = frozenset(
     "final overall cardiac cmr mri mr cardiovascular heart radiological radiologist's the "
     "kardiale kardiologische radiologische abschliessende finale definitive".lower().split()
 )
-
-
-def fold(text: str) -> str:
-    """Lower case without accents or width, one character for one, so that positions agree."""
-    return "".join(_fold(c) for c in text)
-
-
-def _fold(char: str) -> str:
-    if char.isascii():
-        return char.lower()
-    first, *rest = unicodedata.normalize("NFKD", char)
-    plain = first if all(unicodedata.category(c) == "Mn" for c in rest) else char
-    lower = plain.lower()
-    return "i" if lower == "ı" else lower if len(lower) == 1 else plain
 
 
 def phrases(kind: Kind) -> list[str]:

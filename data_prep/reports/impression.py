@@ -2,8 +2,9 @@
 
 import re
 
+from data_prep.folding import fold
 from data_prep.read.reject import Why
-from data_prep.reports.headings import Kind, fold
+from data_prep.reports.headings import Kind
 from data_prep.reports.markup import clean
 from data_prep.reports.sections import Section, sections
 

@@ -2,9 +2,10 @@
 
 import re
 
+from data_prep.folding import fold
 from data_prep.read.reject import Why
 from data_prep.reports.attachment import from_base64, text_of
-from data_prep.reports.headings import Kind, fold, kind_of
+from data_prep.reports.headings import Kind, kind_of
 from data_prep.reports.message import Message, messages
 from data_prep.reports.rows import SEPARATOR, linked, report, unreadable
 

@@ -3,7 +3,8 @@
 import dataclasses
 import re
 
-from data_prep.reports.headings import Kind, fold, kind_of, pattern, phrases
+from data_prep.folding import fold
+from data_prep.reports.headings import Kind, kind_of, pattern, phrases
 
 LONGEST_HEADING = 70
 LONGEST_NAME = 80

@@ -3,8 +3,8 @@
 import dataclasses
 import enum
 
+from data_prep.folding import fold
 from data_prep.read.reject import Reject, Why
-from data_prep.reports.headings import fold
 from data_prep.reports.impression import amended, corrects, extract
 from data_prep.reports.rows import moment
 

@@ -7,7 +7,7 @@ from collections import defaultdict
 
 from cmr_jax.schema import LABELS_FILE
 from data_prep.deid.lists import Kind, kind_of
-from data_prep.deid.words import fold
+from data_prep.folding import fold
 
 WORD = re.compile(r"^[A-Za-z][A-Za-z _/+-]{0,23}$")  # a label value that is a word
 LEAST_PATIENTS_PER_WORD = 3

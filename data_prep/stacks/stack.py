@@ -1,15 +1,15 @@
 """Stacks of one study: slices ordered by position, frames by time, gaps said and never filled."""
 
 import dataclasses
-from collections import Counter, defaultdict
+from collections import Counter
 
 import numpy as np
 
-from data_prep.exam.grouping import group
-from data_prep.exam.ordering import by_time, cycle_ms
-from data_prep.exam.planes import clusters, positions, towards_base
 from data_prep.read.instance import Instance
-from data_prep.read.reject import Reject, Why
+from data_prep.read.reject import Reject
+from data_prep.stacks.grouping import group
+from data_prep.stacks.ordering import by_time, cycle_ms
+from data_prep.stacks.planes import clusters, positions, towards_base
 
 # A step between slices this many times the usual one is a gap.
 GAP = 1.5
@@ -51,10 +51,9 @@ class RawStack:
 
 
 def build_stacks(instances: list[Instance]) -> tuple[list[RawStack], list[Reject]]:
-    """Stacks of one study, and every instance that has no place in one."""
-    unique, rejects = drop_duplicates(instances)
-    stacks = []
-    for members in group(unique):
+    """Stacks of one study without its duplicates, and every instance that has no place in one."""
+    stacks, rejects = [], []
+    for members in group(instances):
         stack, repeats = _order(members)
         stacks.append(stack)
         rejects += repeats
@@ -62,41 +61,9 @@ def build_stacks(instances: list[Instance]) -> tuple[list[RawStack], list[Reject
     return stacks, rejects
 
 
-def drop_duplicates(instances: list[Instance]) -> tuple[list[Instance], list[Reject]]:
-    """One instance per SOPInstanceUID; one UID with different content is nobody's."""
-    kept, rejects = [], []
-    for same in _by_uid(instances):
-        if len(same) > 1 and len({repr(_content(i)) for i in same}) > 1:
-            rejects += [Reject(Why.DUPLICATE_CONFLICT, i.where) for i in same]
-            continue
-        kept.append(same[0])
-        rejects += [Reject(Why.DUPLICATE, i.where) for i in same[1:]]
-    return kept, rejects
-
-
-def copies_of(instances: list[Instance]) -> tuple[tuple[Instance, Instance], ...]:
-    """(what is kept, its copy) of objects that came more than once: their pixels may yet differ."""
-    return tuple((same[0], copy) for same in _by_uid(instances) for copy in same[1:])
-
-
-def _by_uid(instances: list[Instance]) -> list[list[Instance]]:
-    by_uid = defaultdict(list)
-    for instance in sorted(instances, key=lambda i: (i.where, i.frame)):
-        name = f"{instance.where}#{instance.frame}"
-        by_uid[instance.text.get("SOPInstanceUID") or name].append(instance)
-    return list(by_uid.values())
-
-
-def _content(instance: Instance) -> Instance:
-    """What two copies of one object share, however they were written."""
-    text = dict(sorted(instance.text.items()))
-    return dataclasses.replace(
-        instance, where="", text=text, transfer_syntax="", pixel_offset=0, pixel_length=0
-    )
-
-
 def _order(members: list[Instance]) -> tuple[RawStack, list[Reject]]:
-    at, places = positions(members), clusters(members)
+    at = positions(members)
+    places = clusters(at)
     counts = Counter(map(len, places))
     usual = min(counts, key=lambda count: (-counts[count], count))
     slices, rejects, intervals = [], [], []

@@ -1,6 +1,6 @@
 """Planes of images: normals, the angles between them, positions along them."""
 
-import itertools
+import math
 
 import numpy as np
 
@@ -9,6 +9,7 @@ from data_prep.read.instance import Instance
 # Normals closer than this belong to one stack (degrees): rounding of DS strings is far below,
 # the smallest angle between two planned views far above.
 SAME_NORMAL_DEG = 1.0
+SAME_NORMAL_COSINE = math.cos(math.radians(SAME_NORMAL_DEG))
 # Positions closer than this are one slice (mm): scanners repeat a position to well within it.
 SAME_POSITION_MM = 0.5
 # Towards the base along a short axis: mean of real patients, LPS (see classify.geometry).
@@ -46,8 +47,9 @@ def parallel(a: Instance, b: Instance) -> bool:
     """Whether two images lie in parallel planes and are turned alike in them."""
     if a.orientation == b.orientation:
         return True
-    return angle_deg(normal_of(a), normal_of(b)) < SAME_NORMAL_DEG and bool(
-        np.dot(a.orientation[:3], b.orientation[:3]) > np.cos(np.radians(SAME_NORMAL_DEG))
+    along_rows = sum(x * y for x, y in zip(a.orientation[:3], b.orientation[:3], strict=True))
+    return (
+        along_rows > SAME_NORMAL_COSINE and angle_deg(normal_of(a), normal_of(b)) < SAME_NORMAL_DEG
     )
 
 
@@ -62,13 +64,7 @@ def positions(group: list[Instance]) -> np.ndarray:
     return np.array([i.position for i in group]) @ towards_base(group[0])
 
 
-def clusters(group: list[Instance]) -> list[list[int]]:
-    """Indices of frames at one position, from low to high."""
-    at = positions(group)
+def clusters(at: np.ndarray) -> list[np.ndarray]:
+    """Indices of frames at one position each, from low to high, given positions along a stack."""
     order = np.argsort(at, kind="stable")
-    found = [[int(order[0])]]
-    for before, after in itertools.pairwise(order):
-        if at[after] - at[before] > SAME_POSITION_MM:
-            found.append([])
-        found[-1].append(int(after))
-    return found
+    return np.split(order, np.flatnonzero(np.diff(at[order]) > SAME_POSITION_MM) + 1)
