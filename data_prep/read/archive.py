@@ -10,12 +10,16 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from typing import IO, BinaryIO
+from typing import IO, BinaryIO, cast
+
+from isal import igzip, isal_zlib
 
 from data_prep.read.reject import Reject, Why
 
 TAR_SUFFIXES = (".tar", ".tgz", ".tar.gz", ".tbz2", ".tar.bz2", ".txz", ".tar.xz")
 SUFFIXES = (*TAR_SUFFIXES, ".zip")
+GZIP = b"\x1f\x8b"  # RFC 1952, 2.3.1
+STREAM_BYTES = 64 << 10
 # Pixels deflate to a half or a third; blank ones to a hundredth.  Small files may do as they like.
 LARGEST_RATIO = 200
 FREE_BYTES = 64 << 20
@@ -30,6 +34,7 @@ LONG_HEADERS = frozenset(
         tarfile.SOLARIS_XHDTYPE,
     )
 )
+BAD_STREAMS = (zlib.error, cast(type[Exception], isal_zlib.IsalError))
 LONGEST_HEADER = 256 << 10  # a path has 4 KiB at most, an extended attribute of a file 64 KiB
 SPARSE_GOES_ON = 482  # of a GNU sparse header: not zero where the map of holes goes on behind it
 
@@ -84,7 +89,7 @@ def members(name: str, file: BinaryIO, size: int) -> Iterator[Member | Reject]:
             yield from _of_tar(name, file, size)
         else:
             yield from _of_zip(name, file)
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError, zlib.error) as error:
+    except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError, *BAD_STREAMS) as error:
         yield Reject(Why.TRUNCATED, name, f"archive: {type(error).__name__}")
     except _UnboundedError:
         yield Reject(Why.UNSAFE_ARCHIVE, name, "a header without end; the rest was left")
@@ -93,10 +98,8 @@ def members(name: str, file: BinaryIO, size: int) -> Iterator[Member | Reject]:
 
 
 def _of_tar(name: str, file: BinaryIO, size: int) -> Iterator[Member | Reject]:
-    # A plain tar is read by seeking, a compressed one as it streams by.
-    mode = "r:" if name.lower().endswith(".tar") else "r|*"
     inflated = 0
-    with tarfile.open(fileobj=file, mode=mode, tarinfo=_Info) as tar:
+    with _opened(name, file) as tar:
         for info in tar:
             inflated += info.offset_data - info.offset + info.size
             if not 0 <= info.size <= LARGEST_MEMBER or inflated > FREE_BYTES + LARGEST_RATIO * size:
@@ -110,6 +113,18 @@ def _of_tar(name: str, file: BinaryIO, size: int) -> Iterator[Member | Reject]:
             content = tar.extractfile(info)
             assert content is not None
             yield Member(info.name, info.size, content.read)
+
+
+def _opened(name: str, file: BinaryIO) -> tarfile.TarFile:
+    """A plain tar is read by seeking, a compressed one as it streams by."""
+    if name.lower().endswith(".tar"):
+        return tarfile.open(fileobj=file, mode="r:", tarinfo=_Info)
+    packed = file.read(len(GZIP)) == GZIP
+    file.seek(0)
+    if packed:  # by Intel's inflate: three times as fast as zlib's
+        stream = igzip.GzipFile(fileobj=file)
+        return tarfile.open(fileobj=stream, mode="r|", bufsize=STREAM_BYTES, tarinfo=_Info)
+    return tarfile.open(fileobj=file, mode="r|*", tarinfo=_Info)
 
 
 def _of_zip(name: str, file: BinaryIO) -> Iterator[Member | Reject]:
