@@ -35,9 +35,9 @@ from data_prep.workshop import ORDERS, PLANS, RESULTS, SUMMARIES
 HEADERS = "headers"  # the stage of graph 1; that of graph 2 counts exams
 SUMMARY_FILES = 64
 TOGETHER = 1000  # headers that travel as one element, at most
-# What takes as long as a worker's start (about four seconds of CPU): headers of so many folders,
-# shards of so many exams.
-UNITS_PER_WORKER, EXAMS_PER_WORKER = 200, 20
+# A worker takes five seconds to start.  In twice that time one process reads the headers of so many
+# folders, or renders so many exams.
+UNITS_PER_WORKER, EXAMS_PER_WORKER = 1000, 60
 
 
 @dataclasses.dataclass(frozen=True)
