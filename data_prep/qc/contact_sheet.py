@@ -6,13 +6,13 @@ import pathlib
 import numpy as np
 from PIL import Image, ImageDraw
 
-from cmr_jax.schema import Sequence, View
+from cmr_jax.schema import Sequence, Stack, View
 from data_prep.qc.shards import Exam, Shards
 from data_prep.qc.survey import Survey
 
 FILE = "contact_sheet.png"
 MARGIN, CAPTION = 2, 12
-COLUMNS = [  # view, sequence is LGE, share of the cycle
+COLUMNS = [  # view, LGE instead of a cine, share of the cycle
     (View.SAX, False, 0.0),
     (View.SAX, False, 0.4),
     (View.CH4, False, 0.0),
@@ -65,8 +65,15 @@ def tiles(shards: Shards, exam: Exam) -> list[np.ndarray | None]:
 
 
 def _tile(shards: Shards, exam: Exam, view: View, late: bool, phase: float) -> np.ndarray | None:
-    wanted = [s for s in exam.stacks if s.view is view and (s.sequence in LGE) == late]
+    wanted = [s for s in exam.stacks if s.view is view and _is_shown(s, late)]
     if not wanted:
         return None
     video = shards.middle(exam, wanted[0])
     return video[int(phase * len(video))]
+
+
+def _is_shown(stack: Stack, late: bool) -> bool:
+    """Of a view that nobody knows anything is worth a look; else perfusion or maps are no cine."""
+    if late:
+        return stack.sequence in LGE
+    return stack.is_cine or stack.view is View.OTHER
