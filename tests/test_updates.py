@@ -221,3 +221,21 @@ def test_a_stopped_run_with_other_options_leaves_nothing_in_the_next(tmp_path, m
         for i in range(len(source))
     }
     assert shapes == {(32, 32)}
+
+
+def test_overwriting_forgets_what_a_stopped_run_left(tmp_path):
+    from data_prep import build
+
+    out = tmp_path / "data"
+
+    def stopped():
+        with workshop.enter(out) as exchange:
+            exchange.put(f"{workshop.RESULTS}/1", b"of files that were repaired since")
+            raise KeyboardInterrupt
+
+    args = prepare_args(out, dicom="phantom:tiny:exams=2")[1:]
+    for more, left in (((), True), (("--overwrite",), False)):
+        with pytest.raises(KeyboardInterrupt):
+            stopped()
+        build.prepare(build.parse([*args, *more])[0])
+        assert workshop.folder_of(out).exists() == left
