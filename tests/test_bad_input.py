@@ -12,7 +12,7 @@ import pytest
 
 from data_prep.exam.plan import ExamPlan, plan_exam
 from data_prep.exam.render import render_exam
-from data_prep.read import instance
+from data_prep.read import codecs, instance
 from data_prep.read.files import LocalFiles
 from data_prep.read.head import Head
 from data_prep.read.instance import Instance
@@ -52,6 +52,24 @@ def test_each_bad_file_has_its_outcome(name):
 @pytest.mark.parametrize("filling", [b"", b"\xff\xff"], ids=["plain", "filled"])
 def test_the_jpeg_of_which_broken_ones_are_made_is_sound(filling):
     assert isinstance(read(hostile.jpeg(lambda s: s[:20] + filling + s[20:])()), Instance)
+
+
+def pixels_of(data: bytes):
+    found = read(data)
+    return decode([found], data)[0] if isinstance(found, Instance) else found
+
+
+@pytest.mark.parametrize(("limit", "said"), [(60.0, "BrokenProcessError"), (0.0, "TimeoutError")])
+def test_a_codec_that_crashes_or_hangs_costs_one_file(monkeypatch, limit, said):
+    good, crashes = hostile.jpeg()(), hostile.FILES["JPEG of an unknown revision"][0]()
+    expected = pixels_of(good)
+    monkeypatch.setattr(codecs, "LONGEST_S", limit)
+    for _ in range(2):
+        lost = pixels_of(crashes)
+        assert isinstance(lost, Reject)
+        assert (lost.why, lost.detail.split()[-1]) == (Why.DECODE_FAILED, said)
+    monkeypatch.undo()
+    np.testing.assert_array_equal(pixels_of(good), expected)
 
 
 def test_there_are_enough_kinds():

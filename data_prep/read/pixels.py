@@ -1,22 +1,15 @@
 """Decodes pixels to real values: stored bits, sign, slope, padding, MONOCHROME1."""
 
-import io
 from collections.abc import Sequence
 
 import numpy as np
-import pydicom
-from pydicom.encaps import generate_frames
-from pydicom.pixels.decoders.base import get_decoder
-from pydicom.pixels.utils import pixel_array
-from pydicom.uid import JPEGExtended12Bit
 
-from data_prep.read import header, jpeg, nifti
+from data_prep.read import codecs, header, nifti
 from data_prep.read.instance import Instance
 from data_prep.read.reject import Reject, Why
 
 PLAIN = tuple(map(np.dtype, ("u1", "i1", "u2", "i2")))  # exact as 32-bit floats
 LARGEST_VALUE = 1e9  # beyond it 32-bit floats hold no contrast
-get_decoder(JPEGExtended12Bit).add_plugin("gdcm 12", ("data_prep.read.twelve_bits", "decode_frame"))
 
 
 def decode(frames: Sequence[Instance], data: bytes) -> list[np.ndarray | Reject]:
@@ -33,14 +26,15 @@ def decode(frames: Sequence[Instance], data: bytes) -> list[np.ndarray | Reject]
             plain = header.inflate(data) if deflated else data
             stored = [_native(f, plain) for f in frames]
         else:
-            stored = _decoded(data, [f.frame for f in frames])
+            stored = codecs.decode(data, [f.frame for f in frames])
     except Exception as error:  # codecs raise what they like; the frame is counted, not lost
         return [Reject(Why.DECODE_FAILED, f.where, _said(f, error)) for f in frames]
     return [_real(f, s) for f, s in zip(frames, stored, strict=True)]
 
 
 def _said(frame: Instance, error: Exception) -> str:
-    return f"transfer syntax {frame.transfer_syntax}: {type(error).__name__}"
+    name = str(error) if isinstance(error, codecs.CodecError) else type(error).__name__
+    return f"transfer syntax {frame.transfer_syntax}: {name}"
 
 
 def _real(frame: Instance, stored: np.ndarray) -> np.ndarray | Reject:
@@ -80,14 +74,3 @@ def _native(frame: Instance, data: bytes) -> np.ndarray:
     elif values.max() >= 1 << stored:
         values = values & np.array((1 << stored) - 1, raw.dtype)
     return values.reshape(frame.rows, frame.columns)
-
-
-def _decoded(data: bytes, indices: list[int]) -> list[np.ndarray]:
-    with header.quiet():
-        dataset = pydicom.dcmread(io.BytesIO(data), force=True)
-        count = int(dataset.get("NumberOfFrames") or 1)
-        several = count > 1
-        if dataset.file_meta.TransferSyntaxUID in jpeg.SYNTAXES:
-            for stream in generate_frames(dataset.PixelData, number_of_frames=count):
-                jpeg.check(stream, dataset.BitsAllocated)
-        return [pixel_array(dataset, index=i if several else None, raw=True) for i in indices]
