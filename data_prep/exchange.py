@@ -111,7 +111,7 @@ class CloudExchange(Exchange):
             system, path = self._at(name)
             # Not every file system keeps a file back until it is whole.
             unfinished = f"{path}.{uuid.uuid4().hex}{UNFINISHED}"
-            system.makedirs(system._parent(path), exist_ok=True)
+            system.makedirs(path.rpartition("/")[0], exist_ok=True)
             system.put_file(str(local), unfinished)
             system.mv(unfinished, path)
 
@@ -123,8 +123,8 @@ class CloudExchange(Exchange):
 
     def names(self, folder: str) -> list[str]:
         """As the file system says."""
-        _, root = connect(self.root)
-        names = (path.removeprefix(root).lstrip("/") for path in self._below(folder))
+        system, root = connect(self.root)
+        names = (path.removeprefix(root).lstrip("/") for path in system.find(f"{root}/{folder}"))
         return sorted(name for name in names if not name.endswith(UNFINISHED))
 
     def remove(self, names: Iterable[str]) -> None:
@@ -138,10 +138,6 @@ class CloudExchange(Exchange):
         system, root = connect(self.root)
         if system.exists(root):
             system.rm(root, recursive=True)
-
-    def _below(self, folder: str) -> list[str]:
-        system, path = self._at(folder)
-        return list(system.find(path))
 
     def _at(self, name: str) -> tuple[fsspec.AbstractFileSystem, str]:
         system, root = connect(self.root)
