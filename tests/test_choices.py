@@ -28,11 +28,9 @@ def sequences(plan) -> set[Sequence]:
 
 
 def test_all_clinical_sequences_are_kept_and_nothing_else():
-    frames = [f for i in range(6) for f in frames_of("habits", i)]
-    every = frozenset(Sequence)
-    study = [f for f in frames if f.text["StudyInstanceUID"] == frames[0].text["StudyInstanceUID"]]
+    study, every = frames_of("habits", 3), frozenset(Sequence)
     found = sequences(plan_exam("x", study, Choice(every)))
-    assert Sequence.LOCALIZER in found
+    assert found > {Sequence.LOCALIZER, Sequence.DERIVED}
     plan = plan_exam("x", study)
     assert sequences(plan) == found - {Sequence.LOCALIZER, Sequence.DERIVED}
     assert isinstance(plan, ExamPlan)
@@ -66,11 +64,14 @@ def test_keep_takes_names_and_says_which_it_knows(tmp_path):
 
 def test_a_sites_own_words_are_used(tmp_path):
     words = tmp_path / "words.tsv"
-    words.write_text("view\tCH4\t1\tfrontblick\tFrontblick\n")
+    words.write_text("view\tCH4\t1\tfrontblick\tFrontblick\nsequence\tTAGGING\t1\tcine\tCine\n")
     choice = prepare(arguments(tmp_path, "--lexicon", str(words))).choice
     assert choice.words is not None
     assert choice.words.read("Frontblick trufi").view is View.CH4
     assert lexicon.built_in().read("Frontblick trufi").view is None
+    frames = frames_of("tiny", 0)
+    assert Sequence.TAGGING not in sequences(plan_exam("x", frames))
+    assert Sequence.TAGGING in sequences(plan_exam("x", frames, choice))
 
 
 def test_a_worker_is_started_where_it_is_worth_it(monkeypatch):

@@ -4,6 +4,7 @@ import zipfile
 
 import fsspec
 import pytest
+from fsspec.registry import known_implementations
 
 from data_prep.read import instance
 from data_prep.read.cloud import CloudFiles
@@ -25,7 +26,7 @@ def both(tmp_path):
         path = tmp_path / "exam" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
-    (tmp_path / "exam" / "notes.txt").write_text("hello")
+    (tmp_path / "notes.txt").write_text("hello")
     with zipfile.ZipFile(tmp_path / "exam" / "more.zip", "w") as archive:
         archive.writestr("in/side.dcm", hostile.good())
     for path in tmp_path.rglob("*"):
@@ -53,11 +54,15 @@ def test_a_cloud_holds_what_a_folder_holds(both):
 
 def test_an_object_that_is_gone_is_counted(both):
     _, there = both
-    name = next(n for n in MEMORY.find("/site") if n.endswith("00001.dcm"))
-    MEMORY.rm(name)
-    assert dict(there.load([name.removeprefix("/site/")])) == {}
+    stays, goes = [i.where for i in everything(there) if isinstance(i, Instance)][:2]
+    MEMORY.rm(f"/site/{goes}")
+    assert dict(there.load([goes, stays])).keys() == {stays}
 
 
-def test_a_cloud_that_nobody_knows_is_refused():
-    with pytest.raises(ValueError, match="nowhere"):
+def test_a_cloud_that_nobody_knows_is_refused(monkeypatch):
+    with pytest.raises(ValueError, match="Protocol not known: nowhere"):
         open_source("nowhere://site/").units()
+    known = {"class": "not_installed.FileSystem", "err": "Install not_installed"}
+    monkeypatch.setitem(known_implementations, "elsewhere", known)
+    with pytest.raises(ValueError, match=r"elsewhere://site: .*cmr_jax\[cloud\]"):
+        open_source("elsewhere://site/").units()

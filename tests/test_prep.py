@@ -29,9 +29,8 @@ from data_prep.read.pixels import decode
 from data_prep.read.reject import Reject, Why
 from data_prep.read.remembered import Remembered
 from data_prep.read.tree import TreeSource
-from data_prep.shards import Geometry
 from data_prep.shelf import records
-from tests.conftest import EXAMS, TINY, digest, prepare
+from tests.conftest import EXAMS, digest, prepare
 
 
 def files_of(index: int, pixels: bool = False):
@@ -459,5 +458,3 @@ def test_frames_survive_the_record():
     np.testing.assert_array_equal(schema.load_frames(schema.dump_frames("x", video)), video)
     with pytest.raises(ValueError, match="uint8"):
         schema.dump_frames("x", video.astype(np.float32))
-    assert Geometry(1.0, 4).size == 4
-    assert TINY.startswith("phantom:")

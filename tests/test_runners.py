@@ -11,10 +11,10 @@ import pytest
 from moto.server import ThreadedMotoServer
 from s3fs import S3FileSystem
 
-from data_prep import workshop
-from data_prep.exchange import CloudExchange, LocalExchange
+from data_prep import build, workshop
+from data_prep.exchange import UNFINISHED, CloudExchange, LocalExchange
 from data_prep.phantom.__main__ import main as write_phantom
-from tests.conftest import CHILD, ROOT, digest, prepare
+from tests.conftest import CHILD, ROOT, digest, prepare, prepare_args
 
 CLUSTER = """
 import sys
@@ -121,6 +121,7 @@ def test_an_exchange_gives_back_what_it_was_given(exchange, tmp_path):
 
 def test_what_was_not_finished_has_no_name(exchange):
     exchange.put("shards/whole", b"")
+    exchange.put(f"shards/killed{UNFINISHED}", b"")  # what a process that is killed leaves
 
     def stopped():
         with exchange.writing("shards/half") as path:
@@ -150,8 +151,12 @@ def test_a_stopped_build_finds_its_exchange_in_the_cloud_again(s3, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_exchange_that_is_no_cloud_is_refused(tmp_path):
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [("/tmp/x", "a folder in a cloud"), ("nowhere://x", "Protocol not known: nowhere")],
+)
+def test_an_exchange_that_is_no_cloud_is_refused(given, said, tmp_path, capsys):
     few = "phantom:tiny:exams=2"
-    for given, said in (("/tmp/x", "a folder in a cloud"), ("nowhere://x", "nowhere")):
-        refused = prepare(tmp_path / "out", "--exchange", given, dicom=few, check=False)
-        assert (refused.returncode, said in refused.stderr) == (2, True), refused.stderr
+    assert build.main(prepare_args(tmp_path / "out", "--exchange", given, dicom=few)[1:]) == 2
+    assert said in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []  # before any work
