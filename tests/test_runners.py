@@ -77,7 +77,7 @@ def test_a_dask_cluster_of_two_processes_writes_the_same_bytes(cluster, tmp_path
 
 
 def test_workers_that_share_only_a_cloud_write_the_same_bytes(cluster, s3, tmp_path):
-    write_phantom(["--out", str(tmp_path), "--profile", "tiny", "--exams", "4"])
+    write_phantom(["--out", str(tmp_path), "--profile", "tiny", "--exams", "2"])
     key = tmp_path / "key"
     key.write_bytes(os.urandom(32))
     key.chmod(0o600)
