@@ -164,10 +164,11 @@ def prepare(args: argparse.Namespace) -> Build:
 
 
 def _exchange(text: str) -> str:
-    if text and not is_cloud(text):
+    if not text:
+        return ""
+    if not is_cloud(text):
         raise ValueError(f"--exchange {text}: a folder in a cloud, as gs://bucket/private.")
-    if text:
-        connect(text)
+    connect(text)
     return text
 
 

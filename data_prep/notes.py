@@ -6,8 +6,8 @@ import time
 import uuid
 
 from data_prep.exchange import Exchange
+from data_prep.workshop import NOTES
 
-FOLDER = "notes"
 # A note is left after so many seconds, and later ones more rarely: there may be many workers.
 EVERY_S, EVERY_SHARE = 1.0, 0.05
 
@@ -30,19 +30,19 @@ class Notes:
     def leave(self) -> None:
         """Puts what was counted since the last time into the exchange."""
         if self._counts:
-            name = f"{FOLDER}/{self._stage}/{uuid.uuid4().hex}-{len(self._counts)}"
+            name = f"{NOTES}/{self._stage}/{uuid.uuid4().hex}-{len(self._counts)}"
             self._exchange.put(name, json.dumps(self._counts).encode())
         self._counts, self._left = {}, time.monotonic()
 
 
 def units_done(exchange: Exchange, stage: str) -> int:
     """How many units are done over all workers; a unit that was tried twice counts twice."""
-    return sum(int(name.rpartition("-")[2]) for name in exchange.names(f"{FOLDER}/{stage}"))
+    return sum(int(name.rpartition("-")[2]) for name in exchange.names(f"{NOTES}/{stage}"))
 
 
 def total(exchange: Exchange, stage: str) -> int:
     """The sum of all counts, each unit once however often it was tried."""
     counts: dict[str, int] = {}
-    for name in exchange.names(f"{FOLDER}/{stage}"):
+    for name in exchange.names(f"{NOTES}/{stage}"):
         counts |= json.loads(exchange.get(name))
     return sum(counts.values())

@@ -15,7 +15,6 @@ from data_prep.reports.joined import Impression, Joined
 class ExamOrder:
     """One exam to be written, with what may be said of it."""
 
-    study_uid: str
     plan: str  # its name in the exchange
     exam_id: str
     patient_id: str
@@ -90,7 +89,6 @@ def make_orders(
             continue
         date = date_of(summary.study_date)
         order = ExamOrder(
-            study_uid=summary.study_uid,
             plan=summary.plan,
             exam_id=exam_id,
             patient_id=patient_id,

@@ -84,7 +84,6 @@ def _ready(video: list[np.ndarray], step: float) -> list[np.ndarray]:
     if step <= 1.3 and len({picture.dtype for picture in video}) == 1:
         return video
     video = [picture.astype(np.float32, copy=False) for picture in video]
-    if step <= 1.3:
-        return video
-    # Smaller than it was: keep what is too fine from folding over.
-    return [cv2.GaussianBlur(picture, (0, 0), 0.35 * step) for picture in video]
+    if step > 1.3:  # smaller than it was: keep what is too fine from folding over
+        video = [cv2.GaussianBlur(picture, (0, 0), 0.35 * step) for picture in video]
+    return video

@@ -48,9 +48,8 @@ def write(out: pathlib.Path, shards: Shards, exams: list[Exam]) -> None:
         for y, row in enumerate(rows):
             if (tile := row[x]) is not None:
                 sheet.paste(Image.fromarray(tile), (x * step, CAPTION + y * step))
-    sheet.save(
-        out / FILE, compress_level=1
-    )  # noise hardly packs: a fifth larger, in a third of the time
+    # Noise hardly packs: a fifth larger, in a third of the time.
+    sheet.save(out / FILE, compress_level=1)
 
 
 def column_name(column: int) -> str:

@@ -180,9 +180,10 @@ def _through_pydicom(where: str, data: bytes, size: int) -> Header | Reject:
         plain = inflate(data)
         if plain is not data:
             found = read(Head(where, plain, len(plain)))
+            if isinstance(found, Reject):
+                return found
             # Whoever reads the pixels must inflate the file again.
-            named = {"transfer_syntax": DEFLATED} if isinstance(found, Header) else {}
-            return dataclasses.replace(found, **named)
+            return dataclasses.replace(found, transfer_syntax=DEFLATED)
         file = io.BytesIO(data)
         with quiet():
             dataset = pydicom.dcmread(file, stop_before_pixels=True, force=data[128:132] != b"DICM")

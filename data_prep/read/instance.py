@@ -51,7 +51,7 @@ class Instance:
 
     def number(self, keyword: str) -> float | None:
         """A numeric attribute, None where it is absent, empty or not a finite number."""
-        return _NUMBERS[self.text.get(keyword, "")]
+        return number(self.text.get(keyword, ""))
 
 
 def number(text: str) -> float | None:
