@@ -13,9 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from cmr_jax import config, optim, sharding
+from cmr_jax import config, losses, optim, sharding
 from cmr_jax.config import Objective, Positives
-from cmr_jax.losses import LOSSES
 from cmr_jax.models import dual_encoder
 from cmr_jax.types import Array, Batch, Key, Pairing, Params, TrainState
 
@@ -36,7 +35,8 @@ def contrastive(
 ) -> tuple[jax.Array, Parts]:
     """The contrastive objective over the global batch."""
     embeddings = dual_encoder.apply(cfg.model, params, batch, train=True, key=key)
-    loss, parts = LOSSES[cfg.loss](embeddings, pairing_of(batch, cfg.positives), cfg.contrast, mesh)
+    pairing = pairing_of(batch, cfg.positives)
+    loss, parts = losses.contrastive(cfg.loss, embeddings, pairing, cfg.contrast, mesh)
     return loss, parts | {"scale": embeddings.scale}
 
 

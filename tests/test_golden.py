@@ -17,11 +17,11 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from cmr_jax import metrics, optim, sharding, step
-from cmr_jax.config import Contrast, Mesh, Optim, published
+from cmr_jax import losses, metrics, optim, sharding, step
+from cmr_jax.config import Contrast, Form, Loss, Mesh, Optim, published
 from cmr_jax.data import published as data
 from cmr_jax.evals import few_shot, protocol
-from cmr_jax.losses import softmax
+from cmr_jax.losses.pairs import normalise
 from cmr_jax.models import dual_encoder
 from cmr_jax.sharding import make_mesh
 from cmr_jax.types import Batch, Coordinates, Embeddings, Pairing
@@ -92,7 +92,7 @@ class Pulled:
             # In evaluation mode, as the fixtures: no dropout.
             e, found = encoder.apply({"params": params}, batch, mutable=["intermediates"])
             pairing = step.pairing_of(batch, cfg.positives)
-            value, _ = step.LOSSES[cfg.loss](e, pairing, cfg.contrast, self.mesh)
+            value, _ = losses.contrastive(cfg.loss, e, pairing, cfg.contrast, self.mesh)
             return value, (e, found["intermediates"])
 
         self._pull = jax.jit(jax.value_and_grad(loss, has_aux=True))
@@ -139,14 +139,15 @@ def test_the_training_loss_is_norm_softmax(case, pulled, devices):
 def test_clip_loss_and_the_gradient_of_its_scale(case, normed, scale):
     video, text = (jnp.asarray(case.io[f"{t}_embeds"], jnp.float32) for t in ("video", "text"))
     if normed == "normed":
-        video, text = softmax.normalise(video), softmax.normalise(text)
+        video, text = normalise(video), normalise(text)
     start = {"default": np.log(1 / 0.07), "clamped": 5.0}[scale]
 
     def loss(log_scale):
         factor = jnp.minimum(jnp.exp(log_scale), case.cfg.model.largest_scale)
         e = Embeddings(video, text[:, None], factor, jnp.float32(0))
         pairing = Pairing(jnp.arange(len(video))[:, None])
-        return softmax.softmax_loss(e, pairing, Contrast(normalise=False))[0]
+        contrast = Contrast(normalise=False, form=Form.PLAIN)
+        return losses.contrastive(Loss.SOFTMAX, e, pairing, contrast, case.mesh(1))[0]
 
     value, slope = jax.value_and_grad(loss)(jnp.float32(start))
     key = f"clip_{normed}_{scale}"

@@ -148,5 +148,6 @@ class Model:
     head: Head = Head.LINEAR
     initial_scale: float = 14.3  # 1 / 0.07 (Radford 2021)
     largest_scale: float = 100.0
+    initial_bias: float = 0.0  # of the sigmoid loss, which wants -10 (Zhai 2023); others ignore it
     precision: Precision = Precision.FLOAT32
     remat: Remat = Remat.NONE

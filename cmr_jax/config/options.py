@@ -16,7 +16,16 @@ class Objective(enum.Enum):
 class Loss(enum.Enum):
     """How pairs are scored against each other."""
 
-    SOFTMAX = "softmax"
+    SOFTMAX = "softmax"  # each exam chooses among all texts, each text among all exams
+    SIGMOID = "sigmoid"  # each pair for itself; start with model.initial_scale=10, initial_bias=-10
+
+
+class Form(enum.Enum):
+    """How scores of a batch that lies over devices are made; value and gradient are the same."""
+
+    PLAIN = "plain"  # the whole matrix in one formula: XLA decides
+    GATHERED = "gathered"  # embeddings of all on each device, logits of its own rows
+    RING = "ring"  # texts travel: a few columns of the logits at a time, for very large batches
 
 
 class Positives(enum.Enum):
@@ -129,6 +138,8 @@ class Contrast:
 
     normalise: bool = True  # to unit length; CMR-CLIP's ClipLoss forgets to
     sum_directions: bool = False  # the sum of both directions instead of their mean
+    form: Form = Form.GATHERED
+    chunk: int = 1024  # texts that are scored at a time in a ring
 
 
 @dataclasses.dataclass

@@ -1,80 +1,69 @@
-"""Symmetric softmax cross-entropy between exams and texts (Radford 2021, Fig. 3).
+"""Softmax cross-entropy of a row of scores against the positives in it (Radford 2021, Fig. 3).
 
 With several texts per exam, or equal texts of several exams, a row has several positives; the
 target is then uniform over them (Khosla 2020, arXiv:2004.11362, L_out with soft targets).
 """
 
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
 
-from cmr_jax.config import Contrast
-from cmr_jax.types import Array, Bool, Embeddings, Float, Pairing
+from cmr_jax.losses.pairs import Logits, Which
+from cmr_jax.types import Array, Float, Int
 
-LEAST_LENGTH = 1e-8
 HIDDEN = -1e9  # logit of what is not there: exp gives 0, and gradients stay finite
 
 
-def normalise(x: Float[Array, "*batch e"]) -> Float[Array, "*batch e"]:
-    """Unit length in float32; a zero vector stays zero, and its gradient finite."""
-    x = x.astype(jnp.float32)
-    return x * jax.lax.rsqrt(jnp.maximum((x * x).sum(-1, keepdims=True), LEAST_LENGTH**2))
+class Known(NamedTuple):
+    """Of each line so far: its largest logit, the sum of exp above it, and its positives."""
+
+    top: Float[Array, " n"]
+    total: Float[Array, " n"]
+    right: Float[Array, " n"]  # sum of the positives' logits
+    count: Int[Array, " n"]
 
 
-def positives(own: Pairing, all_: Pairing) -> Bool[Array, "b g r"]:
-    """positives[i, j, k]: whether text k of exam j counts as a positive of exam i."""
-    same = own.group[:, None, :, None] == all_.group[None, :, None, :]
-    there = (own.group >= 0)[:, None, :, None] & (all_.group >= 0)[None, :, None, :]
-    return (same & there).any(2)
+class Softmax:
+    """See the module; a `Kind`."""
+
+    biased = False  # a constant cancels: its gradient would be noise, which Adam scales up
+
+    def line(self, logits: Logits, positive: Which, there: Which) -> Float[Array, " n"]:
+        """Cross-entropy against a uniform target over the positives of each row; 0 without any."""
+        log_p = jax.nn.log_softmax(jnp.where(there, logits, HIDDEN), axis=-1)
+        count = positive.sum(-1)
+        return -jnp.where(positive, log_p, 0.0).sum(-1) / jnp.maximum(count, 1)
+
+    def start(self, lines: int) -> Known:
+        """Nothing seen."""
+        zeros = jnp.zeros(lines, jnp.float32)
+        return Known(zeros + HIDDEN, zeros, zeros, jnp.zeros(lines, jnp.int32))
+
+    def see(self, known: Known, logits: Logits, positive: Which, there: Which) -> Known:
+        """The sum of exp follows the largest logit (Milakov 2018, arXiv:1805.02867, Alg. 3)."""
+        logits = jnp.where(there, logits, HIDDEN)
+        top = jnp.maximum(known.top, logits.max(-1))
+        total = known.total * jnp.exp(known.top - top)
+        return Known(
+            top,
+            total + jnp.where(there, jnp.exp(logits - top[:, None]), 0.0).sum(-1),
+            known.right + jnp.where(positive, logits, 0.0).sum(-1),
+            known.count + positive.sum(-1, dtype=jnp.int32),
+        )
+
+    def finish(self, known: Known) -> Float[Array, " n"]:
+        """logsumexp minus the mean logit of the positives."""
+        loss = _log_total(known) - known.right / jnp.maximum(known.count, 1)
+        return jnp.where(known.count > 0, loss, 0.0)
+
+    def slope(self, known: Known, logits: Logits, positive: Which, there: Which) -> Logits:
+        """Probability minus target, where a line has a positive at all."""
+        p = jnp.where(there, jnp.exp(logits - _log_total(known)[:, None]), 0.0)
+        target = positive / jnp.maximum(known.count, 1)[:, None]
+        return jnp.where((known.count > 0)[:, None], p - target, 0.0)
 
 
-def cross_entropy(logits: Float[Array, "n m"], target: Bool[Array, "n m"]) -> Float[Array, " n"]:
-    """Cross-entropy against a uniform target over the positives of each row; 0 without any."""
-    log_p = jax.nn.log_softmax(logits.astype(jnp.float32), axis=-1)
-    count = target.sum(-1)
-    return -jnp.where(target, log_p, 0.0).sum(-1) / jnp.maximum(count, 1)
-
-
-def softmax_loss(
-    embeddings: Embeddings, pairing: Pairing, contrast: Contrast
-) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]]]:
-    """The plain form, for one device or under jit over the whole batch.
-
-    Each direction is a mean over its rows; their mean is the loss, or their sum (CMR-CLIP).
-    """
-    return rows_loss(embeddings, pairing, embeddings, pairing, contrast)
-
-
-def rows_loss(
-    own: Embeddings,
-    own_pairing: Pairing,
-    all_: Embeddings,
-    all_pairing: Pairing,
-    contrast: Contrast,
-):
-    """The loss of the rows `own` against all exams and texts; over disjoint rows it averages.
-
-    A text that is not there is a row of loss 0, so that every device has as many rows.
-    """
-    if own.video is None or own.text is None or all_.video is None or all_.text is None:
-        raise ValueError("a contrastive loss needs both towers")
-    length = normalise if contrast.normalise else lambda x: x.astype(jnp.float32)
-    video, text = length(own.video), length(own.text)
-    every_video, every_text = length(all_.video), length(all_.text)
-    b, r = own_pairing.group.shape
-    g = every_video.shape[0]
-    to_text = (own.scale * jnp.einsum("be,gre->bgr", video, every_text)).reshape(b, g * r)
-    to_video = (own.scale * jnp.einsum("bre,ge->brg", text, every_video)).reshape(b * r, g)
-    absent = (all_pairing.group < 0).reshape(1, g * r)
-    to_text = jnp.where(absent, HIDDEN, to_text)
-    video_rows = cross_entropy(to_text, positives(own_pairing, all_pairing).reshape(b, g * r))
-    # Text k of exam i belongs to every exam that has a text of the same group.
-    same = own_pairing.group[:, :, None, None] == all_pairing.group[None, None, :, :]
-    text_target = (same & (own_pairing.group >= 0)[:, :, None, None]).any(-1).reshape(b * r, g)
-    text_rows = cross_entropy(to_video, text_target)
-    video_loss, text_loss = video_rows.mean(), text_rows.mean()
-    best = to_text.reshape(b, g, r)[:, :, 0].argmax(-1)
-    right = jnp.take_along_axis(
-        positives(own_pairing, all_pairing)[:, :, 0], best[:, None], 1
-    ).mean()
-    loss = (video_loss + text_loss) / (1 if contrast.sum_directions else 2)
-    return loss, {"video_loss": video_loss, "text_loss": text_loss, "accuracy": right}
+def _log_total(known: Known) -> Float[Array, " n"]:
+    # A line of which nothing is there has no total; it has no positive either.
+    return known.top + jnp.log(jnp.maximum(known.total, jnp.finfo(jnp.float32).tiny))

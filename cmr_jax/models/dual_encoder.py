@@ -37,7 +37,7 @@ class DualEncoder(nn.Module):
         log_scale = self.param(
             "logit_scale", nn.initializers.constant(jnp.log(c.initial_scale)), ()
         )
-        bias = self.param("logit_bias", nn.initializers.zeros, ())
+        bias = self.param("logit_bias", nn.initializers.constant(c.initial_bias), ())
         scale = jnp.minimum(jnp.exp(log_scale), c.largest_scale)
         return Embeddings(z_video, z_text, scale, bias)
 

@@ -1,0 +1,39 @@
+"""The loss with each device holding its rows: embeddings are gathered, logits are not.
+
+Under `shard_map` every device scores its own rows against everybody's embeddings, so the
+negatives are the global batch while a device keeps only its slice of the logits.
+"""
+
+import jax
+from jax.sharding import PartitionSpec
+
+from cmr_jax.config import Contrast
+from cmr_jax.losses.pairs import Kind, Parts, Sides, rows_loss
+from cmr_jax.sharding import BATCH
+from cmr_jax.types import Array, Float
+
+ROWS, WHOLE = PartitionSpec(BATCH), PartitionSpec()
+
+
+def plain(
+    kind: Kind, batch: Sides, scale, bias, contrast: Contrast, mesh: jax.sharding.Mesh
+) -> tuple[Float[Array, ""], Parts]:
+    """By the formula, for one device, or under jit over the whole batch."""
+    del mesh
+    return rows_loss(kind, batch, batch, scale, bias, contrast)
+
+
+def gathered(
+    kind: Kind, batch: Sides, scale, bias, contrast: Contrast, mesh: jax.sharding.Mesh
+) -> tuple[Float[Array, ""], Parts]:
+    """`plain` over a batch that lies across the mesh; equal in value and gradient."""
+
+    def local(own: Sides, scale, bias):
+        everyone = Sides(*(jax.lax.all_gather(x, BATCH, tiled=True) for x in own))
+        loss, parts = rows_loss(kind, own, everyone, scale, bias, contrast)
+        # Every device has as many rows: the mean of means is the mean.
+        return jax.lax.pmean((loss, parts), BATCH)
+
+    specs = Sides(*[ROWS] * len(Sides._fields)), WHOLE, WHOLE  # type: ignore[arg-type]
+    spread = jax.shard_map(local, mesh=mesh, in_specs=specs, out_specs=(WHOLE, WHOLE))
+    return spread(batch, scale, bias)
