@@ -3,6 +3,7 @@
 The table is total: a parameter without a rule is an error that names it.
 """
 
+import math
 import re
 from typing import Any
 
@@ -37,6 +38,9 @@ DIMS = (
 )
 # What a dimension means -> the mesh axis that splits it.
 PLACES = {"embed": "fsdp", "heads": "tensor", "mlp": "tensor", "vocab": "tensor"}
+# What a dimension of an activation means -> the mesh axes that split it.  Without being told, XLA
+# may split a batch that lies over `fsdp` anew at every layer, by the width of its parameters.
+FLOWS = {"batch": BATCH, "heads": ("tensor",), "mlp": ("tensor",)}
 
 
 def make_mesh(sizes: configs.Mesh, devices: list[Any] | None = None) -> jax.sharding.Mesh:
@@ -69,6 +73,28 @@ def check_batch(batch: int, mesh: jax.sharding.Mesh) -> None:
 def batch_sharding(mesh: jax.sharding.Mesh) -> NamedSharding:
     """First dimension over the devices, the rest whole."""
     return NamedSharding(mesh, PartitionSpec(BATCH))
+
+
+def constrain(x: Any, words: str) -> Any:
+    """`x`, told to lie over the mesh of the program as the words of its dimensions say.
+
+    Without a mesh, or where a dimension does not divide, it stays as it is.
+    """
+    mesh = jax.sharding.get_abstract_mesh()
+    if mesh.empty or not set(AXES) <= set(mesh.axis_names):
+        return x
+    spec = []
+    for word, size in zip(words.split(), x.shape, strict=True):
+        axes = FLOWS.get(word, ())
+        ways = math.prod(mesh.shape[axis] for axis in axes)
+        spec.append(axes if axes and size % ways == 0 else None)
+    return jax.lax.with_sharding_constraint(x, PartitionSpec(*spec))
+
+
+def platform() -> str:
+    """cpu, gpu or tpu: of the mesh that a program is being made for, else of the devices here."""
+    device = jax.sharding.get_abstract_mesh().abstract_device
+    return jax.default_backend() if device is None else device.platform
 
 
 def path_of(keys: tuple) -> str:

@@ -28,7 +28,8 @@ class Coordinates(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Exams and their texts.  `report_group` is equal for word-for-word equal texts.
+    """Exams and their texts.  `report_group` is equal for texts that say the same; `row` is an exam's
+    place in the global batch, which random draws depend on.
 
     Pictures are stored grey values (uint8), or float in 0..1 where they were resized after that.
     """
@@ -39,6 +40,7 @@ class Batch(NamedTuple):
     tokens: Int[Array, "b r l"]
     text_mask: Bool[Array, "b r l"]
     report_group: Int[Array, "b r"]
+    row: Int[Array, " b"]
     targets: dict[str, Float[Array, " b"]] | None = None
 
 

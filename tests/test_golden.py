@@ -65,7 +65,8 @@ class Case:
         tokens = self.io["input_ids"][:, None, :length].astype(np.int32)
         mask = self.io["attention_mask"][:, None, :length].astype(bool)
         where = Coordinates(whole, whole, whole, real, real, whole > 0, real + 1)
-        return Batch(video, where, np.ones((b, t), bool), tokens, mask, np.arange(b)[:, None])
+        own = np.arange(b)
+        return Batch(video, where, np.ones((b, t), bool), tokens, mask, own[:, None], own)
 
     def mesh(self, devices: int) -> jax.sharding.Mesh:
         b = len(self.io["video"])
@@ -116,7 +117,7 @@ def test_embeddings_are_the_published_ones(case, pulled, devices):
     e = pulled[devices].embeddings
     np.testing.assert_allclose(e.video, case.io["video_embeds_f64"], atol=VIDEO, rtol=0)
     np.testing.assert_allclose(e.text[:, 0], case.io["text_embeds_f64"], atol=TEXT, rtol=0)
-    unit = [softmax.normalise(x) for x in (e.text[:, 0], e.video)]
+    unit = [normalise(x) for x in (e.text[:, 0], e.video)]
     np.testing.assert_allclose(unit[0] @ unit[1].T, case.io["sim_f64"], atol=VIDEO, rtol=0)
 
 

@@ -8,7 +8,7 @@ import pytest
 from cmr_jax import config, sharding, step
 from cmr_jax.config import Mesh, Remat
 from cmr_jax.data import pipeline
-from cmr_jax.models import attention, dual_encoder
+from cmr_jax.models import attending, dual_encoder
 from configs import smoke
 from tests.conftest import GOLDEN, tiny_config
 
@@ -182,9 +182,9 @@ def test_attention_is_what_jax_says_it_is():
         return jax.value_and_grad(lambda *a: (attend(*a) * pull).sum(), (0, 1, 2))(q, k, v)
 
     for ours, theirs in (
-        (attention.attend, jax.nn.dot_product_attention),
+        (attending.attend, jax.nn.dot_product_attention),
         (
-            lambda *a: attention.attend(*a, mask),
+            lambda *a: attending.attend(*a, mask),
             lambda *a: jax.nn.dot_product_attention(*a, mask=mask[:, None, None]),
         ),
     ):
@@ -194,5 +194,5 @@ def test_attention_is_what_jax_says_it_is():
             both(theirs),
         )
     # What is dropped is dropped from the sum of the values, not from what divides it.
-    halved = attention.attend(q, k, v, mask, lambda weights: weights / 2)
-    np.testing.assert_allclose(halved, attention.attend(q, k, v, mask) / 2, rtol=1e-6)
+    halved = attending.attend(q, k, v, mask, drop=lambda weights: weights / 2)
+    np.testing.assert_allclose(halved, attending.attend(q, k, v, mask) / 2, rtol=1e-6)

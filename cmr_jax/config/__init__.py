@@ -7,6 +7,7 @@ unknown key is an error.  `validate` checks what types cannot, before anything s
 from cmr_jax.config.check import validate
 from cmr_jax.config.model import (
     Activation,
+    AttentionKind,
     FrameCode,
     Head,
     Model,
@@ -43,6 +44,7 @@ from cmr_jax.config.store import from_json, to_json
 __all__ = [
     "CLIP_SEQUENCES",
     "Activation",
+    "AttentionKind",
     "Clip",
     "Contrast",
     "Data",

@@ -2,6 +2,7 @@
 
 import re
 
+from cmr_jax.config.model import AttentionKind, Precision
 from cmr_jax.config.options import Experiment
 from cmr_jax.schema import View
 
@@ -18,6 +19,14 @@ def validate(config: Experiment) -> None:
         raise ValueError(
             f"data.clip.size {clip.size} does not divide by model.video.patch {video.patch}."
         )
+    for name in ("frame_dropout", "patch_dropout"):
+        if not 0 <= getattr(video, name) < 1:
+            raise ValueError(
+                f"model.video.{name} is {getattr(video, name)}; it is a share below 1."
+            )
+    fused, wide = AttentionKind.CUDNN, Precision.FLOAT32
+    if config.model.attention is fused and config.model.precision is wide:
+        raise ValueError("model.attention=cudnn needs model.precision=bfloat16.")
     unknown = [v for v in clip.views if v not in View.__members__]
     if unknown:
         raise ValueError(

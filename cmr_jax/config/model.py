@@ -10,6 +10,16 @@ class Remat(enum.Enum):
     NONE = "none"
     DOTS = "dots"  # all but products of matrices: cheap arithmetic is done twice
     FULL = "full"
+    OFFLOAD = "offload"  # products of matrices wait in the host's memory
+
+
+class AttentionKind(enum.Enum):
+    """Which program attends; all give the same but for rounding."""
+
+    AUTO = "auto"  # the one that was best on the device at hand
+    PLAIN = "plain"
+    XLA = "xla"
+    CUDNN = "cudnn"  # NVIDIA, bfloat16 only
 
 
 class Precision(enum.Enum):
@@ -116,6 +126,9 @@ class VideoTower:
     pixel_mean: tuple[float, ...] = (0.35,)
     pixel_spread: tuple[float, ...] = (0.3,)
     dropout: float = 0.0
+    # Shares that training leaves out of each exam, other ones each time: less to compute.
+    frame_dropout: float = 0.0
+    patch_dropout: float = 0.0  # the same places in every frame
 
 
 @dataclasses.dataclass
@@ -151,3 +164,5 @@ class Model:
     initial_bias: float = 0.0  # of the sigmoid loss, which wants -10 (Zhai 2023); others ignore it
     precision: Precision = Precision.FLOAT32
     remat: Remat = Remat.NONE
+    attention: AttentionKind = AttentionKind.AUTO
+    unroll: int = 1  # layers that a turn of the loop over layers holds; 0: all, no loop

@@ -56,12 +56,14 @@ class TrainBatches:
             )
         )
         self.exams, self.left_out = len(usable), len(source) - len(usable)
+        # Grain deals exams out to hosts one by one.
+        self._rows = np.arange(cfg.data.batch // hosts, dtype=np.int32) * hosts + host
 
     def __iter__(self) -> Iterator[Batch]:
         return self
 
     def __next__(self) -> Batch:
-        return to_batch(next(self._iterator))
+        return to_batch(next(self._iterator), self._rows)
 
     @property
     def state(self) -> dict[str, Any]:
@@ -106,7 +108,7 @@ class EvalBatches:
                 elements.append(element)
             real = len(elements)
             elements += elements[-1:] * (size - real)
-            yield to_batch(_stack(elements)), real
+            yield to_batch(_stack(elements), np.arange(size, dtype=np.int32)), real
 
 
 def _stack(elements: list[dict[str, Any]]) -> dict[str, Any]:
@@ -119,9 +121,10 @@ def _stack(elements: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def to_batch(arrays: dict[str, Any]) -> Batch:
+def to_batch(arrays: dict[str, Any], rows: np.ndarray) -> Batch:
     """Names the arrays."""
-    return Batch(**{**arrays, "coordinates": Coordinates(**arrays["coordinates"])})
+    where = Coordinates(**arrays["coordinates"])
+    return Batch(**{**arrays, "coordinates": where, "row": rows})
 
 
 def example_batch(cfg: config.Experiment, exams: int) -> Batch:
@@ -137,4 +140,5 @@ def example_batch(cfg: config.Experiment, exams: int) -> Batch:
         tokens=np.zeros((exams, cfg.data.texts, length), np.int32),
         text_mask=np.ones((exams, cfg.data.texts, length), bool),
         report_group=np.zeros((exams, cfg.data.texts), np.int32),
+        row=np.arange(exams, dtype=np.int32),
     )

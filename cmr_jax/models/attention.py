@@ -9,14 +9,16 @@ from collections.abc import Callable
 
 import einops
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
 
-from cmr_jax.types import Array, Bool, Float
+from cmr_jax import sharding
+from cmr_jax.config import AttentionKind
+from cmr_jax.models.attending import attend, scaled, softmax
+from cmr_jax.models.dropping import Dropout
+from cmr_jax.types import Array, Bool, Float, Int
 
 # By fan-in, so that narrow towers start with as much say in their residual branches as wide ones.
 KERNEL = nn.initializers.lecun_normal()
-HIDDEN = -1e30  # logit of what is not there: its weight is 0 in float32, and never NaN
 
 
 class Over(enum.Enum):
@@ -31,16 +33,19 @@ class Attention(nn.Module):
 
     heads: int
     dtype: jnp.dtype
+    kind: AttentionKind
     dropout: float = 0.0  # of the weights
 
     @nn.compact
     def __call__(
-        self, x: Float[Array, "q s d"], mask: Bool[Array, "q s"], *, train: bool
+        self, x: Float[Array, "q s d"], mask: Bool[Array, "q s"], rows: Int[Array, " q"], *, train
     ) -> Float[Array, "q s d"]:
         width = x.shape[-1]
         q, k, v = (to_heads(width, self.heads, self.dtype, name, KERNEL)(x) for name in QKV)
-        drop = nn.Dropout(self.dropout, deterministic=not train)
-        out = attend(q, k, v, mask, drop)
+        q, k, v = (sharding.constrain(a, "batch tokens heads head_dim") for a in (q, k, v))
+        drop = Dropout(self.dropout, train)
+        drops = train and self.dropout > 0
+        out = attend(q, k, v, mask, self.kind, (lambda w: drop(w, rows)) if drops else None)
         return from_heads(width, self.dtype, KERNEL)(out)
 
 
@@ -54,6 +59,7 @@ class ClipAttention(nn.Module):
     heads: int
     over: Over
     dtype: jnp.dtype
+    kind: AttentionKind
     kernel_init: Callable = KERNEL
     out_init: Callable = KERNEL
 
@@ -71,10 +77,13 @@ class ClipAttention(nn.Module):
             to_heads(width, self.heads, self.dtype, name, self.kernel_init) for name in QKV
         )
         out = from_heads(width, self.dtype, self.out_init)
-        k, v = key(x), value(x)
+        k, v = (sharding.constrain(layer(x), CLIP_HEADS) for layer in (key, value))
         seen = jnp.broadcast_to(mask[:, :, None], x.shape[:3])
         own = None if cls is None else (query(cls), key(cls), value(cls))
-        made = out(self._groups(query(x), k, v, own, seen)) if patches else None
+        made = None
+        if patches:
+            q = sharding.constrain(query(x), CLIP_HEADS)
+            made = out(self._groups(q, k, v, own, seen))
         return made, None if own is None else out(_see_all(k, v, own, seen))
 
     def _groups(self, q, k, v, own, seen):
@@ -89,7 +98,7 @@ class ClipAttention(nn.Module):
             seen = jnp.pad(seen, ((0, 0), (1, 0)), constant_values=True)
         # A frame's own patches are as real as it is: nothing in such a group is hidden.
         hides = self.over is Over.FRAMES
-        y = attend(q, k, v, seen if hides else None)
+        y = attend(q, k, v, seen if hides else None, self.kind)
         back = (
             "(b n) t k m -> b t n k m" if self.over is Over.FRAMES else "(b t) n k m -> b t n k m"
         )
@@ -146,6 +155,7 @@ class ClipMean(nn.Module):
 
 
 QKV = ("query", "key", "value")
+CLIP_HEADS = "batch frames patches heads head_dim"
 
 
 def to_heads(
@@ -160,36 +170,3 @@ def from_heads(width: int, dtype: jnp.dtype, init: Callable) -> nn.DenseGeneral:
     return nn.DenseGeneral(
         width, axis=(-2, -1), kernel_init=init, dtype=dtype, name="attention_out"
     )
-
-
-def attend(
-    q: Float[Array, "g s k m"],
-    k: Float[Array, "g z k m"],
-    v: Float[Array, "g z k m"],
-    mask: Bool[Array, "g z"] | None = None,
-    drop: Callable[[Array], Array] = lambda weights: weights,
-) -> Float[Array, "g s k m"]:
-    """Softmax attention over `z`; `drop` changes its weights.
-
-    Heads come before tokens and the sum of the weights divides the output, not the weights: one
-    way less over the largest array, and on a CPU a third of the time of
-    jax.nn.dot_product_attention.
-    """
-    q, k, v = (einops.rearrange(x, "g s k m -> g k s m") for x in (scaled(q), k, v))
-    logits = jnp.einsum("gksm,gkzm->gksz", q, k, preferred_element_type=jnp.float32)
-    if mask is not None:
-        logits = jnp.where(mask[:, None, None], logits, HIDDEN)
-    weights = jnp.exp(logits - jax.lax.stop_gradient(logits.max(-1, keepdims=True)))
-    out = jnp.einsum("gksz,gkzm->gksm", drop(weights).astype(v.dtype), v)
-    out = (out / weights.sum(-1, keepdims=True)).astype(v.dtype)
-    return einops.rearrange(out, "g k s m -> g s k m")
-
-
-def scaled(q: Float[Array, "*g m"]) -> Float[Array, "*g m"]:
-    """Queries, so that products with keys have unit spread (Vaswani 2017, 3.2.1)."""
-    return q * q.shape[-1] ** -0.5
-
-
-def softmax(logits: Float[Array, "*g s"], mask: Bool[Array, "*h s"]) -> Float[Array, "*g s"]:
-    """Weights in float32; what is hidden has none."""
-    return jax.nn.softmax(jnp.where(mask, logits.astype(jnp.float32), HIDDEN), axis=-1)

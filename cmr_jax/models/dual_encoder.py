@@ -6,7 +6,10 @@ import einops
 import flax.linen as nn
 import jax.numpy as jnp
 
+from cmr_jax import sharding
 from cmr_jax.config import Model
+from cmr_jax.models import attending
+from cmr_jax.models.layers import How
 from cmr_jax.models.text_tower import TextTower
 from cmr_jax.models.video_tower import VideoTower
 from cmr_jax.types import Array, Batch, Embeddings, Key, Params
@@ -23,17 +26,22 @@ class DualEncoder(nn.Module):
     ) -> Embeddings:
         c = self.config
         dtype = jnp.dtype(c.precision.value)
+        kind = attending.choose(c.attention, sharding.platform(), dtype)
+        how = How(dtype, kind, c.remat, c.unroll)
+        b, r, _ = batch.tokens.shape
         z_video = z_text = None
         if video:
-            tower = VideoTower(c.video, c.embedding, c.head, dtype, c.remat, name="video")
-            z_video = tower(batch.video, batch.coordinates, batch.frame_mask, train=train)
+            tower = VideoTower(c.video, c.embedding, c.head, how, name="video")
+            z_video = tower(
+                batch.video, batch.coordinates, batch.frame_mask, batch.row, train=train
+            )
         if text:
-            tower = TextTower(c.text, c.embedding, c.head, dtype, c.remat, name="text")
+            tower = TextTower(c.text, c.embedding, c.head, how, name="text")
             tokens = einops.rearrange(batch.tokens, "b r l -> (b r) l")
             mask = einops.rearrange(batch.text_mask, "b r l -> (b r) l")
-            z_text = einops.rearrange(
-                tower(tokens, mask, train=train), "(b r) e -> b r e", b=batch.tokens.shape[0]
-            )
+            rows = einops.rearrange(batch.row[:, None] * r + jnp.arange(r)[None], "b r -> (b r)")
+            made = tower(tokens, mask, rows, train=train)
+            z_text = einops.rearrange(made, "(b r) e -> b r e", b=b)
         log_scale = self.param(
             "logit_scale", nn.initializers.constant(jnp.log(c.initial_scale)), ()
         )

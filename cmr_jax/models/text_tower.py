@@ -3,9 +3,11 @@
 import flax.linen as nn
 import jax.numpy as jnp
 
-from cmr_jax.config import Head, NormPlace, Remat
+from cmr_jax import sharding
+from cmr_jax.config import Head, NormPlace
 from cmr_jax.config import TextTower as TextTowerConfig
-from cmr_jax.models.layers import EMBEDDING, KERNEL, Block, masked_mean, norm, project, stack
+from cmr_jax.models.dropping import Dropout
+from cmr_jax.models.layers import EMBEDDING, KERNEL, Block, How, masked_mean, norm, project, stack
 from cmr_jax.types import Array, Bool, Float, Int
 
 
@@ -15,28 +17,33 @@ class TextTower(nn.Module):
     config: TextTowerConfig
     embedding: int
     head: Head
-    dtype: jnp.dtype
-    remat: Remat
+    how: How
 
     @nn.compact
     def __call__(
-        self, tokens: Int[Array, "b l"], mask: Bool[Array, "b l"], *, train: bool
+        self,
+        tokens: Int[Array, "b l"],
+        mask: Bool[Array, "b l"],
+        rows: Int[Array, " b"],
+        *,
+        train: bool,
     ) -> Float[Array, "b e"]:
-        c = self.config
-        x = nn.Embed(
-            c.vocabulary, c.width, embedding_init=EMBEDDING, dtype=self.dtype, name="token"
-        )(tokens)
+        c, dtype = self.config, self.how.dtype
+        x = nn.Embed(c.vocabulary, c.width, embedding_init=EMBEDDING, dtype=dtype, name="token")(
+            tokens
+        )
         position = self.param("position", EMBEDDING, (c.positions or c.length, c.width))
-        x = x + position[None, : tokens.shape[1]].astype(self.dtype)
+        x = x + position[None, : tokens.shape[1]].astype(dtype)
         if c.segments:
             segment = self.param("segment", EMBEDDING, (c.segments, c.width))
-            x = x + segment[:1, None].astype(self.dtype)
+            x = x + segment[:1, None].astype(dtype)
         if c.norm is NormPlace.POST:
-            x = norm("norm_token", c.epsilon, self.dtype)(x)
-            x = nn.Dropout(c.dropout, deterministic=not train)(x)
-        x, _ = stack(Block, c.depth, self.remat, c, self.dtype, train)(x, mask)
+            x = norm("norm_token", c.epsilon, dtype)(x)
+            x = Dropout(c.dropout, train)(x, rows)
+        x = sharding.constrain(x, "batch tokens embed")
+        x, _ = stack(Block, c.depth, c, self.how, train)(x, mask, rows)
         if c.norm is NormPlace.PRE:
-            x = norm("norm", c.epsilon, self.dtype)(x)
+            x = norm("norm", c.epsilon, dtype)(x)
         if c.pooler:
             nn.Dense(c.width, kernel_init=KERNEL, name="pooler")(jnp.zeros((1, c.width)))
         x = masked_mean(x, mask)

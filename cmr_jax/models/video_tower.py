@@ -7,21 +7,26 @@ its index all the same, and pooled by one token, where a config asks to be CMR-C
 
 import einops
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 
-from cmr_jax.config import FrameCode, Head, Padding, Pool, Remat
+from cmr_jax import sharding
+from cmr_jax.config import FrameCode, Head, Padding, Pool
 from cmr_jax.config import VideoTower as VideoTowerConfig
+from cmr_jax.models.dropping import some_of, take
 from cmr_jax.models.frames import FrameEmbedding, FrameIndex, PatchStem
 from cmr_jax.models.layers import (
+    CLIP,
     EMBEDDING,
     KERNEL,
+    How,
     SpaceTimeBlock,
     masked_mean,
     norm,
     project,
     stack,
 )
-from cmr_jax.types import Array, Bool, Coordinates, Float, UInt8
+from cmr_jax.types import Array, Bool, Coordinates, Float, Int, UInt8
 
 
 class VideoTower(nn.Module):
@@ -30,8 +35,7 @@ class VideoTower(nn.Module):
     config: VideoTowerConfig
     embedding: int
     head: Head
-    dtype: jnp.dtype
-    remat: Remat
+    how: How
 
     @nn.compact
     def __call__(
@@ -39,32 +43,49 @@ class VideoTower(nn.Module):
         video: UInt8[Array, "b t h w c"] | Float[Array, "b t h w c"],
         coordinates: Coordinates,
         mask: Bool[Array, "b t"],
+        rows: Int[Array, " b"],
         *,
         train: bool,
     ) -> Float[Array, "b e"]:
-        c = self.config
+        c, dtype = self.config, self.how.dtype
+        if c.frame_code is FrameCode.INDEX:
+            code = FrameIndex(c.width, c.index_frames, dtype, name="frame")(coordinates)
+        else:
+            code = FrameEmbedding(c.width, c.coordinate_frequencies, dtype, name="frame")(
+                coordinates
+            )
+        if train and c.frame_dropout:
+            left = some_of(self.make_rng("dropout"), rows, 1 - c.frame_dropout, mask)
+            code = jnp.broadcast_to(code, (*mask.shape, c.width))
+            video, mask, code = (take(x, left, 1) for x in (video, mask, code))
         grey = self._normalised(video)
         if c.padding is Padding.GREY:
             grey, mask = jnp.where(mask[:, :, None, None, None], grey, 0), jnp.ones_like(mask)
-        x = PatchStem(c.width, c.patch, c.stem, self.dtype, name="stem")(grey)
-        position = self.param("position", EMBEDDING, (x.shape[2], c.width))
-        if c.frame_code is FrameCode.INDEX:
-            code = FrameIndex(c.width, c.index_frames, self.dtype, name="frame")
-        else:
-            code = FrameEmbedding(c.width, c.coordinate_frequencies, self.dtype, name="frame")
-        x = x + position.astype(self.dtype)[None, None] + code(coordinates)[:, :, None]
+        x = PatchStem(c.width, c.patch, c.stem, dtype, name="stem")(grey)
+        places = x.shape[2]
+        position = self.param("position", EMBEDDING, (places, c.width))
+        x = x + position.astype(dtype)[None, None] + code[:, :, None]
+        left = None
+        if train and c.patch_dropout:
+            everywhere = jnp.ones((x.shape[0], places), bool)
+            left = some_of(self.make_rng("dropout"), rows, 1 - c.patch_dropout, everywhere)
+            x = take(x, left, 2)
+        x = sharding.constrain(x, CLIP)
         cls = self._cls(x) if c.pool is Pool.CLS else None
         # After the last block only the clip's token is read, where there is one.
         apart = cls is not None
         tokens = (x, cls)
         if c.depth > apart:
-            blocks = stack(SpaceTimeBlock, c.depth - apart, self.remat, c, self.dtype, train)
-            tokens, _ = blocks(tokens, mask)
+            blocks = stack(SpaceTimeBlock, c.depth - apart, c, self.how, train)
+            tokens, _ = blocks(tokens, mask, rows)
         if apart:
-            tokens, _ = SpaceTimeBlock(c, self.dtype, train, False, name="last")(tokens, mask)
+            last = SpaceTimeBlock(c, self.how, train, False, name="last")
+            tokens, _ = last(tokens, mask, rows)
         x, cls = tokens
-        final = norm("norm", c.epsilon, self.dtype)
-        features = self._places(final(x), mask) if cls is None else final(cls)[:, 0, 0]
+        final = norm("norm", c.epsilon, dtype)
+        features = (
+            self._places(final(x), mask, left, places) if cls is None else final(cls)[:, 0, 0]
+        )
         features = features.astype(jnp.float32)
         self.sow("intermediates", "features", features)
         return project(features, self.head, self.embedding)
@@ -78,21 +99,33 @@ class VideoTower(nn.Module):
         if video.dtype == jnp.uint8:
             grey = grey / 255
         mean, spread = (v[None, None, None, None] for v in (mean, spread))
-        return ((grey - mean) / spread).astype(self.dtype)
+        return ((grey - mean) / spread).astype(self.how.dtype)
 
     def _cls(self, x: Float[Array, "b t n d"]) -> Float[Array, "b 1 1 d"]:
         """The token of each clip, at its own position."""
         token, position = (
             self.param(name, EMBEDDING, (self.config.width,)) for name in ("cls", "cls_position")
         )
-        cls = (token + position).astype(self.dtype)
+        cls = (token + position).astype(self.how.dtype)
         return jnp.broadcast_to(cls[None, None, None], (x.shape[0], 1, 1, self.config.width))
 
-    def _places(self, x: Float[Array, "b t n d"], mask: Bool[Array, "b t"]) -> Float[Array, "b p"]:
-        """The mean tells how much there is of something, the places where it is."""
+    def _places(
+        self,
+        x: Float[Array, "b t n d"],
+        mask: Bool[Array, "b t"],
+        left: Int[Array, "b n"] | None,
+        of: int,
+    ) -> Float[Array, "b p"]:
+        """The mean tells how much there is of something, the places where it is.
+
+        `left` are those of `of` places that were not dropped; the others give nothing, and what is
+        left is scaled up for them."""
         frames = einops.rearrange(x, "b t n d -> b t (n d)")
         over_time = einops.rearrange(masked_mean(frames, mask), "b (n d) -> b n d", n=x.shape[2])
         places = nn.Dense(self.config.place_width, kernel_init=KERNEL, name="places")(over_time)
+        if left is not None:
+            found = jax.nn.one_hot(left, of, dtype=places.dtype) * (of / left.shape[1])
+            places = jnp.einsum("bnw,bnp->bpw", places, found)
         return jnp.concatenate(
             [over_time.mean(1), einops.rearrange(places, "b n d -> b (n d)")], -1
         )
