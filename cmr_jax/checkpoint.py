@@ -61,7 +61,8 @@ class Checkpoints:
         return self._manager.latest_step()
 
     def params(self) -> dict[str, Any]:
-        """Parameters of the newest checkpoint as numpy, whatever devices wrote them."""
+        """Parameters of the newest checkpoint as numpy, whatever devices wrote them: their running
+        mean, where the run kept one."""
         step = self._manager.latest_step()
         if step is None:
             raise ValueError(f"{self.workdir} has no checkpoint yet.")
@@ -72,7 +73,7 @@ class Checkpoints:
         found = self._manager.restore(
             step, args=ocp.args.Composite(state=ocp.args.StandardRestore(abstract))
         )
-        return jax.tree.map(np.asarray, found["state"]["params"])
+        return jax.tree.map(np.asarray, found["state"].get("ema") or found["state"]["params"])
 
     def close(self) -> None:
         """Waits for the save under way."""

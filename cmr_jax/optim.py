@@ -44,6 +44,8 @@ def make(c: config.Optim) -> optax.GradientTransformation:
             decay_afterwards(rate, c.weight_decay, mask),
         ),
     }[c.kind]()
+    if c.layer_decay < 1:
+        chain = optax.chain(chain, scale_by_layer(c.layer_decay))
     if c.clip_norm:
         chain = optax.chain(optax.clip_by_global_norm(c.clip_norm), chain)
     if not c.frozen:
@@ -55,6 +57,61 @@ def make(c: config.Optim) -> optax.GradientTransformation:
             params, lambda path: "rests" if rests.fullmatch(path) else "learns"
         ),
     )
+
+
+def resting(c: config.Optim, params: Params) -> Params:
+    """The parameters, the frozen ones as constants: what only they would need is not computed."""
+    rests = re.compile(c.frozen) if c.frozen else None
+    return jax.tree_util.tree_map_with_path(
+        lambda keys, p: jax.lax.stop_gradient(p) if rests and rests.fullmatch(path_of(keys)) else p,
+        params,
+    )
+
+
+def averaged(c: config.Optim, mean: Params | None, params: Params, step: Any) -> Params | None:
+    """The running mean after a step (Polyak 1992); it starts short, and forgets its beginning."""
+    if mean is None:
+        return None
+    of = re.compile(c.averaged)
+    keep = jnp.minimum(c.ema, (1 + step) / (10 + step))
+
+    def one(keys: tuple, old: Any, new: Any) -> Any:
+        return keep * old + (1 - keep) * new if of.fullmatch(path_of(keys)) else new
+
+    return jax.tree_util.tree_map_with_path(one, mean, params)
+
+
+def scale_by_layer(decay: float) -> optax.GradientTransformation:
+    """Steps of a tower's lower layers are smaller (Clark 2020, arXiv:2003.10555): by `decay` for
+    each layer above, what embeds below all of them, what projects above them."""
+
+    def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
+        del params
+        leaves = jax.tree_util.tree_leaves_with_path(updates)
+        shapes = {path_of(keys): jnp.shape(leaf) for keys, leaf in leaves}
+        scaled = jax.tree_util.tree_map_with_path(
+            lambda keys, u: u * _layer_scale(path_of(keys), shapes, decay), updates
+        )
+        return scaled, state
+
+    return optax.GradientTransformation(lambda _: optax.EmptyState(), update)
+
+
+ABOVE = re.compile(r".*/(project|places|norm|pooler)/.*|logit_.*")
+
+
+def _layer_scale(path: str, shapes: dict[str, tuple[int, ...]], decay: float) -> Any:
+    """Of a parameter: a number, or one for each layer of a scan."""
+    tower = path.split("/")[0]
+    top = int(any(p.startswith(f"{tower}/last/") for p in shapes))  # a layer apart, the topmost
+    inside = [s[0] for p, s in shapes.items() if p.startswith(f"{tower}/blocks/") and s]
+    layers = max(inside, default=0) + top
+    if path.startswith(f"{tower}/blocks/"):
+        powers = layers - jnp.arange(shapes[path][0])
+        return (decay**powers).reshape(-1, *[1] * (len(shapes[path]) - 1))
+    if path.startswith(f"{tower}/last/"):
+        return decay
+    return 1.0 if ABOVE.fullmatch(path) else decay ** (layers + 1)
 
 
 class Moments(NamedTuple):

@@ -61,13 +61,16 @@ def make_mesh(sizes: configs.Mesh, devices: list[Any] | None = None) -> jax.shar
     return jax.make_mesh(shape, AXES, axis_types=(AxisType.Auto,) * len(AXES), devices=devices)
 
 
-def check_batch(batch: int, mesh: jax.sharding.Mesh) -> None:
-    """The batch must divide over the devices that share it."""
+def check_batch(data: configs.Data, mesh: jax.sharding.Mesh) -> None:
+    """The batch, and the part of it that the towers take, must divide over the devices."""
     ways = mesh.shape["data"] * mesh.shape["fsdp"]
-    if batch % ways:
-        lower = batch // ways * ways
-        options = " or ".join(str(n) for n in (lower, lower + ways) if n)
-        raise ValueError(f"data.batch {batch} does not divide over {ways} devices. Use {options}.")
+    for name, exams in (("batch", data.batch), ("micro_batch", data.micro_batch)):
+        if exams % ways:
+            lower = exams // ways * ways
+            options = " or ".join(str(n) for n in (lower, lower + ways) if n)
+            raise ValueError(
+                f"data.{name} {exams} does not divide over {ways} devices. Use {options}."
+            )
 
 
 def batch_sharding(mesh: jax.sharding.Mesh) -> NamedSharding:

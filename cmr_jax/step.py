@@ -6,17 +6,17 @@ what an optimiser does with the gradient.
 
 import functools
 from collections.abc import Callable
-from typing import Any, cast
+from typing import NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 
-from cmr_jax import config, losses, optim, sharding
+from cmr_jax import accumulate, config, losses, optim, sharding
 from cmr_jax.config import Objective, Positives
 from cmr_jax.models import dual_encoder
-from cmr_jax.types import Array, Batch, Key, Pairing, Params, TrainState
+from cmr_jax.types import Array, Batch, Embeddings, Key, Pairing, Params, TrainState
 
 Parts = dict[str, jax.Array]
 
@@ -30,19 +30,25 @@ def pairing_of(batch: Batch, positives: Positives) -> Pairing:
     return Pairing(jnp.where(group < 0, group, own))
 
 
-def contrastive(
-    cfg: config.Experiment, mesh: jax.sharding.Mesh, params: Any, batch: Batch, key: jax.Array
-) -> tuple[jax.Array, Parts]:
-    """The contrastive objective over the global batch."""
-    embeddings = dual_encoder.apply(cfg.model, params, batch, train=True, key=key)
-    pairing = pairing_of(batch, cfg.positives)
-    loss, parts = losses.contrastive(cfg.loss, embeddings, pairing, cfg.contrast, mesh)
-    return loss, parts | {"scale": embeddings.scale}
+class Contrastive(NamedTuple):
+    """Exams and texts in one space, scored over the global batch."""
+
+    cfg: config.Experiment
+    mesh: jax.sharding.Mesh
+
+    def embed(self, params: Params, batch: Batch, key: jax.Array) -> Embeddings:
+        """What the towers make of a batch, or of a part of one."""
+        params = optim.resting(self.cfg.optim, params)
+        return dual_encoder.apply(self.cfg.model, params, batch, train=True, key=key)
+
+    def score(self, embeddings: Embeddings, batch: Batch) -> tuple[jax.Array, Parts]:
+        """The loss of the whole batch, and what to tell of it."""
+        cfg, pairing = self.cfg, pairing_of(batch, self.cfg.positives)
+        loss, parts = losses.contrastive(cfg.loss, embeddings, pairing, cfg.contrast, self.mesh)
+        return loss, parts | {"scale": embeddings.scale}
 
 
-OBJECTIVES: dict[Objective, Callable[..., tuple[jax.Array, Parts]]] = {
-    Objective.CONTRASTIVE: contrastive
-}
+OBJECTIVES: dict[Objective, type[Contrastive]] = {Objective.CONTRASTIVE: Contrastive}
 
 
 def init_state(cfg: config.Experiment, mesh: jax.sharding.Mesh, example: Batch) -> TrainState:
@@ -50,7 +56,9 @@ def init_state(cfg: config.Experiment, mesh: jax.sharding.Mesh, example: Batch) 
 
     def fresh(key: Key[Array, ""]) -> TrainState:
         params = dual_encoder.init(cfg.model, example, key)
-        return TrainState(jnp.zeros((), jnp.int32), params, optim.make(cfg.optim).init(params))
+        mean = jax.tree.map(jnp.copy, params) if cfg.optim.ema else None
+        optimizer = optim.make(cfg.optim).init(params)
+        return TrainState(jnp.zeros((), jnp.int32), params, optimizer, mean)
 
     key = jax.random.key(cfg.run.seed)
     shardings = sharding.tree_shardings(jax.eval_shape(fresh, key), mesh)
@@ -74,7 +82,10 @@ def with_parameters(state: TrainState, given: dict[str, np.ndarray]) -> TrainSta
         own = np.asarray(value, leaf.dtype)
         return jax.make_array_from_callback(leaf.shape, leaf.sharding, lambda index: own[index])
 
-    return state._replace(params=jax.tree_util.tree_map_with_path(one, state.params))
+    # The mean starts where the parameters do, in memory of its own: a step gives both away.
+    params = jax.tree_util.tree_map_with_path(one, state.params)
+    mean = None if state.ema is None else jax.tree.map(jnp.copy, params)
+    return state._replace(params=params, ema=mean)
 
 
 def make_step(
@@ -86,19 +97,22 @@ def make_step(
     """
     optimizer = optim.make(cfg.optim)
     rate = optim.schedule(cfg.optim)
-    objective = functools.partial(OBJECTIVES[cfg.objective], cfg, mesh)
+    objective = OBJECTIVES[cfg.objective](cfg, mesh)
+    parts_of_batch = cfg.data.batch // (cfg.data.micro_batch or cfg.data.batch)
 
     def step(state: TrainState, batch: Batch, key: Key[Array, ""]) -> tuple[TrainState, Parts]:
         # Keys are derived from the step, not carried: resuming needs nothing more.
-        own = jax.random.fold_in(key, state.step)
-        (loss, parts), grads = jax.value_and_grad(objective, has_aux=True)(state.params, batch, own)
+        embed = functools.partial(objective.embed, key=jax.random.fold_in(key, state.step))
+        pull = accumulate.value_and_grad(embed, objective.score, parts_of_batch, mesh)
+        (loss, parts), grads = pull(state.params, batch)
         updates, optimizer_state = optimizer.update(grads, state.optimizer, state.params)
         params = cast(Params, optax.apply_updates(state.params, updates))
+        mean = optim.averaged(cfg.optim, state.ema, params, state.step)
         parts = parts | {
             "loss": loss,
             "grad_norm": optax.tree.norm(grads),
             "lr": rate(state.step),
         }
-        return TrainState(state.step + 1, params, optimizer_state), parts
+        return TrainState(state.step + 1, params, optimizer_state, mean), parts
 
     return jax.jit(step, donate_argnums=0)

@@ -61,7 +61,7 @@ def prepare(cfg: config.Experiment, devices: list | None = None) -> jax.sharding
     """Checks the config, by itself and against the devices, before anything is read."""
     config.validate(cfg)
     mesh = sharding.make_mesh(cfg.mesh, devices)
-    sharding.check_batch(cfg.data.batch, mesh)
+    sharding.check_batch(cfg.data, mesh)
     return mesh
 
 

@@ -66,6 +66,7 @@ class TrainState(NamedTuple):
     step: Int[Array, ""]
     params: Params
     optimizer: Any
+    ema: Params | None = None  # a running mean of the parameters, where a config asks for one
 
 
 __all__ = [

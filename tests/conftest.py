@@ -141,7 +141,7 @@ def tiny_config(data: pathlib.Path | str):
         data=c.Data(
             str(data),
             8,
-            c.Clip(sax_slices=2, phases=3, lge_slices=1, size=32),
+            clip=c.Clip(sax_slices=2, phases=3, lge_slices=1, size=32),
             texts=2,
             shift=2,
         ),

@@ -14,7 +14,7 @@ FLOORS = [  # a module may import what stands on a lower floor, and its own room
     ["config", "types"],
     ["sharding", "metrics", "tokenizer", "journal"],
     ["losses", "optim"],
-    ["models", "data"],
+    ["models", "data", "accumulate"],
     ["step", "checkpoint"],
     ["weights"],
     ["embedding", "programs"],

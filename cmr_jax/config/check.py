@@ -46,6 +46,17 @@ def validate(config: Experiment) -> None:
             raise ValueError(f"{name} is {value}; it must be at least 1.")
     if config.data.batch < 2:
         raise ValueError("data.batch is 1: a contrastive batch needs at least 2 exams.")
+    if config.data.micro_batch < 0 or config.data.batch % (config.data.micro_batch or 1):
+        raise ValueError(
+            f"data.micro_batch {config.data.micro_batch} does not divide data.batch "
+            f"{config.data.batch}; 0 takes all at once."
+        )
+    if not 0 < config.optim.layer_decay <= 1:
+        raise ValueError(
+            f"optim.layer_decay is {config.optim.layer_decay}; it is a share, up to 1."
+        )
+    if not 0 <= config.optim.ema < 1:
+        raise ValueError(f"optim.ema is {config.optim.ema}; it is a share below 1.")
     if len(video.pixel_mean) != len(video.pixel_spread):
         raise ValueError(
             "model.video.pixel_mean and pixel_spread need one number per channel each."
@@ -54,7 +65,8 @@ def validate(config: Experiment) -> None:
         raise ValueError(
             f"model.text.length is {text.length}, but model.text.positions only {text.positions}."
         )
-    try:
-        re.compile(config.optim.frozen)
-    except re.error as error:
-        raise ValueError(f"optim.frozen is not a regular expression: {error}.") from None
+    for name in ("frozen", "averaged"):
+        try:
+            re.compile(getattr(config.optim, name))
+        except re.error as error:
+            raise ValueError(f"optim.{name} is not a regular expression: {error}.") from None

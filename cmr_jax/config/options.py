@@ -71,6 +71,7 @@ class Data:
 
     path: str = ""
     batch: int = 64  # exams over all devices
+    micro_batch: int = 0  # exams that go through the towers at once over all devices; 0: all
     clip: Clip = dataclasses.field(default_factory=Clip)
     texts: int = 1  # per exam: the impression first, then sentences of it
     shuffle_sentences: bool = True  # of impressions in training: clinicians order them differently
@@ -110,6 +111,9 @@ class Optim:
     b2: float = 0.98
     eps: float = 1e-8
     clip_norm: float = 1.0  # of the gradient; 0: never
+    layer_decay: float = 1.0  # the rate of a layer, as a share of that of the layer above
+    ema: float = 0.0  # share that a running mean of parameters keeps each step; 0: no mean
+    averaged: str = ".*"  # a regular expression: what the mean is of; the rest follows at once
 
 
 @dataclasses.dataclass
