@@ -1,5 +1,7 @@
 """Invariants of the towers: padding reaches nothing, every parameter has a place, names hold."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -172,27 +174,60 @@ def test_names_shapes_and_places_of_parameters_hold(update_golden):
     assert table == golden.read_text()
 
 
-def test_attention_is_what_jax_says_it_is():
-    """Beside jax.nn.dot_product_attention: values and gradients, with keys hidden and without."""
+def exact_attention(q, k, v, mask):
+    """By the formula, in float64."""
+    q, k, v = (np.asarray(x, np.float64) for x in (q, k, v))
+    logits = np.einsum("gskm,gzkm->gksz", q, k) / np.sqrt(q.shape[-1])
+    logits = np.where(np.asarray(mask)[:, None, None], logits, -np.inf)
+    weights = np.exp(logits - logits.max(-1, keepdims=True))
+    return np.einsum("gksz,gzkm->gskm", weights / weights.sum(-1, keepdims=True), v)
+
+
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16], ids=["float32", "bfloat16"])
+@pytest.mark.parametrize("kind", attending.KINDS, ids=lambda k: k.value)
+def test_attention_is_softmax_attention_each_way(kind, dtype):
+    """Values and gradients, with keys hidden and without, of odd and of even lengths."""
+    fused = kind is config.AttentionKind.CUDNN
+    if fused and (jax.default_backend() != "gpu" or dtype == jnp.float32):
+        pytest.skip("cuDNN attends on an NVIDIA GPU, to 16-bit floats")
     rng = np.random.default_rng(3)
-    q, k, v, pull = (jnp.asarray(rng.normal(0, 2, (3, s, 2, 8)), jnp.float32) for s in (5, 7, 7, 5))
-    mask = jnp.asarray(np.arange(7)[None] < np.array([[7], [4], [1]]))
+    close = {"rtol": 1e-5, "atol": 1e-5} if dtype == jnp.float32 else {"rtol": 0.05, "atol": 0.05}
+    for length in (7, 8):
+        given = [jnp.asarray(rng.normal(0, 1.5, (3, n, 2, 8)), dtype) for n in (5, length, length)]
+        pull = jnp.asarray(rng.normal(0, 1, (3, 5, 2, 8)), jnp.float32)
+        some = np.arange(length)[None] < np.array([[length], [4], [1]])
+        for mask in (None, some):
 
-    def both(attend):
-        return jax.value_and_grad(lambda *a: (attend(*a) * pull).sum(), (0, 1, 2))(q, k, v)
+            @functools.partial(jax.jit, static_argnums=3)
+            def run(q, k, v, way, mask=mask, pull=pull):
+                def loss(*a):
+                    out = attending.attend(*a, mask, way)
+                    return (out.astype(jnp.float32) * pull).sum(), out
 
-    for ours, theirs in (
-        (attending.attend, jax.nn.dot_product_attention),
-        (
-            lambda *a: attending.attend(*a, mask),
-            lambda *a: jax.nn.dot_product_attention(*a, mask=mask[:, None, None]),
-        ),
-    ):
-        jax.tree.map(
-            lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5),
-            both(ours),
-            both(theirs),
-        )
-    # What is dropped is dropped from the sum of the values, not from what divides it.
-    halved = attending.attend(q, k, v, mask, drop=lambda weights: weights / 2)
-    np.testing.assert_allclose(halved, attending.attend(q, k, v, mask) / 2, rtol=1e-6)
+                grads, out = jax.grad(loss, (0, 1, 2), has_aux=True)(q, k, v)
+                return out, *grads
+
+            ours = [np.asarray(x, np.float64) for x in run(*given, kind)]
+            seen = np.ones_like(some) if mask is None else mask
+            np.testing.assert_allclose(ours[0], exact_attention(*given, seen), **close)
+            exact = [x.astype(jnp.float32) for x in given]
+            theirs = run(*exact, config.AttentionKind.XLA)
+            for x, y in zip(ours[1:], theirs[1:], strict=True):
+                np.testing.assert_allclose(x, y, **close)
+
+
+def test_what_attention_drops_is_not_missing_from_what_divides():
+    rng = np.random.default_rng(3)
+    q, k, v = (jnp.asarray(rng.normal(0, 2, (3, 7, 2, 8)), jnp.float32) for _ in range(3))
+    halved = attending.attend(q, k, v, None, drop=lambda weights: weights / 2)
+    np.testing.assert_allclose(halved, attending.attend(q, k, v) / 2, rtol=1e-6)
+
+
+def test_the_way_to_attend_is_chosen_by_device_and_format():
+    auto, plain = config.AttentionKind.AUTO, config.AttentionKind.PLAIN
+    low, full = jnp.dtype(jnp.bfloat16), jnp.dtype(jnp.float32)
+    assert attending.choose(auto, "gpu", low) is config.AttentionKind.CUDNN
+    assert attending.choose(auto, "gpu", full) is not config.AttentionKind.CUDNN
+    assert attending.choose(plain, "gpu", low) is plain
+    for platform in ("cpu", "gpu", "tpu"):
+        assert attending.choose(auto, platform, full) in attending.KINDS

@@ -39,15 +39,26 @@ def xla(q, k, v, mask):
 def cudnn(q, k, v, mask):
     """cuDNN's fused kernel: 16-bit floats on NVIDIA only; weights are never stored.
 
-    Its backward pass refuses odd lengths, so one token is added that is never seen.
+    Its backward pass refuses odd lengths, so a token is added that nothing sees; and it wants a
+    mask for every query.
     """
-    queries, keys = q.shape[1], k.shape[1]
-    if keys % 2 and mask is None:
-        mask = jnp.ones(k.shape[:2], bool)
+    (queries, keys), length = (q.shape[1], k.shape[1]), None
     q, k, v = (jnp.pad(x, ((0, 0), (0, x.shape[1] % 2), (0, 0), (0, 0))) for x in (q, k, v))
     if mask is not None:
         mask = jnp.pad(mask, ((0, 0), (0, keys % 2)))[:, None, None]
-    out = jax.nn.dot_product_attention(q, k, v, mask=mask, implementation="cudnn")
+        mask = jnp.broadcast_to(mask, (q.shape[0], 1, q.shape[1], k.shape[1]))
+    elif keys % 2:
+        length = jnp.full(k.shape[0], keys, jnp.int32)
+    whole = None if length is None else jnp.full(q.shape[0], q.shape[1], jnp.int32)
+    out = jax.nn.dot_product_attention(
+        q,
+        k,
+        v,
+        mask=mask,
+        query_seq_lengths=whole,
+        key_value_seq_lengths=length,
+        implementation="cudnn",
+    )
     return out[:, :queries]
 
 
