@@ -41,23 +41,44 @@ def value_and_grad(embed: Embed, score: Score, parts: int, mesh: jax.sharding.Me
             _join(made.video, mesh), _join(made.text, mesh), made.scale[0], made.bias[0]
         )
         value, slope = jax.value_and_grad(score, has_aux=True)(embeddings, batch)
-        slopes = Embeddings(
-            _split(slope.video, parts, mesh),
-            _split(slope.text, parts, mesh),
-            # Every part pulls at the temperature and the bias, together as often as the batch.
-            jnp.full(parts, slope.scale / parts),
-            jnp.full(parts, slope.bias / parts),
-        )
+        pulls = [_split(x, parts, mesh) for x in (slope.video, slope.text)]
+        # Every part, on every device that adds up for itself, pulls at the temperature and the
+        # bias: together once.
+        times = parts * (mesh.size if _is_data_alone(mesh) else 1)
+        pulls += [jnp.full(times, x / times) for x in (slope.scale, slope.bias)]
+        return value, _pull_back(embed, mesh)(params, split, Embeddings(*pulls))
 
-        def backward(grads: Params, part: tuple[Batch, Embeddings]) -> tuple[Params, None]:
+    return jax.value_and_grad(whole, has_aux=True) if parts == 1 else in_parts
+
+
+def _pull_back(embed: Embed, mesh: jax.sharding.Mesh) -> Callable:
+    """`(params, parts of the batch, slopes of their embeddings) -> grads`."""
+
+    def backward(params: Params, split: Batch, slopes: Embeddings) -> Params:
+        def one(grads: Params, part: tuple[Batch, Embeddings]) -> tuple[Params, None]:
             batch, pull = part
             _, back = jax.vjp(lambda params: embed(params, batch), params)
             return jax.tree.map(jnp.add, grads, back(pull)[0]), None
 
-        grads, _ = jax.lax.scan(backward, jax.tree.map(jnp.zeros_like, params), (split, slopes))
-        return value, grads
+        return jax.lax.scan(one, jax.tree.map(jnp.zeros_like, params), (split, slopes))[0]
 
-    return jax.value_and_grad(whole, has_aux=True) if parts == 1 else in_parts
+    if not _is_data_alone(mesh):
+        return backward
+
+    def alone(params: Params, split: Batch, slopes: Embeddings) -> Params:
+        own = jax.tree.map(lambda p: jax.lax.pcast(p, BATCH, to="varying"), params)
+        return jax.lax.psum(backward(own, split, slopes), BATCH)
+
+    parts, each, whole = PartitionSpec(None, BATCH), PartitionSpec(BATCH), PartitionSpec()
+    slopes = Embeddings(parts, parts, each, each)  # type: ignore[arg-type]
+    return jax.shard_map(alone, mesh=mesh, in_specs=(whole, parts, slopes), out_specs=whole)
+
+
+def _is_data_alone(mesh: jax.sharding.Mesh) -> bool:
+    """Whether each device holds all parameters.  Then it adds up its own parts, and devices meet
+    once at the end: left to itself, XLA lets them meet after every part.  (Parameters that are
+    split must be gathered and their gradients scattered in every part anyway.)"""
+    return mesh.shape["data"] == mesh.size
 
 
 def _split(x: Any, parts: int, mesh: jax.sharding.Mesh) -> jax.Array:

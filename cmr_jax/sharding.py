@@ -84,7 +84,8 @@ def constrain(x: Any, words: str) -> Any:
     Without a mesh, or where a dimension does not divide, it stays as it is.
     """
     mesh = jax.sharding.get_abstract_mesh()
-    if mesh.empty or not set(AXES) <= set(mesh.axis_names):
+    # Within a shard_map, everything is a device's own already.
+    if mesh.empty or not set(AXES) <= set(mesh.axis_names) or mesh.manual_axes:
         return x
     spec = []
     for word, size in zip(words.split(), x.shape, strict=True):

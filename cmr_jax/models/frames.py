@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from cmr_jax import schema
 from cmr_jax.config import Stem
 from cmr_jax.models.attention import KERNEL
-from cmr_jax.models.layers import EMBEDDING, norm
+from cmr_jax.models.layers import Lookup, norm
 from cmr_jax.types import Array, Coordinates, Float
 
 # Positions along an axis of the heart are of this order (mm).
@@ -51,9 +51,8 @@ class FrameEmbedding(nn.Module):
 
     @nn.compact
     def __call__(self, coordinates: Coordinates) -> Float[Array, "b t d"]:
-        table = {"embedding_init": EMBEDDING, "dtype": self.dtype}
-        view = nn.Embed(len(schema.View), self.width, name="view", **table)(coordinates.view)
-        sequence = nn.Embed(len(schema.Sequence), self.width, name="sequence", **table)
+        view = Lookup(len(schema.View), self.width, self.dtype, name="view")(coordinates.view)
+        sequence = Lookup(len(schema.Sequence), self.width, self.dtype, name="sequence")
         x = numbers(coordinates, self.frequencies).astype(self.dtype)
         x = nn.Dense(self.width, dtype=self.dtype, name="coordinates_one")(x)
         x = nn.Dense(self.width, dtype=self.dtype, name="coordinates_two")(nn.gelu(x))

@@ -90,6 +90,20 @@ class Block(nn.Module):
         return add(x, mlp(second(x))), None
 
 
+class Lookup(nn.Module):
+    """Rows of a table of vectors."""
+
+    rows: int
+    width: int
+    dtype: jnp.dtype
+
+    @nn.compact
+    def __call__(self, index: Int[Array, "*b s"]) -> Float[Array, "*b s d"]:
+        table = self.param("embedding", EMBEDDING, (self.rows, self.width)).astype(self.dtype)
+        # Each device reads its exams' rows of the whole table, rather than its share of all rows.
+        return jnp.take(sharding.constrain(table, "table embed"), index, axis=0)
+
+
 def gelu(x: Float[Array, "*s d"]) -> Float[Array, "*s d"]:
     """GELU by the error function (Hendrycks 2016, 2), as PyTorch has it.
 

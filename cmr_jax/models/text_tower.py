@@ -7,7 +7,17 @@ from cmr_jax import sharding
 from cmr_jax.config import Head, NormPlace
 from cmr_jax.config import TextTower as TextTowerConfig
 from cmr_jax.models.dropping import Dropout
-from cmr_jax.models.layers import EMBEDDING, KERNEL, Block, How, masked_mean, norm, project, stack
+from cmr_jax.models.layers import (
+    EMBEDDING,
+    KERNEL,
+    Block,
+    How,
+    Lookup,
+    masked_mean,
+    norm,
+    project,
+    stack,
+)
 from cmr_jax.types import Array, Bool, Float, Int
 
 
@@ -29,9 +39,7 @@ class TextTower(nn.Module):
         train: bool,
     ) -> Float[Array, "b e"]:
         c, dtype = self.config, self.how.dtype
-        x = nn.Embed(c.vocabulary, c.width, embedding_init=EMBEDDING, dtype=dtype, name="token")(
-            tokens
-        )
+        x = Lookup(c.vocabulary, c.width, dtype, name="token")(tokens)
         position = self.param("position", EMBEDDING, (c.positions or c.length, c.width))
         x = x + position[None, : tokens.shape[1]].astype(dtype)
         if c.segments:
