@@ -15,6 +15,12 @@ from ml_collections import config_flags
 from cmr_jax import cli
 
 NAME = "cmr_jax.train"
+# libtpu is to compile: not to look for a chip, nor for a machine that has one, nor to be alone.
+COMPILE_ONLY = {
+    "JAX_PLATFORMS": "cpu",
+    "TPU_WORKER_HOSTNAMES": "localhost",
+    "ALLOW_MULTIPLE_LIBTPU_LOAD": "1",
+}
 _CONFIG = config_flags.DEFINE_config_file("config", None, "What to train: a file of configs/.")
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run: checkpoints, metrics, config.")
 _REPEATS = flags.DEFINE_integer(
@@ -36,7 +42,7 @@ def main(argv: list[str]) -> None:
                 raise ValueError(
                     "--topology is for --dry_run: training needs devices that are here."
                 )
-            os.environ["JAX_PLATFORMS"] = "cpu"  # libtpu is to compile, not to look for a chip
+            os.environ.update(COMPILE_ONLY)
         import jax  # after the flags: `--help` needs no devices
 
         if "JAX_COORDINATOR_ADDRESS" in os.environ or "SLURM_NTASKS" in os.environ:

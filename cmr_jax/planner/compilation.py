@@ -48,9 +48,7 @@ def devices_of(topology: str) -> list[Any]:
     try:
         found = topologies.get_topology_desc(platform="tpu", topology_name=topology)
     except (RuntimeError, ValueError, NotImplementedError) as error:
-        raise ValueError(
-            f"--topology={topology}: libtpu does not know this layout ({error})."
-        ) from error
+        raise ValueError(f"--topology={topology}: libtpu refuses it: {error}") from error
     return list(found.devices)
 
 

@@ -86,13 +86,13 @@ def _blocks(cfg: config.Experiment, unread: bool) -> tuple[Blocks, Blocks]:
     over_frames = attends * (patches * (frames + cls) + cls * tokens)
     within = patches * (n + cls) + cls * tokens
     down = tokens * d * d * 2 * v.mlp_ratio
-    block = Blocks(linear, 4 * d * (over_frames + within), down)
+    block = Blocks(linear, 4.0 * d * (over_frames + within), down)
     if unread or not cls:
         return block, block
     # Of the last block's patches: queries, output and scores within a frame, and the MLP.
     last = Blocks(
         linear - patches * d * d * (4 + 4 * v.mlp_ratio),
-        block.attention - 4 * d * patches * (n + cls),
+        block.attention - 4.0 * d * patches * (n + cls),
         down - patches * d * d * 2 * v.mlp_ratio,
     )
     return block, last
@@ -104,7 +104,7 @@ def _text(cfg: config.Experiment) -> Blocks:
     square = t.depth * tokens * t.width**2
     return Blocks(
         square * (8 + 4 * t.mlp_ratio),
-        t.depth * 4 * t.width * tokens * t.length,
+        4.0 * t.depth * t.width * tokens * t.length,
         square * 2 * t.mlp_ratio,
     )
 

@@ -1,7 +1,8 @@
-"""The text of an optimised HLO module as computations of instructions.
+"""The text of an HLO module as computations of instructions.
 
-It reads what `compiled.as_text()` gives on CPU, GPU and TPU, and says what is written there; what a
-program costs is counted elsewhere.  Source: openxla.org/xla, "HLO" and "Shapes and layout".
+It reads what `compiled.as_text()` gives on CPU, GPU and TPU, and `lowered.as_text("hlo")`, and says
+what is written there; what a program costs is counted elsewhere.  Source: openxla.org/xla, "HLO" and
+"Shapes and layout".
 """
 
 import functools
@@ -11,9 +12,10 @@ from typing import NamedTuple
 
 BITS = {"pred": 8, "token": 0, "opaque": 0, "bf16": 16, "c64": 64, "c128": 128}
 _ARRAY = re.compile(r"([a-z]\w*)\[([\d,<=]*)\](?:\{([^{}]*)\})?")
-_HEADER = re.compile(r"(ENTRY )?%?([\w.\-]+) \(.*\{$")
+_HEADER = re.compile(r"(ENTRY )?%?([\w.\-]+) (?:\(.*)?\{$")
 _INSTRUCTION = re.compile(r"  (ROOT )?%?([\w.\-]+) = (.*)$")
 _NAME = re.compile(r"%([\w.\-]+)")
+_BARE = re.compile(r"(?:^|, )([a-zA-Z_][\w.\-]*)")  # as names stand before a program is compiled
 
 
 class Array(NamedTuple):
@@ -121,9 +123,8 @@ def _instruction(name: str, text: str) -> Instruction:
     opcode, _, rest = text[end:].lstrip().partition("(")
     close = _closing(rest, -1)
     inside = rest[:close]
-    return Instruction(
-        name, arrays(text[:end]), opcode, tuple(_NAME.findall(inside)), inside, rest[close + 1 :]
-    )
+    names = () if opcode == "constant" else _NAME.findall(inside) or _BARE.findall(inside)
+    return Instruction(name, arrays(text[:end]), opcode, tuple(names), inside, rest[close + 1 :])
 
 
 def _closing(text: str, start: int) -> int:

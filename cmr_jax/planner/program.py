@@ -59,7 +59,7 @@ def _computation(module: hlo.Module, name: str, known: dict[str, Work]) -> Work:
             turns = trips(made, module)
             work.unknown |= set() if turns is not None else {made.name}
             for inner in called:
-                work.add(inner, 1 if turns is None else turns)
+                work.add(inner, 1.0 if turns is None else float(turns))
         elif made.opcode == "conditional":
             work.add(max(called, key=lambda branch: branch.weight))
         else:  # a fusion keeps its values on the chip
