@@ -341,6 +341,26 @@ def test_a_compiler_that_runs_out_of_memory_says_how_much_it_needs(message, gib)
     assert compilation.needed_bytes(message) == (None if gib is None else gib * 2**30)
 
 
+def test_a_refusal_of_the_compiler_is_an_answer_and_other_errors_are_not(monkeypatch):
+    class Lowered:
+        def lower(self, *shapes):
+            return self
+
+        def compile(self):
+            raise jax.errors.JaxRuntimeError(message)
+
+    monkeypatch.setattr(compilation.step, "make_step", lambda cfg, mesh: Lowered())
+    cfg, mesh = tiny_config(""), sharding.make_mesh(Mesh(1), jax.devices()[:1])
+    # Less than this host has: that the compiler refused is what counts.
+    message = "RESOURCE_EXHAUSTED: memory required for HLO temporaries (0.5G) exceeds (0.4G)."
+    plan = planner.describe(cfg, mesh)
+    assert not plan.fits
+    assert "does not fit: needs 0.54 of" in plan.text
+    message = "INTERNAL: a bug"
+    with pytest.raises(jax.errors.JaxRuntimeError, match="a bug"):
+        planner.describe(cfg, mesh)
+
+
 def exchange(kind: str, size: int, devices: int = 256, part: str = "gradients") -> Collective:
     return Collective(kind, "", size, tuple(range(devices)), part)
 

@@ -44,16 +44,19 @@ def _convolution(made: Instruction, of: Computation) -> float:
     window = dict(re.findall(r"(\w+)=([\d_x\-]+)", _window(made.attributes)))
     total = 2.0 * _along(made.arrays[0], outputs, "bf") * _along(right, kernel, "i")
     for d in range(len(inputs) - 2):
-        label = str(d)
-        taps = [
-            _of(window, "stride", d),
-            _of(window, "rhs_dilate", d),
-            _of(window, "lhs_dilate", d),
-        ]
+        size, taps = _along(left, inputs, str(d)), _along(right, kernel, str(d))
+        stride, dilate, holes = (
+            _of(window, key, d) for key in ("stride", "rhs_dilate", "lhs_dilate")
+        )
         low = int(window["pad"].split("x")[d].split("_")[0]) if "pad" in window else 0
-        sizes = (_along(a, names, label) for a, names in ((left, inputs), (right, kernel)))
-        total *= _meetings(*sizes, _along(made.arrays[0], outputs, label), low, *taps)
+        at = _touched(_along(made.arrays[0], outputs, str(d)), taps, stride, dilate) - low
+        total *= int(((at >= 0) & (at % holes == 0) & (at // holes < size)).sum())
     return total
+
+
+def _touched(outputs: int, taps: int, stride: int, dilate: int) -> np.ndarray:
+    """Where every tap of the window lies for every output along a dimension."""
+    return np.arange(outputs)[:, None] * stride + np.arange(taps)[None] * dilate
 
 
 def _window(attributes: str) -> str:
@@ -67,11 +70,3 @@ def _of(window: dict[str, str], key: str, d: int) -> int:
 
 def _along(array: Array, names: str, wanted: str) -> int:
     return math.prod(array.shape[names.index(label)] for label in wanted)
-
-
-def _meetings(
-    size: int, taps: int, outputs: int, low: int, stride: int, dilate: int, holes: int
-) -> int:
-    """How many pairs of (output, tap of the window) along a dimension meet a value of the input."""
-    at = np.arange(outputs)[:, None] * stride + np.arange(taps)[None] * dilate - low
-    return int(((at >= 0) & (at % holes == 0) & (at // holes < size)).sum())

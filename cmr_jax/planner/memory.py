@@ -21,11 +21,12 @@ class Memory(NamedTuple):
     needed: float | None
     available: float
     place: str  # what that is a memory of
+    refused: bool = False  # by the compiler, which keeps a little for itself
 
     @property
     def fits(self) -> bool:
         """Whether a step can run."""
-        return self.needed is not None and self.needed <= self.available
+        return not self.refused and self.needed is not None and self.needed <= self.available
 
 
 def per_device(tree: Any) -> float:
@@ -53,7 +54,7 @@ def memory(program: Program, chip: Chip | None, local_devices: int) -> Memory:
     if program.compiled is None:
         # It gave up over what is temporary, before it placed the rest.
         needed = None if program.needed is None else program.needed + base
-        return Memory(kinds, program.needed, needed, available, place)
+        return Memory(kinds, program.needed, needed, available, place, refused=True)
     stats = program.compiled.memory_analysis()
     if stats is None:
         return Memory(kinds, None, None, available, place)

@@ -7,33 +7,33 @@ the loop turns: XLA's own cost analysis counts it once, which a scan over layers
 import collections
 import dataclasses
 import re
+from typing import Any
 
 from cmr_jax.planner import dots, hlo
 from cmr_jax.planner.collectives import Collective, collective, origin, part_of
 from cmr_jax.planner.traffic import traffic
 
-Sums = collections.Counter  # of floats, by part of the step
+
+def _sums() -> Any:
+    return collections.defaultdict(float)
 
 
 @dataclasses.dataclass
 class Work:
     """Per device: FLOPs of products and bytes of memory by part, and how often each exchange."""
 
-    flops: Sums[str] = dataclasses.field(default_factory=Sums)
-    traffic: Sums[str] = dataclasses.field(default_factory=Sums)
-    collectives: Sums[Collective] = dataclasses.field(default_factory=Sums)
+    flops: dict[str, float] = dataclasses.field(default_factory=_sums)
+    traffic: dict[str, float] = dataclasses.field(default_factory=_sums)
+    collectives: dict[Collective, float] = dataclasses.field(default_factory=_sums)
     again: float = 0.0  # of the FLOPs: what the compiler itself computes twice to save memory
     unknown: set[str] = dataclasses.field(default_factory=set)  # loops counted once
 
     def add(self, other: "Work", times: float = 1.0, memory: bool = True) -> None:
         """Takes in what something does that is called `times` times."""
-        for mine, theirs in (
-            (self.flops, other.flops),
-            (self.traffic, other.traffic if memory else {}),
-            (self.collectives, other.collectives),
-        ):
-            for key, value in theirs.items():
-                mine[key] += value * times
+        _take(self.flops, other.flops, times)
+        _take(self.collectives, other.collectives, times)
+        if memory:
+            _take(self.traffic, other.traffic, times)
         self.again += other.again * times
         self.unknown |= other.unknown
 
@@ -41,6 +41,11 @@ class Work:
     def weight(self) -> tuple[float, float]:
         """For comparing branches: the heavier is the one that is counted."""
         return sum(self.flops.values()), sum(self.traffic.values())
+
+
+def _take(mine: dict[Any, float], theirs: dict[Any, float], times: float) -> None:
+    for key, value in theirs.items():
+        mine[key] += value * times
 
 
 def measure(text: str) -> Work:

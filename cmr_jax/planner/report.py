@@ -37,7 +37,8 @@ def describe(cfg: config.Experiment, mesh: jax.sharding.Mesh) -> Plan:
         _shardings(compiled.state, mesh),
         _bytes(found),
     ]
-    work = program.measure(compiled.compiled.as_text()) if compiled.compiled else None
+    text = compiled.compiled.as_text() if compiled.compiled else None
+    work = program.measure(text) if text else None
     parts.append(_flops(step, work, mesh.size))
     if work:
         parts.append(_exchanges(work))
@@ -82,7 +83,7 @@ def _shardings(state: TrainState, mesh: jax.sharding.Mesh) -> list[str]:
     """Every parameter; one line where none is split."""
     if mesh.shape["fsdp"] * mesh.shape["tensor"] == 1:
         return ["shardings        every parameter is whole on every device"]
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (path_of(keys), "x".join(map(str, leaf.shape)) or "()", str(tuple(leaf.sharding.spec)))
         for keys, leaf in jax.tree_util.tree_leaves_with_path(state.params)
     ]
@@ -99,7 +100,7 @@ def _bytes(found: Memory) -> list[str]:
 
 
 def _flops(step: flops.Step, work: Work | None, devices: int) -> list[str]:
-    rows = [
+    rows: list[tuple[str, ...]] = [
         ("model, by formula", scaled(step.model)),
         ("hardware, by formula", scaled(step.hardware)),
     ]
@@ -127,7 +128,7 @@ def _exchanges(work: Work) -> list[str]:
         sizes[key] += round(n * one.bytes)
     if not times:
         return ["exchanges        none"]
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (
             kind,
             part,
@@ -142,7 +143,7 @@ def _exchanges(work: Work) -> list[str]:
 
 def _times(found: Roofline, batch: int, devices: int) -> list[str]:
     here = found.here
-    rows = [
+    rows: list[tuple[str, ...]] = [
         ("products at peak", f"{here.compute * 1e3:,.1f} ms"),
         ("memory at full bandwidth", f"{here.memory * 1e3:,.1f} ms"),
         ("exchanges at full bandwidth", f"{here.exchange * 1e3:,.1f} ms"),
