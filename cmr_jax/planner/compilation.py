@@ -5,10 +5,12 @@ Nothing runs and no array is made: shapes and shardings are enough.
 
 import importlib.util
 import logging
+import math
 import re
 from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 from jax.experimental import topologies
 
 from cmr_jax import config, sharding, step
@@ -21,14 +23,14 @@ log = logging.getLogger(__name__)
 PREFIX = {"K": 2.0**10, "M": 2.0**20, "G": 2.0**30, "T": 2.0**40, "": 1.0}
 # "... HLO temporaries (28.88G) exceeds available HBM (15.75G)", "Used 28.88G of 15.75G hbm".
 TEMPORARIES = re.compile(r"temporaries \(([\d.]+)([KMGT]?)\)")
-USED = re.compile(r"([\d.]+)([KMGT]?)(?:i?B)? (?:of|exceeds) [^\d]*[\d.]+[KMGT]?", re.IGNORECASE)
+USED = re.compile(r"([\d.]+) ?([KMGT]?)B? (?:of|exceeds) [\d.]+ ?[KMGT]?B?")
 
 
 class Program(NamedTuple):
     """The step as it would run: shapes with shardings, and the compiled program.
 
-    `compiled` is None where it does not fit; `needed` is then what the compiler said of that, in
-    bytes on one device, or None if it did not say.
+    `compiled` is None where it does not fit; `needed` is then the bytes on one device by what the
+    compiler said, or None if it did not say.
     """
 
     state: TrainState
@@ -71,6 +73,16 @@ def shapes(cfg: config.Experiment, mesh: jax.sharding.Mesh) -> tuple[TrainState,
     return jax.tree.map(placed, state, places), jax.tree.map(of_batch, example)
 
 
+def per_device(tree: Any) -> float:
+    """Bytes on one device of a tree of shapes with shardings."""
+    return float(
+        sum(
+            math.prod(leaf.sharding.shard_shape(leaf.shape)) * np.dtype(leaf.dtype).itemsize
+            for leaf in jax.tree.leaves(tree)
+        )
+    )
+
+
 def compile_step(cfg: config.Experiment, mesh: jax.sharding.Mesh) -> Program:
     """The compiled step, or what it lacks; takes minutes for a large model or a TPU."""
     state, batch = shapes(cfg, mesh)
@@ -89,10 +101,15 @@ def compile_step(cfg: config.Experiment, mesh: jax.sharding.Mesh) -> Program:
         except jax.errors.JaxRuntimeError as error:
             if "RESOURCE_EXHAUSTED" not in str(error) and "HbmOom" not in str(error):
                 raise
-            return Program(state, batch, None, needed_bytes(str(error)))
+            return Program(state, batch, None, needed_bytes(str(error), per_device((state, batch))))
 
 
-def needed_bytes(message: str) -> float | None:
-    """What a compiler that ran out of memory says the program needs; None if it does not say."""
-    found = TEMPORARIES.search(message) or USED.search(message)
-    return float(found[1]) * PREFIX[found[2].upper()] if found else None
+def needed_bytes(message: str, given: float) -> float | None:
+    """What a compiler that ran out of memory says a program needs; None if it does not say.
+
+    `given`: bytes of what goes in, for a compiler that gave up over what is temporary alone.
+    """
+    if found := TEMPORARIES.search(message):
+        return float(found[1]) * PREFIX[found[2]] + given
+    found = USED.search(message)
+    return float(found[1]) * PREFIX[found[2]] if found else None

@@ -2,13 +2,11 @@
 
 import math
 import os
-from typing import Any, NamedTuple
-
-import jax
-import numpy as np
+from typing import NamedTuple
 
 from cmr_jax import config
 from cmr_jax.config import Precision, Remat
+from cmr_jax.planner import compilation
 from cmr_jax.planner.chips import Chip
 from cmr_jax.planner.compilation import Program
 
@@ -29,16 +27,6 @@ class Memory(NamedTuple):
         return not self.refused and self.needed is not None and self.needed <= self.available
 
 
-def per_device(tree: Any) -> float:
-    """Bytes on one device of a tree of shapes with shardings."""
-    return float(
-        sum(
-            math.prod(leaf.sharding.shard_shape(leaf.shape)) * np.dtype(leaf.dtype).itemsize
-            for leaf in jax.tree.leaves(tree)
-        )
-    )
-
-
 def memory(program: Program, chip: Chip | None, local_devices: int) -> Memory:
     """What a compiled step takes on one device.
 
@@ -46,15 +34,14 @@ def memory(program: Program, chip: Chip | None, local_devices: int) -> Memory:
     its areas, and more.  A CPU's peak leaves areas out (jaxlib 0.10), so there the sum is taken.
     Devices of a CPU share the host's memory.
     """
-    kinds = {name: per_device(part) for name, part in program.state._asdict().items()}
+    kinds = {name: compilation.per_device(part) for name, part in program.state._asdict().items()}
     kinds = {name: size for name, size in kinds.items() if name != "step"}
-    kinds["batch"] = per_device(program.batch)
+    kinds["batch"] = compilation.per_device(program.batch)
     base = sum(kinds.values())
     available, place = (chip.memory, f"a {chip.name}") if chip else host_share(local_devices)
     if program.compiled is None:
-        # It gave up over what is temporary, before it placed the rest.
-        needed = None if program.needed is None else program.needed + base
-        return Memory(kinds, program.needed, needed, available, place, refused=True)
+        working = None if program.needed is None else program.needed - base
+        return Memory(kinds, working, program.needed, available, place, refused=True)
     stats = program.compiled.memory_analysis()
     if stats is None:
         return Memory(kinds, None, None, available, place)
@@ -79,6 +66,7 @@ def verdict(cfg: config.Experiment, ways: int, found: Memory) -> str:
     if found.fits and found.needed is not None:
         return f"fits: needs {found.needed / 1e9:.2f} of {of}"
     needs = "more" if found.needed is None else f"{found.needed / 1e9:.2f}"
+    of += ", of which the compiler keeps a little" * found.refused
     turn = ", ".join(knobs(cfg, ways, found)) or "more devices, or a smaller model or batch"
     return f"does not fit: needs {needs} of {of}; turn: {turn}"
 
