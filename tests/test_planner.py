@@ -22,6 +22,15 @@ CHIP = chips.Chip("fake", ("fake",), 100.0, 1000.0, 10.0, 1.0, "invented", 2, 4,
 COLLECTIVES = GOLDEN / "collectives_8.txt"
 
 
+@pytest.fixture(scope="module", autouse=True)
+def hasty():
+    """Programs are read here, not run: machine code need not be fast."""
+    before = jax.config.read("jax_disable_most_optimizations")
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", before)
+
+
 def text_of(function, *shapes, mesh=None, specs=None):
     """The optimised program of a function of float32 arrays, on one device or eight."""
     given = [jax.ShapeDtypeStruct(shape, jnp.float32) for shape in shapes]
@@ -431,7 +440,7 @@ def test_a_topology_without_its_compiler_says_how_to_get_it(monkeypatch):
 def test_the_command_exits_with_one_where_a_run_does_not_fit():
     small = ["--config.data.clip.size=32", "--config.model.video.width=16"]
     flags = ["--config=configs/smoke.py", "--dry_run", *small, "--config.data.batch=2000000"]
-    done = run("cmr_jax.train", *flags, check=False)
+    done = run("cmr_jax.train", *flags, check=False, JAX_DISABLE_MOST_OPTIMIZATIONS="1")
     assert done.returncode == 1, done.stderr
     last = done.stdout.splitlines()[-1]
     assert last.startswith("does not fit: needs ")
