@@ -1,11 +1,13 @@
 """Trains a model: `python -m cmr_jax.train --config=configs/smoke.py --config.data.path=DIR --workdir=DIR`.
 
-The same command goes on after an interruption.  `--dry_run` prints parameters, shardings, FLOPs
-and bytes per device, and stops.
+The same command goes on after an interruption.  `--dry_run` compiles the step, for the devices at
+hand or for a TPU `--topology` that is elsewhere, prints what it would cost, and stops: exit code 0
+if it fits, 1 if not.
 """
 
 import os
 import pathlib
+import sys
 
 from absl import app, flags
 from ml_collections import config_flags
@@ -13,6 +15,12 @@ from ml_collections import config_flags
 from cmr_jax import cli
 
 NAME = "cmr_jax.train"
+# libtpu is to compile: not to look for a chip, nor for a machine that has one, nor to be alone.
+COMPILE_ONLY = {
+    "JAX_PLATFORMS": "cpu",
+    "TPU_WORKER_HOSTNAMES": "localhost",
+    "ALLOW_MULTIPLE_LIBTPU_LOAD": "1",
+}
 _CONFIG = config_flags.DEFINE_config_file("config", None, "What to train: a file of configs/.")
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run: checkpoints, metrics, config.")
 _REPEATS = flags.DEFINE_integer(
@@ -20,12 +28,21 @@ _REPEATS = flags.DEFINE_integer(
 )
 _WEIGHTS = cli.weights_flags(many=True)
 _DRY_RUN = flags.DEFINE_boolean("dry_run", False, "Say what a run would cost, and stop.")
+_TOPOLOGY = flags.DEFINE_string(
+    "topology", None, "With --dry_run: TPUs to plan for, as v5e:16x16; none need be here."
+)
 flags.mark_flags_as_required(["config"])
 
 
 def main(argv: list[str]) -> None:
     """Command line."""
     with cli.command(NAME, argv):
+        if _TOPOLOGY.value:
+            if not _DRY_RUN.value:
+                raise ValueError(
+                    "--topology is for --dry_run: training needs devices that are here."
+                )
+            os.environ.update(COMPILE_ONLY)
         import jax  # after the flags: `--help` needs no devices
 
         if "JAX_COORDINATOR_ADDRESS" in os.environ or "SLURM_NTASKS" in os.environ:
@@ -34,8 +51,10 @@ def main(argv: list[str]) -> None:
 
         cfg = _CONFIG.value
         if _DRY_RUN.value:
-            print(planner.describe(cfg, trainer.prepare(cfg)))
-            return
+            devices = planner.devices_of(_TOPOLOGY.value) if _TOPOLOGY.value else None
+            plan = planner.describe(cfg, trainer.prepare(cfg, devices))
+            print(plan.text)
+            sys.exit(0 if plan.fits else 1)
         if not _WORKDIR.value:
             raise ValueError("--workdir is missing: a folder for checkpoints and metrics.")
         workdir, (paths, how) = pathlib.Path(_WORKDIR.value), _WEIGHTS()
