@@ -257,14 +257,23 @@ def test_the_formula_of_a_gradient_is_what_its_program_does(remat, pool):
     assert (step.hardware > 1.02 * step.model) == (remat is Remat.DOTS)
 
 
-def test_the_formula_of_a_step_is_what_its_program_does():
+@pytest.mark.parametrize(
+    "change",
+    [{}, {"micro_batch": 1}, {"patch_dropout": 0.5, "frame_dropout": 0.25}, {"frozen": "video/.*"}],
+    ids=str,
+)
+def test_the_formula_of_a_step_is_what_its_program_does(change):
     cfg = middling(Remat.FULL)
+    for name, value in change.items():
+        for options in (cfg.data, cfg.optim, cfg.model.video):
+            if hasattr(options, name):
+                setattr(options, name, value)
     mesh = sharding.make_mesh(cfg.mesh, jax.devices()[:1])
     compiled = compilation.compile_step(cfg, mesh).compiled
     step = flops.training_flops(cfg)
     counted = sum(program.measure(compiled.as_text()).flops.values())
     assert counted == pytest.approx(step.hardware, rel=0.02)
-    assert step.hardware > 1.2 * step.model
+    assert (step.hardware > 1.2 * step.model) == ("frozen" not in change)
 
 
 def test_accumulation_costs_one_more_forward_pass():
@@ -279,21 +288,28 @@ def test_accumulation_costs_one_more_forward_pass():
 
 def test_only_embeddings_are_gathered_and_only_gradients_are_summed(update_golden):
     """Of the tiny step on eight devices.  A change here is a change of what the network carries."""
-    cfg = tiny_config("")
-    compiled = compilation.compile_step(cfg, line()).compiled
-    counts: collections.Counter[str] = collections.Counter()
-    for one, n in program.measure(compiled.as_text()).collectives.items():
-        for shape in one.shapes.split():
-            counts[f"{one.kind} {one.part} {shape}"] += round(n)
-        # A batch has 8 exams; of an exam its embedding is 8 numbers, its two texts' 16.
-        if one.part == "loss":
-            assert one.bytes <= 8 * 2 * 8 * 4, one
-        else:
-            assert one.kind == "all-reduce", one
-    found = "".join(f"{name} x{n}\n" for name, n in sorted(counts.items()))
+    found, sums = "", []
+    for batch in (8, 16):  # at once, and in two parts
+        cfg = tiny_config("")
+        cfg.data.batch, cfg.data.micro_batch = batch, 8
+        compiled = compilation.compile_step(cfg, line()).compiled
+        counts: collections.Counter[str] = collections.Counter()
+        for one, n in program.measure(compiled.as_text()).collectives.items():
+            for shape in one.shapes.split():
+                counts[f"{one.kind} {one.part} {shape}"] += round(n)
+            # Of an exam its embedding is 8 numbers, its two texts' 16.
+            if one.part == "loss":
+                assert one.bytes <= batch * 2 * 8 * 4, one
+            else:
+                assert one.kind == "all-reduce", one
+        found += f"{batch // 8} x 8 exams\n"
+        found += "".join(f"  {name} x{n}\n" for name, n in sorted(counts.items()))
+        exchanges = program.measure(compiled.as_text()).collectives.items()
+        sums.append(sum(n * one.bytes for one, n in exchanges if one.part == "gradients"))
     if update_golden:
         COLLECTIVES.write_text(found)
     assert found == COLLECTIVES.read_text(), "exchanges changed; if meant: pytest --update-golden"
+    assert 0 < sums[1] <= sums[0]  # parts add up before devices meet
 
 
 def test_bytes_on_a_device_are_those_of_its_share():

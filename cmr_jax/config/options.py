@@ -82,7 +82,6 @@ class Data:
     shift: int = 4  # pixels of random shift
     rotate_deg: float = 10.0  # of random turn in the plane: pictures lie differently by site
     zoom: float = 0.04  # share of random zoom: below measurement error, so size stays true
-    micro_batch: int = 0  # exams that go through the towers at once over all devices; 0: all
 
 
 class Optimizer(enum.Enum):

@@ -45,10 +45,14 @@ def some_of(
     arXiv:2212.00794).
     """
     size = mask.shape[1]
-    kept = max(1, round(size * share))
     chance = jax.vmap(lambda k: jax.random.uniform(k, (size,)))(keys_of(key, rows))
     order = jnp.argsort(jnp.where(mask, chance, 1 + chance), axis=1)
-    return jnp.sort(order[:, :kept], axis=1)
+    return jnp.sort(order[:, : kept(size, share)], axis=1)
+
+
+def kept(size: int, share: float) -> int:
+    """How many of `size` a share is."""
+    return max(1, round(size * share))
 
 
 def take(x: Array, index: Int[Array, "b kept"], axis: int) -> Array:

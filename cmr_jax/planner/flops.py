@@ -4,10 +4,12 @@ A multiply and an add are two; products of matrices alone are counted.  A progra
 counted in `dots`; a test holds both together.
 """
 
+import re
 from typing import NamedTuple
 
 from cmr_jax import config
 from cmr_jax.config import Pool, Remat, TimeMixing
+from cmr_jax.models.dropping import kept
 from cmr_jax.models.frames import stem_plan
 
 
@@ -38,30 +40,62 @@ def forward_flops(cfg: config.Experiment, unread: bool = True) -> dict[str, floa
     PyTorch's counter has it; our towers leave it out.  What is as small as projections to the
     shared space and coordinates of frames is left out.
     """
-    block, last = _blocks(cfg, unread)
-    video = (cfg.model.video.depth - 1) * block.all + last.all + sum(_stem(cfg))
-    return {"video": video, "text": _text(cfg).all}
+    return _forward(cfg, _size(cfg), unread)
 
 
 def training_flops(cfg: config.Experiment) -> Step:
     """FLOPs of a training step.
 
     Model: three times the forward pass (the gradients of inputs and of weights cost one each), the
-    number that model FLOP utilisation counts (Chowdhery 2022, arXiv:2204.02311, appendix B).
+    number that model FLOP utilisation counts (Chowdhery 2022, arXiv:2204.02311, appendix B).  Of
+    what training drops, nothing counts; of a tower that is frozen, the forward pass alone.
 
     Hardware: less the gradient of pixels, which nobody asks for.  On top, the blocks of a scan
     forward again where `model.remat` says so, less what nobody reads again (the last layer of each
     MLP; with DOTS all but attention); and the towers forward once more where micro-batches are
     embedded before the loss is known (Gao 2021, arXiv:2101.06983).
     """
-    forward = sum(forward_flops(cfg, unread=False).values())
-    block, _ = _blocks(cfg, unread=False)
-    video = cfg.model.video
+    size, video = _size(cfg, training=True), cfg.model.video
+    forward = _forward(cfg, size, unread=False)
+    block, _ = _blocks(cfg, size, unread=False)
     scanned = video.depth - (video.pool is Pool.CLS)  # the last stands apart where there is a token
-    again = scanned * _again(block, cfg.model.remat) + _again(_text(cfg), cfg.model.remat)
-    early = forward if 0 < cfg.data.micro_batch < cfg.data.batch else 0.0
-    hardware = 3 * forward - _stem(cfg)[0] + again + early
-    return Step(3 * forward * cfg.data.batch, hardware * cfg.data.batch)
+    again = {
+        "video": scanned * _again(block, cfg.model.remat) - _stem(cfg, size)[0],
+        "text": _again(_text(cfg), cfg.model.remat),
+    }
+    model = hardware = 0.0
+    early = 0 < cfg.data.micro_batch < cfg.data.batch
+    for tower, flops in forward.items():
+        learns = not (cfg.optim.frozen and re.fullmatch(cfg.optim.frozen, _inside(tower)))
+        model += flops * (3 if learns else 1)
+        hardware += 3 * flops + again[tower] + early * flops if learns else flops
+    return Step(model * cfg.data.batch, hardware * cfg.data.batch)
+
+
+def _inside(tower: str) -> str:
+    """A parameter that stands for all of a tower."""
+    return f"{tower}/blocks/mlp/up/kernel"
+
+
+class Size(NamedTuple):
+    """Of an exam: frames, and places of each, that are read."""
+
+    frames: int
+    places: int
+
+
+def _size(cfg: config.Experiment, training: bool = False) -> Size:
+    frames, places = cfg.data.clip.frames, (cfg.data.clip.size // cfg.model.video.patch) ** 2
+    if not training:
+        return Size(frames, places)
+    v = cfg.model.video
+    return Size(kept(frames, 1 - v.frame_dropout), kept(places, 1 - v.patch_dropout))
+
+
+def _forward(cfg: config.Experiment, size: Size, unread: bool) -> dict[str, float]:
+    block, last = _blocks(cfg, size, unread)
+    video = (cfg.model.video.depth - 1) * block.all + last.all + sum(_stem(cfg, size))
+    return {"video": video, "text": _text(cfg).all}
 
 
 def _again(blocks: Blocks, remat: Remat) -> float:
@@ -69,16 +103,16 @@ def _again(blocks: Blocks, remat: Remat) -> float:
     table = {
         Remat.NONE: 0.0,
         Remat.DOTS: blocks.attention,
+        Remat.OFFLOAD: blocks.attention,
         Remat.FULL: blocks.all - blocks.down,
     }
     return table[remat]
 
 
-def _blocks(cfg: config.Experiment, unread: bool) -> tuple[Blocks, Blocks]:
+def _blocks(cfg: config.Experiment, size: Size, unread: bool) -> tuple[Blocks, Blocks]:
     """One block of the video tower, and its last one."""
-    v, frames = cfg.model.video, cfg.data.clip.frames
-    patches, d = _patches(cfg), v.width
-    n, cls = patches // frames, int(v.pool is Pool.CLS)
+    v, (frames, n) = cfg.model.video, size
+    patches, d, cls = frames * n, v.width, int(v.pool is Pool.CLS)
     tokens, attends = patches + cls, v.time is TimeMixing.ATTENTION
     # Layers of attention over frames, within a frame, and of the MLP.  A mean has next to none.
     linear = tokens * d * d * (8 * attends + 8 + 4 * v.mlp_ratio)
@@ -109,14 +143,11 @@ def _text(cfg: config.Experiment) -> Blocks:
     )
 
 
-def _patches(cfg: config.Experiment) -> int:
-    return (cfg.data.clip.size // cfg.model.video.patch) ** 2 * cfg.data.clip.frames
-
-
-def _stem(cfg: config.Experiment) -> list[float]:
-    """Each stage of the stem."""
+def _stem(cfg: config.Experiment, size: Size) -> list[float]:
+    """Each stage of the stem.  Places are dropped after it, frames before."""
     v = cfg.model.video
-    pixels, channels, stages = _patches(cfg) * v.patch**2, len(v.pixel_mean), []
+    pixels = size.frames * _size(cfg).places * v.patch**2
+    channels, stages = len(v.pixel_mean), []
     for side, width in stem_plan(v.stem, v.patch, v.width):
         stages.append(2.0 * pixels * channels * width)
         pixels, channels = pixels // side**2, width

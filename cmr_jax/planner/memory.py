@@ -73,9 +73,9 @@ def verdict(cfg: config.Experiment, ways: int, found: Memory) -> str:
 
 def knobs(cfg: config.Experiment, ways: int, found: Memory) -> list[str]:
     """Options that would take less memory, as one would write them."""
-    made, each = [], cfg.data.batch // ways
-    micro = ways * _exams_at_once(each, found)
-    if micro < (cfg.data.micro_batch or cfg.data.batch):
+    made, now = [], cfg.data.micro_batch or cfg.data.batch
+    micro = ways * _exams_at_once(now // ways, found)
+    if micro < now:
         made.append(f"data.micro_batch={micro}")
     if cfg.model.remat is not Remat.FULL:
         made.append("model.remat=full")
