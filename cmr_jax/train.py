@@ -1,10 +1,10 @@
 """Trains a model: `python -m cmr_jax.train --config=configs/smoke.py --config.data.path=DIR --workdir=DIR`.
 
 The same command goes on after an interruption.  `--dry_run` prints parameters, shardings, FLOPs
-and bytes per device, and stops.
+and bytes per device, and stops.  Under Slurm, Open MPI or on TPUs it is one of several processes
+by itself; any other launcher says so with --coordinator, --processes and --process.
 """
 
-import os
 import pathlib
 
 from absl import app, flags
@@ -20,21 +20,28 @@ _REPEATS = flags.DEFINE_integer(
 )
 _WEIGHTS = cli.weights_flags(many=True)
 _DRY_RUN = flags.DEFINE_boolean("dry_run", False, "Say what a run would cost, and stop.")
+_COORDINATOR = flags.DEFINE_string("coordinator", None, "HOST:PORT of process 0, if of several.")
+_PROCESSES = flags.DEFINE_integer("processes", None, "How many processes.", lower_bound=1)
+_PROCESS = flags.DEFINE_integer("process", None, "Which of them this is, from 0.", lower_bound=0)
+_JOIN_TIMEOUT_S = flags.DEFINE_float(
+    "join_timeout_s", 300, "How long to wait for the other processes.", lower_bound=0
+)
 flags.mark_flags_as_required(["config"])
 
 
 def main(argv: list[str]) -> None:
     """Command line."""
-    with cli.command(NAME, argv):
-        import jax  # after the flags: `--help` needs no devices
+    from cmr_jax import hosts  # after the flags: `--help` needs no devices
 
-        if "JAX_COORDINATOR_ADDRESS" in os.environ or "SLURM_NTASKS" in os.environ:
-            jax.distributed.initialize()
+    with hosts.together(), cli.command(NAME, argv):
+        hosts.join(_COORDINATOR.value, _PROCESSES.value, _PROCESS.value, _JOIN_TIMEOUT_S.value)
         from cmr_jax import planner, trainer, weights
 
         cfg = _CONFIG.value
         if _DRY_RUN.value:
-            print(planner.describe(cfg, trainer.prepare(cfg)))
+            plan = planner.describe(cfg, trainer.prepare(cfg))
+            if hosts.is_first():
+                print(plan)
             return
         if not _WORKDIR.value:
             raise ValueError("--workdir is missing: a folder for checkpoints and metrics.")
