@@ -2,6 +2,8 @@
 
 import json
 import pathlib
+import socket
+import time
 from typing import Any
 
 import jax
@@ -94,3 +96,19 @@ def write_run_files(workdir: pathlib.Path, cfg: config.Experiment, tokenizer: To
     workdir.mkdir(parents=True, exist_ok=True)
     (workdir / CONFIG_FILE).write_text(json.dumps(config.to_json(cfg), indent=1) + "\n")
     tokenizer.save(workdir)
+
+
+def check_run_files(workdir: pathlib.Path, timeout_s: float = 90) -> None:
+    """Waits until the files that the first process wrote are seen here.
+
+    A network file system may take a minute to show what another machine has made; a workdir that
+    is not shared never does, which is an error.
+    """
+    deadline = time.monotonic() + timeout_s
+    while not (workdir / CONFIG_FILE).exists():
+        if time.monotonic() > deadline:
+            raise ValueError(
+                f"{socket.gethostname()} does not see {workdir / CONFIG_FILE}, which process 0 has "
+                "made. --workdir must lie on a file system that all hosts share."
+            )
+        time.sleep(1)

@@ -3,9 +3,10 @@
 The table is total: a parameter without a rule is an error that names it.
 """
 
+import functools
 import math
 import re
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -99,6 +100,39 @@ def platform() -> str:
     """cpu, gpu or tpu: of the mesh that a program is being made for, else of the devices here."""
     device = jax.sharding.get_abstract_mesh().abstract_device
     return jax.default_backend() if device is None else device.platform
+
+
+class Share(NamedTuple):
+    """Part `index` of `count` equal parts of the batch, in its order."""
+
+    index: int
+    count: int
+
+
+@functools.lru_cache  # asked with every batch
+def share_of(mesh: jax.sharding.Mesh, process: int) -> Share:
+    """The part of the batch that the devices of a process hold, and so the part it must load.
+
+    Processes across which `tensor` lies hold the same part.  A ValueError where the rows of a
+    process are not one such part, or not as many as those of others.
+    """
+    rows = np.arange(mesh.shape["data"] * mesh.shape["fsdp"])
+    held: dict[int, set[int]] = {}
+    # Positions along (data, fsdp), as in `batch_sharding`, with the devices that hold each.
+    for row, devices in zip(rows, mesh.devices.reshape(rows.size, -1), strict=True):
+        for device in devices:
+            held.setdefault(device.process_index, set()).add(int(row))
+    size = len(held[process])
+    for which, own in sorted(held.items()):
+        first = min(own)
+        whole = own == set(range(first, first + size))
+        if not whole or first % size or rows.size % size:
+            raise ValueError(
+                f"mesh {dict(mesh.shape)}: process {which} would hold parts {sorted(own)} of "
+                f"{rows.size} of the batch, which no reader can load as one. Let mesh.tensor divide "
+                "the devices of a process, or be a multiple of them."
+            )
+    return Share(min(held[process]) // size, rows.size // size)
 
 
 def path_of(keys: tuple) -> str:

@@ -2,7 +2,8 @@
 
 The same command goes on after an interruption.  `--dry_run` compiles the step, for the devices at
 hand or for a TPU `--topology` that is elsewhere, prints what it would cost, and stops: exit code 0
-if it fits, 1 if not.
+if it fits, 1 if not.  Under Slurm, Open MPI or on TPUs it is one of several processes by itself;
+any other launcher says so with --coordinator, --processes and --process.
 """
 
 import os
@@ -31,29 +32,35 @@ _DRY_RUN = flags.DEFINE_boolean("dry_run", False, "Say what a run would cost, an
 _TOPOLOGY = flags.DEFINE_string(
     "topology", None, "With --dry_run: TPUs to plan for, as v5e:16x16; none need be here."
 )
+_COORDINATOR = flags.DEFINE_string("coordinator", None, "HOST:PORT of process 0, if of several.")
+_PROCESSES = flags.DEFINE_integer("processes", None, "How many processes.", lower_bound=1)
+_PROCESS = flags.DEFINE_integer("process", None, "Which of them this is, from 0.", lower_bound=0)
+_JOIN_TIMEOUT_S = flags.DEFINE_float(
+    "join_timeout_s", 300, "How long to wait for the other processes.", lower_bound=0
+)
 flags.mark_flags_as_required(["config"])
 
 
 def main(argv: list[str]) -> None:
     """Command line."""
-    with cli.command(NAME, argv):
-        if _TOPOLOGY.value:
-            if not _DRY_RUN.value:
-                raise ValueError(
-                    "--topology is for --dry_run: training needs devices that are here."
-                )
-            os.environ.update(COMPILE_ONLY)
-        import jax  # after the flags: `--help` needs no devices
+    plans_elsewhere = _DRY_RUN.value and _TOPOLOGY.value
+    if plans_elsewhere:
+        os.environ.update(COMPILE_ONLY)
+    from cmr_jax import hosts  # after the flags: `--help` needs no devices
 
-        if "JAX_COORDINATOR_ADDRESS" in os.environ or "SLURM_NTASKS" in os.environ:
-            jax.distributed.initialize()
+    with hosts.together(), cli.command(NAME, argv):
+        if _TOPOLOGY.value and not _DRY_RUN.value:
+            raise ValueError("--topology is for --dry_run: training needs devices that are here.")
+        if not plans_elsewhere:
+            hosts.join(_COORDINATOR.value, _PROCESSES.value, _PROCESS.value, _JOIN_TIMEOUT_S.value)
         from cmr_jax import planner, trainer, weights
 
         cfg = _CONFIG.value
         if _DRY_RUN.value:
             devices = planner.devices_of(_TOPOLOGY.value) if _TOPOLOGY.value else None
             plan = planner.describe(cfg, trainer.prepare(cfg, devices))
-            print(plan.text)
+            if hosts.is_first():
+                print(plan.text)
             sys.exit(0 if plan.fits else 1)
         if not _WORKDIR.value:
             raise ValueError("--workdir is missing: a folder for checkpoints and metrics.")

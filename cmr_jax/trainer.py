@@ -1,5 +1,10 @@
-"""A run from an empty or half-finished workdir to the last step.  Start reading here: `run`."""
+"""A run from an empty or half-finished workdir to the last step.  Start reading here: `run`.
 
+Every process of a run goes through the same lines; only the first writes and speaks, and what all
+write together (checkpoints) knows so itself.
+"""
+
+import contextlib
 import logging
 import math
 import pathlib
@@ -9,7 +14,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from cmr_jax import checkpoint, config, sharding, step, weights
+from cmr_jax import checkpoint, config, hosts, sharding, step, weights
 from cmr_jax.data import pipeline
 from cmr_jax.journal import Journal, Progress
 from cmr_jax.tokenizer import Tokenizer
@@ -39,8 +44,13 @@ def run(cfg: config.Experiment, workdir: pathlib.Path, start: Start | None = Non
         tokenizer = Tokenizer.load(workdir)
     tokenizer = tokenizer or Tokenizer.load(cfg.data.vocabulary or cfg.data.path)
     check_vocabulary(cfg, tokenizer)
-    batches = pipeline.TrainBatches(cfg, tokenizer, jax.process_index(), jax.process_count())
-    checkpoint.write_run_files(workdir, cfg, tokenizer)
+    share = sharding.share_of(mesh, jax.process_index())
+    batches = pipeline.TrainBatches(cfg, tokenizer, share.index, share.count)
+    hosts.barrier("workdir read")  # nobody reads what the first is writing
+    if hosts.is_first():
+        checkpoint.write_run_files(workdir, cfg, tokenizer)
+    hosts.barrier("workdir made")
+    checkpoint.check_run_files(workdir)
     checkpoints = checkpoint.Checkpoints(workdir, cfg.run.keep)
     with jax.set_mesh(mesh):
         ways = mesh.shape["data"] * mesh.shape["fsdp"]
@@ -50,7 +60,8 @@ def run(cfg: config.Experiment, workdir: pathlib.Path, start: Start | None = Non
             state, position = found
             batches.restore(position)
         log.info("%s", _first_lines(cfg, mesh, workdir, int(state.step), batches))
-        with Journal(workdir, int(state.step)) as journal:
+        opened = Journal(workdir, int(state.step)) if hosts.is_first() else None
+        with opened or contextlib.nullcontext() as journal:
             state = fit(cfg, mesh, state, batches, checkpoints, journal)
     checkpoints.close()
     batches.close()
@@ -80,7 +91,7 @@ def fit(
     state: TrainState,
     batches: pipeline.TrainBatches,
     checkpoints: checkpoint.Checkpoints,
-    journal: Journal,
+    journal: Journal | None,
 ) -> TrainState:
     """The loop.  A checkpoint is taken before the next batch is, so step and data agree."""
     train_step, key = step.make_step(cfg, mesh), jax.random.key(cfg.run.seed)
@@ -94,7 +105,7 @@ def fit(
         if log_due or save_due:  # what is saved is known to be finite
             values = {name: float(value) for name, value in parts.items()}
             check_finite(values, at)
-        if log_due:
+        if log_due and journal:
             rate = (at - first) * cfg.data.batch / (time.monotonic() - began)
             journal.write(
                 at, {**{f"train/{k}": v for k, v in values.items()}, "time/exams_per_s": rate}
@@ -111,9 +122,13 @@ def fit(
 def to_device(batch: Batch, mesh: jax.sharding.Mesh) -> Batch:
     """This host's share of a batch as global arrays over the mesh."""
     place = sharding.batch_sharding(mesh)
-    return jax.tree.map(
-        lambda x: jax.make_array_from_process_local_data(place, np.asarray(x)), batch
-    )
+    count = sharding.share_of(mesh, jax.process_index()).count
+
+    def put(x: np.ndarray) -> jax.Array:
+        whole = (len(x) * count, *x.shape[1:])
+        return jax.make_array_from_process_local_data(place, np.asarray(x), whole)
+
+    return jax.tree.map(put, batch)
 
 
 def check_finite(values: dict[str, float], at: int) -> None:

@@ -12,7 +12,7 @@ ROOT = pathlib.Path(__file__).parent.parent
 FLOORS = [  # a module may import what stands on a lower floor, and its own room
     ["schema", "cli"],
     ["config", "types"],
-    ["sharding", "metrics", "tokenizer", "journal"],
+    ["sharding", "metrics", "tokenizer", "journal", "hosts"],
     ["losses", "optim"],
     ["models", "data", "accumulate"],
     ["step", "checkpoint"],
