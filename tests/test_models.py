@@ -223,6 +223,29 @@ def test_what_attention_drops_is_not_missing_from_what_divides():
     np.testing.assert_allclose(halved, attending.attend(q, k, v) / 2, rtol=1e-6)
 
 
+@pytest.mark.parametrize("pool", config.Pool, ids=lambda p: p.value)
+def test_towers_attend_alike_each_way(batch, pool):
+    """With hidden frames; with a token of the clip in every group, and without."""
+
+    def embed(kind):
+        cfg = tiny_config("")
+        cfg.model.video.pool, cfg.model.video.time_init = pool, config.TimeInit.RANDOM
+        cfg.model.attention = kind
+
+        def loss(params):
+            made = dual_encoder.apply(cfg.model, params, batch)
+            return (made.video**2).sum() + (made.text**2).sum(), made.video
+
+        params = dual_encoder.init(cfg.model, batch, jax.random.key(0))
+        return jax.jit(jax.value_and_grad(loss, has_aux=True))(params)
+
+    (_, plain), plain_grads = embed(config.AttentionKind.PLAIN)
+    (_, xla), xla_grads = embed(config.AttentionKind.XLA)
+    np.testing.assert_allclose(plain, xla, atol=1e-5)
+    for a, b in zip(jax.tree.leaves(plain_grads), jax.tree.leaves(xla_grads), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-4 * max(1, float(np.abs(a).max())))
+
+
 def test_the_way_to_attend_is_chosen_by_device_and_format():
     auto, plain = config.AttentionKind.AUTO, config.AttentionKind.PLAIN
     low, full = jnp.dtype(jnp.bfloat16), jnp.dtype(jnp.float32)

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 
 from cmr_jax import sharding
 from cmr_jax.config import AttentionKind
-from cmr_jax.models.attending import attend, scaled, softmax
+from cmr_jax.models.attending import attend, in_place, scaled, softmax
 from cmr_jax.models.dropping import Dropout
 from cmr_jax.types import Array, Bool, Float, Int
 
@@ -88,6 +88,10 @@ class ClipAttention(nn.Module):
 
     def _groups(self, q, k, v, own, seen):
         """Every token's mean of the values of its group."""
+        # A frame's own patches are as real as it is: nothing in such a group is hidden.
+        hides = self.over is Over.FRAMES
+        if own is None and self.kind is AttentionKind.XLA:
+            return in_place(q, k, v, "t" if hides else "n", seen[:, :, 0] if hides else None)
         b, t, n = q.shape[:3]
         groups = n if self.over is Over.FRAMES else t  # of one clip
         q, k, v, seen = (einops.rearrange(a, self.over.value) for a in (q, k, v, seen))
@@ -96,8 +100,6 @@ class ClipAttention(nn.Module):
             _, cls_k, cls_v = (jnp.repeat(a[:, 0], groups, axis=0) for a in own)
             k, v = jnp.concatenate([cls_k, k], 1), jnp.concatenate([cls_v, v], 1)
             seen = jnp.pad(seen, ((0, 0), (1, 0)), constant_values=True)
-        # A frame's own patches are as real as it is: nothing in such a group is hidden.
-        hides = self.over is Over.FRAMES
         y = attend(q, k, v, seen if hides else None, self.kind)
         back = (
             "(b n) t k m -> b t n k m" if self.over is Over.FRAMES else "(b t) n k m -> b t n k m"
