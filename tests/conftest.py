@@ -99,6 +99,15 @@ def pytest_generate_tests(metafunc) -> None:
         metafunc.parametrize("golden_case", cases, ids=[c.name for c in cases], scope="module")
 
 
+@pytest.fixture(scope="module")
+def hasty():
+    """For modules of many small programs: their machine code need not be fast."""
+    before = jax.config.read("jax_disable_most_optimizations")
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", before)
+
+
 @pytest.fixture(scope="session")
 def golden(request) -> pathlib.Path:
     """The folder of those fixtures."""

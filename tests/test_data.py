@@ -71,8 +71,11 @@ def test_two_hosts_see_what_one_does(tiny, smoke, tokenizer):
     whole = TrainBatches(smoke, tokenizer)
     halves = [TrainBatches(smoke, tokenizer, host, 2) for host in range(2)]
     for _ in range(4):
-        groups = sorted(next(whole).report_group[:, 0])
-        assert groups == sorted(np.concatenate([next(h).report_group[:, 0] for h in halves]))
+        one, parts = next(whole), [next(half) for half in halves]
+        assert sorted(np.concatenate([part.row for part in parts])) == list(one.row)
+        for part in parts:  # an exam's row is its own, whoever loads it
+            np.testing.assert_array_equal(part.video, one.video[part.row])
+            np.testing.assert_array_equal(part.report_group, one.report_group[part.row])
 
 
 def test_texts_are_the_impression_then_sentences_of_it(tiny, smoke, tokenizer):
@@ -87,6 +90,30 @@ def test_texts_are_the_impression_then_sentences_of_it(tiny, smoke, tokenizer):
     assert (
         choose.random_map({"exam": silent}, np.random.default_rng(0))["report_group"] == -1
     ).all()
+
+
+def test_impressions_of_a_given_group_are_equal(tiny, smoke, tokenizer, tmp_path):
+    exams = [ExamSource(str(tiny), "train")[i] for i in range(3)]
+    file = tmp_path / "groups.csv"
+    file.write_text(f"exam_id,group\n{exams[0].exam_id},a\n{exams[1].exam_id},a\n")
+    smoke.data.groups, smoke.data.shuffle_sentences = str(file), False
+    chosen = {}
+    for given in (True, False):
+        groups = recipes.read_groups(str(file)) if given else {}
+        choose = transforms.ChooseTexts(tokenizer, 64, 2, False, groups)
+        chosen[given] = [
+            choose.random_map({"exam": e}, np.random.default_rng(0))["report_group"] for e in exams
+        ]
+    assert chosen[True][0][0] == chosen[True][1][0] != chosen[True][2][0]
+    assert chosen[False][0][0] != chosen[False][1][0]
+    assert [g[1] for g in chosen[True]] == [g[1] for g in chosen[False]]  # sentences are as ever
+    next(TrainBatches(smoke, tokenizer))
+    file.write_text("exam,group\n")
+    with pytest.raises(ValueError, match="no column exam_id"):
+        TrainBatches(smoke, tokenizer)
+    smoke.data.groups = str(tmp_path / "none.csv")
+    with pytest.raises(ValueError, match="cannot be read"):
+        TrainBatches(smoke, tokenizer)
 
 
 def test_groups_ignore_order_case_and_numbering():

@@ -13,6 +13,8 @@ from cmr_jax.losses import contrastive, pairs
 from cmr_jax.sharding import make_mesh
 from cmr_jax.types import Embeddings, Pairing
 
+pytestmark = pytest.mark.usefixtures("hasty")
+
 B, R, E = 16, 3, 8
 SCALE, BIAS = 5.0, -1.5
 ALONE = Mesh(1)

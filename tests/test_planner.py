@@ -22,13 +22,7 @@ CHIP = chips.Chip("fake", ("fake",), 100.0, 1000.0, 10.0, 1.0, "invented", 2, 4,
 COLLECTIVES = GOLDEN / "collectives_8.txt"
 
 
-@pytest.fixture(scope="module", autouse=True)
-def hasty():
-    """Programs are read here, not run: machine code need not be fast."""
-    before = jax.config.read("jax_disable_most_optimizations")
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", before)
+pytestmark = pytest.mark.usefixtures("hasty")
 
 
 def text_of(function, *shapes, mesh=None, specs=None):

@@ -15,6 +15,8 @@ from cmr_jax.models.dropping import some_of
 from cmr_jax.types import Batch
 from tests.conftest import tiny_config
 
+pytestmark = pytest.mark.usefixtures("hasty")
+
 B = 16
 ALONE = Mesh(1)
 

@@ -32,7 +32,9 @@ class Positives(enum.Enum):
     """Which texts count as an exam's own."""
 
     SELF = "self"  # its own alone, as in CLIP
-    GROUP = "group"  # also word-for-word equal texts of others: most normals are
+    # Also texts of others that say the same in other order, case or numbering (most normals do),
+    # and impressions of one group of data.groups.
+    GROUP = "group"
 
 
 class Layout(enum.Enum):
@@ -75,6 +77,7 @@ class Data:
     clip: Clip = dataclasses.field(default_factory=Clip)
     texts: int = 1  # per exam: the impression first, then sentences of it
     shuffle_sentences: bool = True  # of impressions in training: clinicians order them differently
+    groups: str = ""  # a CSV of exam_id,group: impressions of a group are positives of each other
     augment: bool = True
     vocabulary: str = ""  # a tokenizer or vocabulary file; without one, the data's own
     permute_reports: bool = False  # a control: reports permuted among exams, by run.seed

@@ -1,5 +1,7 @@
 """Which transforms make a batch of an exam: of each layout, in training and in evaluation."""
 
+import csv
+import pathlib
 from collections.abc import Sequence
 
 from cmr_jax import config
@@ -17,7 +19,8 @@ def for_training(
     steps = pictures(source, data, train=True)
     if data.permute_reports:
         steps.append(BorrowReport(source, seed))
-    texts = ChooseTexts(tokenizer, length, data.texts, data.shuffle_sentences)
+    groups = read_groups(data.groups) if data.groups else {}
+    texts = ChooseTexts(tokenizer, length, data.texts, data.shuffle_sentences, groups)
     return [*steps, texts, Arrays()]
 
 
@@ -27,6 +30,23 @@ def for_evaluation(
     """The transforms of evaluation: nothing random, the whole impression."""
     steps = pictures(source, data, train=False)
     return [*steps, ChooseTexts(tokenizer, length, 1, shuffle=False), Arrays()]
+
+
+def read_groups(path: str) -> dict[str, str]:
+    """Group by exam of a CSV with columns `exam_id` and `group`; an empty group is none.
+
+    A ValueError for a file that is not there or lacks a column.
+    """
+    try:
+        with pathlib.Path(path).open(newline="", encoding="utf-8-sig") as file:
+            rows = csv.DictReader(file)
+            if missing := {"exam_id", "group"} - set(rows.fieldnames or ()):
+                raise ValueError(
+                    f"data.groups {path} has no column {' or '.join(sorted(missing))}."
+                )
+            return {row["exam_id"]: row["group"] for row in rows if row["group"]}
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"data.groups {path} cannot be read as CSV: {error}.") from error
 
 
 def pictures(source: ExamSource, data: config.Data, train: bool) -> list:

@@ -134,6 +134,8 @@ class ChooseTexts(grain.transforms.RandomMap):
     length: int
     texts: int
     shuffle: bool  # the sentences of the impression: the meaning stays
+    # Group by exam, of those whose impressions mean the same.
+    groups: dict[str, str] = dataclasses.field(default_factory=dict)
 
     def random_map(self, element: Record, rng: np.random.Generator) -> Record:
         """Adds tokens, their mask and the group of each text."""
@@ -147,6 +149,8 @@ class ChooseTexts(grain.transforms.RandomMap):
             picks = rng.permutation(len(sentences))[: self.texts - 1]
             chosen += [sentences[i] for i in picks]
         groups = [group_of(text) for text in chosen] + [NO_TEXT] * (self.texts - len(chosen))
+        if whole and (given := self.groups.get(exam.exam_id)) is not None:
+            groups[0] = group_of(f"given {given}")
         chosen += [""] * (self.texts - len(chosen))
         tokens, mask = self.tokenizer.encode(chosen, self.length)
         return element | {

@@ -101,10 +101,10 @@ def utilisation(cfg, rate: float, mesh: jax.sharding.Mesh) -> dict[str, float]:
     """Model FLOP utilisation, and as a share of what is wanted; nothing for an unknown chip."""
     from cmr_jax.planner import chips, flops
 
-    chip = chips.of_device(mesh.devices.flat[0])
+    chip = chips.of_kind(mesh.devices.flat[0].device_kind)
     if chip is None:
         return {}
-    used = rate * flops.train_flops(cfg) / (chip.flops * mesh.size)
+    used = rate * flops.training_flops(cfg).model / cfg.data.batch / (chip.peak * mesh.size)
     return {"mfu": used, "mfu_by_wanted": used / WANTED_MFU}
 
 
