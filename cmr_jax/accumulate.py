@@ -18,7 +18,7 @@ from cmr_jax.sharding import BATCH
 from cmr_jax.types import Batch, Embeddings, Params
 
 Embed = Callable[[Params, Batch], Embeddings]
-Score = Callable[[Embeddings, Batch], tuple[jax.Array, dict[str, jax.Array]]]
+Score = Callable[[Embeddings, Batch], tuple[Any, dict[str, Any]]]
 
 
 def value_and_grad(embed: Embed, score: Score, parts: int, mesh: jax.sharding.Mesh) -> Callable:
@@ -89,7 +89,7 @@ def _split(x: Any, parts: int, mesh: jax.sharding.Mesh) -> jax.Array:
     return _lying(x, PartitionSpec(None, BATCH), mesh)
 
 
-def _join(x: jax.Array, mesh: jax.sharding.Mesh) -> jax.Array:
+def _join(x: Any, mesh: jax.sharding.Mesh) -> jax.Array:
     """The inverse of `_split`."""
     ways = mesh.shape["data"] * mesh.shape["fsdp"]
     x = x.reshape(x.shape[0], ways, -1, *x.shape[2:])

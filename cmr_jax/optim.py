@@ -94,7 +94,7 @@ def scale_by_layer(decay: float) -> optax.GradientTransformation:
         )
         return scaled, state
 
-    return optax.GradientTransformation(lambda _: optax.EmptyState(), update)
+    return optax.GradientTransformation(lambda params: optax.EmptyState(), update)
 
 
 ABOVE = re.compile(r".*/(project|places|norm|pooler)/.*|logit_.*")

@@ -18,7 +18,7 @@ from cmr_jax.config import Objective, Positives
 from cmr_jax.models import dual_encoder
 from cmr_jax.types import Array, Batch, Embeddings, Key, Pairing, Params, TrainState
 
-Parts = dict[str, jax.Array]
+Parts = dict[str, Array]
 
 
 def pairing_of(batch: Batch, positives: Positives) -> Pairing:
@@ -41,7 +41,7 @@ class Contrastive(NamedTuple):
         params = optim.resting(self.cfg.optim, params)
         return dual_encoder.apply(self.cfg.model, params, batch, train=True, key=key)
 
-    def score(self, embeddings: Embeddings, batch: Batch) -> tuple[jax.Array, Parts]:
+    def score(self, embeddings: Embeddings, batch: Batch) -> tuple[Array, Parts]:
         """The loss of the whole batch, and what to tell of it."""
         cfg, pairing = self.cfg, pairing_of(batch, self.cfg.positives)
         loss, parts = losses.contrastive(cfg.loss, embeddings, pairing, cfg.contrast, self.mesh)

@@ -29,7 +29,7 @@ def get_config():
             text=c.TextTower(8, 1, 2, 2.0, vocabulary=512, length=16),
             embedding=8,
         ),
-        data=c.Data({path!r}, 8, c.Clip(sax_slices=1, phases=2, lge_slices=1, size=32)),
+        data=c.Data({path!r}, 8, clip=c.Clip(sax_slices=1, phases=2, lge_slices=1, size=32)),
         # A large epsilon: Adam makes whole steps of gradients that are but the noise of zero.
         optim=c.Optim(lr=1e-2, warmup_steps=1, steps=4, eps=1e-2),
         run=c.Run(log_every=1, save_every=2),

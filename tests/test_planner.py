@@ -303,7 +303,7 @@ def test_only_embeddings_are_gathered_and_only_gradients_are_summed(update_golde
     if update_golden:
         COLLECTIVES.write_text(found)
     assert found == COLLECTIVES.read_text(), "exchanges changed; if meant: pytest --update-golden"
-    assert 0 < sums[1] <= sums[0]  # parts add up before devices meet
+    assert sums[1] == pytest.approx(sums[0], rel=0.01)  # parts add up before devices meet
 
 
 def test_bytes_on_a_device_are_those_of_its_share():

@@ -112,7 +112,8 @@ def _sums(kind: Kind, contrast: Contrast, ways: int, own: Sides, scale, bias):
     columns = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), columns)
     n = own.text.shape[0]
     means = kind.finish(rows).mean(), kind.finish(columns).sum() / n, best.right.mean()
-    return *both_ways(*jax.lax.pmean(means, BATCH), contrast), rows, columns
+    video_loss, text_loss, accuracy = jax.lax.pmean(means, BATCH)
+    return *both_ways(video_loss, text_loss, accuracy, contrast), rows, columns
 
 
 def _slopes(kind: Kind, contrast: Contrast, ways: int, own: Sides, scale, bias, rows, columns):
