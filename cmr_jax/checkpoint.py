@@ -38,7 +38,7 @@ class Checkpoints:
         self._manager.save(
             int(state.step),
             args=ocp.args.Composite(
-                state=ocp.args.StandardSave(state._asdict()),
+                state=ocp.args.StandardSave(_kept(state)),
                 data=ocp.args.JsonSave(data),
                 config=ocp.args.JsonSave(config.to_json(cfg)),
             ),
@@ -49,7 +49,14 @@ class Checkpoints:
         step = self._manager.latest_step()
         if step is None:
             return None
-        abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, like._asdict())
+        stored = self._manager.item_metadata(step)["state"]
+        if (stored.get("ema") is None) != (like.ema is None):
+            has = "has no" if stored.get("ema") is None else "has a"
+            raise ValueError(
+                f"{self.workdir} {has} running mean of parameters, and optim.ema is "
+                f"{'off' if like.ema is None else 'on'}. Set it as it was, or take another workdir."
+            )
+        abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, _kept(like))
         found = self._manager.restore(
             step,
             args=ocp.args.Composite(
@@ -80,6 +87,11 @@ class Checkpoints:
     def close(self) -> None:
         """Waits for the save under way."""
         self._manager.close()
+
+
+def _kept(state: TrainState) -> dict[str, Any]:
+    """What there is of a state, by name."""
+    return {name: part for name, part in state._asdict().items() if part is not None}
 
 
 def any_in(workdir: pathlib.Path) -> bool:

@@ -44,19 +44,18 @@ def make(c: config.Optim) -> optax.GradientTransformation:
             decay_afterwards(rate, c.weight_decay, mask),
         ),
     }[c.kind]()
-    if c.layer_decay < 1:
-        chain = optax.chain(chain, scale_by_layer(c.layer_decay))
     if c.clip_norm:
         chain = optax.chain(optax.clip_by_global_norm(c.clip_norm), chain)
-    if not c.frozen:
-        return chain
-    rests = re.compile(c.frozen)
-    return optax.partition(
-        {"learns": chain, "rests": optax.set_to_zero()},
-        lambda params: _by_path(
-            params, lambda path: "rests" if rests.fullmatch(path) else "learns"
-        ),
-    )
+    if c.frozen:
+        rests = re.compile(c.frozen)
+        chain = optax.partition(
+            {"learns": chain, "rests": optax.set_to_zero()},
+            lambda params: _by_path(
+                params, lambda path: "rests" if rests.fullmatch(path) else "learns"
+            ),
+        )
+    # Last: layers are counted over all parameters, frozen ones too.
+    return optax.chain(chain, scale_by_layer(c.layer_decay)) if c.layer_decay < 1 else chain
 
 
 def resting(c: config.Optim, params: Params) -> Params:

@@ -9,6 +9,7 @@ comes out.  Nothing of cmr_jax is needed to run them:
     embedding = program.call(params, tokens, mask)
 """
 
+import dataclasses
 import json
 import pathlib
 from typing import Any
@@ -19,6 +20,7 @@ import numpy as np
 import safetensors.numpy
 from jax import export
 
+from cmr_jax.config import AttentionKind
 from cmr_jax.data import pipeline
 from cmr_jax.models import dual_encoder
 from cmr_jax.types import Batch, Coordinates
@@ -55,7 +57,9 @@ def save(folder: pathlib.Path, weights: Weights) -> list[str]:
 
 def _towers(weights: Weights) -> dict[str, tuple]:
     """Of each tower: the function of (arrays by path, inputs), its inputs, and their names."""
-    cfg, model = weights.config, weights.config.model
+    # One program for all platforms: a way to attend that every one of them has.
+    cfg = weights.config
+    model = dataclasses.replace(cfg.model, attention=AttentionKind.PLAIN)
     (b,) = export.symbolic_shape("b")
     example = pipeline.example_batch(cfg, 1)
     free = jax.tree.map(lambda x: jax.ShapeDtypeStruct((b, *x.shape[1:]), x.dtype), example)

@@ -79,7 +79,7 @@ def _parse(argv: list[str]) -> list[str]:
     try:
         return flags.FLAGS(argv)
     except (flags.Error, AttributeError, KeyError, TypeError, ValueError, OSError) as error:
-        cli.fail(NAME, f"{error} (every option is in cmr_jax/config.py)")
+        cli.fail(NAME, f"{error} (every option is in cmr_jax/config/)")
 
 
 if __name__ == "__main__":

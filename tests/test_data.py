@@ -99,7 +99,8 @@ def test_impressions_of_a_given_group_are_equal(tiny, smoke, tokenizer, tmp_path
     smoke.data.groups, smoke.data.shuffle_sentences = str(file), False
     chosen = {}
     for given in (True, False):
-        groups = recipes.read_groups(str(file)) if given else {}
+        source = ExamSource(str(tiny), "train")
+        groups = recipes.shared_groups(source, str(file)) if given else {}
         choose = transforms.ChooseTexts(tokenizer, 64, 2, False, groups)
         chosen[given] = [
             choose.random_map({"exam": e}, np.random.default_rng(0))["report_group"] for e in exams
@@ -117,7 +118,12 @@ def test_impressions_of_a_given_group_are_equal(tiny, smoke, tokenizer, tmp_path
 
 
 def test_groups_ignore_order_case_and_numbering():
-    assert group_of("1. Normal LV. 2. No LGE.") != group_of("No LGE.")
+    assert group_of("1. Normal LV. 2. No LGE.") == group_of("Normal LV. No LGE.")
+    assert group_of("1) Normal LV\n2) No LGE") == group_of("No LGE.\nNormal LV.")
+    assert group_of("Normal LV. No LGE.") != group_of("No LGE.")
+    assert group_of("Strain -18 %.") != group_of("Strain 18 %.")
+    assert group_of("A scar of 2.5 cm.") != group_of("A scar of 2 cm. 5.")
+    assert group_of("EF 62. Normal.") != group_of("EF 26. Normal.")
     assert group_of("Normal LV.\nNo LGE.") == group_of("no lge. normal LV")
 
 

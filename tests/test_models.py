@@ -249,8 +249,9 @@ def test_towers_attend_alike_each_way(batch, pool):
 def test_the_way_to_attend_is_chosen_by_device_and_format():
     auto, plain = config.AttentionKind.AUTO, config.AttentionKind.PLAIN
     low, full = jnp.dtype(jnp.bfloat16), jnp.dtype(jnp.float32)
-    assert attending.choose(auto, "gpu", low) is config.AttentionKind.CUDNN
-    assert attending.choose(auto, "gpu", full) is not config.AttentionKind.CUDNN
-    assert attending.choose(plain, "gpu", low) is plain
+    assert attending.choose(auto, "gpu", low, 64) is config.AttentionKind.CUDNN
+    assert attending.choose(auto, "gpu", low, 100) is config.AttentionKind.XLA
+    assert attending.choose(auto, "gpu", full, 64) is config.AttentionKind.XLA
+    assert attending.choose(plain, "gpu", low, 64) is plain
     for platform in ("cpu", "gpu", "tpu"):
-        assert attending.choose(auto, platform, full) in attending.KINDS
+        assert attending.choose(auto, platform, full, 64) in attending.KINDS

@@ -36,7 +36,10 @@ def make(**changes) -> config.Experiment:
     return cfg
 
 
+# Everything that is random, and a loss that reads the bias too.
 DROPS = {
+    "loss": Loss.SIGMOID,
+    "model__initial_bias": -1.0,
     "model__video__dropout": 0.2,
     "model__text__dropout": 0.2,
     "model__text__attention_dropout": 0.2,
@@ -115,7 +118,8 @@ def run(cfg, batch, sizes=ALONE, steps=1):
         seen, curve = [(by_path(state.params), by_path(state.ema))], []
         for _ in range(steps):
             state, parts = train_step(state, there, jax.random.key(7))
-            curve.append(float(parts["loss"]))
+            # Adam does not see a gradient that is twice too large: its norm is compared too.
+            curve.append((float(parts["loss"]), float(parts["grad_norm"])))
             seen.append((by_path(state.params), by_path(state.ema)))
         return seen, curve
 
@@ -149,7 +153,7 @@ def big(batch):
 
 
 @pytest.mark.parametrize(
-    ("form", "sizes"), [(Form.GATHERED, ALONE), (Form.RING, Mesh(2, 2, 2))], ids=str
+    ("form", "sizes"), [(Form.GATHERED, Mesh(4)), (Form.RING, Mesh(2, 2, 2))], ids=str
 )
 def test_a_batch_in_parts_has_the_gradient_of_the_whole(batch, big, form, sizes):
     cfg = make(**DROPS, data__micro_batch=4, contrast__form=form, contrast__chunk=3)
@@ -233,7 +237,7 @@ def one_device(batch):
 @pytest.mark.parametrize("sizes", [Mesh(8, 1, 1), Mesh(1, 4, 2), Mesh(2, 2, 2)], ids=str)
 def test_any_factorisation_of_the_mesh_gives_the_same_steps(batch, one_device, sizes):
     seen, curve = run(make(**DROPS), batch, sizes, steps=3)
-    np.testing.assert_allclose(curve, one_device[1], atol=2e-5)
+    np.testing.assert_allclose(curve, one_device[1], rtol=2e-5)
     a, b = one_device[0][-1][0], seen[-1][0]
     for path in a:
         np.testing.assert_allclose(a[path], b[path], atol=2e-4, err_msg=path)
@@ -344,5 +348,5 @@ def test_micro_batches_must_divide_over_devices():
 def test_sigmoid_trains_too(batch):
     cfg = make(loss=Loss.SIGMOID, model__initial_scale=10.0, model__initial_bias=-10.0)
     seen, curve = run(cfg, batch, steps=6)
-    assert curve[-1] < curve[0]
+    assert curve[-1][0] < curve[0][0]
     assert seen[-1][0]["logit_bias"] != -10.0

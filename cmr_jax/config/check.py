@@ -6,6 +6,9 @@ from cmr_jax.config.model import AttentionKind, Precision
 from cmr_jax.config.options import Experiment
 from cmr_jax.schema import View
 
+VIDEO_SHARES = ("dropout", "frame_dropout", "patch_dropout")
+TEXT_SHARES = ("dropout", "attention_dropout")
+
 
 def validate(config: Experiment) -> None:
     """Raises ValueError with the option, the reason and the way out."""
@@ -19,11 +22,14 @@ def validate(config: Experiment) -> None:
         raise ValueError(
             f"data.clip.size {clip.size} does not divide by model.video.patch {video.patch}."
         )
-    for name in ("frame_dropout", "patch_dropout"):
-        if not 0 <= getattr(video, name) < 1:
-            raise ValueError(
-                f"model.video.{name} is {getattr(video, name)}; it is a share below 1."
-            )
+    shares = {f"model.video.{n}": getattr(video, n) for n in VIDEO_SHARES}
+    shares |= {f"model.text.{n}": getattr(text, n) for n in TEXT_SHARES}
+    shares["optim.ema"] = config.optim.ema
+    for name, value in shares.items():
+        if not 0 <= value < 1:
+            raise ValueError(f"{name} is {value}; it is a share below 1.")
+    if config.model.unroll < 0:
+        raise ValueError(f"model.unroll is {config.model.unroll}; 0 lays all layers out.")
     fused, wide = AttentionKind.CUDNN, Precision.FLOAT32
     if config.model.attention is fused and config.model.precision is wide:
         raise ValueError("model.attention=cudnn needs model.precision=bfloat16.")
@@ -37,6 +43,7 @@ def validate(config: Experiment) -> None:
         "data.texts": config.data.texts,
         "optim.steps": config.optim.steps,
         "optim.hold": config.optim.hold,
+        "contrast.chunk": config.contrast.chunk,
         "run.log_every": config.run.log_every,
         "run.save_every": config.run.save_every,
         "data.clip.frames": clip.frames,
@@ -55,8 +62,6 @@ def validate(config: Experiment) -> None:
         raise ValueError(
             f"optim.layer_decay is {config.optim.layer_decay}; it is a share, up to 1."
         )
-    if not 0 <= config.optim.ema < 1:
-        raise ValueError(f"optim.ema is {config.optim.ema}; it is a share below 1.")
     if len(video.pixel_mean) != len(video.pixel_spread):
         raise ValueError(
             "model.video.pixel_mean and pixel_spread need one number per channel each."

@@ -16,7 +16,7 @@ class Remat(enum.Enum):
 class AttentionKind(enum.Enum):
     """Which program attends; all give the same but for rounding."""
 
-    AUTO = "auto"  # the one that was best on the device at hand
+    AUTO = "auto"  # by the device at hand: see cmr_jax/models/attending.py
     PLAIN = "plain"
     XLA = "xla"
     CUDNN = "cudnn"  # NVIDIA, bfloat16 only

@@ -8,7 +8,14 @@ from cmr_jax import config
 from cmr_jax.config import Layout
 from cmr_jax.data import published
 from cmr_jax.data.source import ExamSource
-from cmr_jax.data.transforms import Arrays, BorrowReport, ChooseTexts, Jitter, ReadClip
+from cmr_jax.data.transforms import (
+    Arrays,
+    BorrowReport,
+    ChooseTexts,
+    Jitter,
+    ReadClip,
+    group_of,
+)
 from cmr_jax.tokenizer import Tokenizer
 
 
@@ -19,7 +26,7 @@ def for_training(
     steps = pictures(source, data, train=True)
     if data.permute_reports:
         steps.append(BorrowReport(source, seed))
-    groups = read_groups(data.groups) if data.groups else {}
+    groups = shared_groups(source, data.groups) if data.groups else {}
     texts = ChooseTexts(tokenizer, length, data.texts, data.shuffle_sentences, groups)
     return [*steps, texts, Arrays()]
 
@@ -30,6 +37,24 @@ def for_evaluation(
     """The transforms of evaluation: nothing random, the whole impression."""
     steps = pictures(source, data, train=False)
     return [*steps, ChooseTexts(tokenizer, length, 1, shuffle=False), Arrays()]
+
+
+def shared_groups(source: ExamSource, path: str) -> dict[int, int]:
+    """Of the impressions of the exams in a CSV: the group of the text, and the one it shares.
+
+    Exams that are not in the file, but say the same, follow.  A ValueError where the file parts
+    exams that do.
+    """
+    given, shared = read_groups(path), {}
+    for exam in (source[i] for i in range(len(source))):
+        if exam.impression and exam.exam_id in given:
+            text, group = group_of(exam.impression), group_of(f"given {given[exam.exam_id]}")
+            if shared.setdefault(text, group) != group:
+                raise ValueError(
+                    f"data.groups {path} parts exams whose impressions say the same: "
+                    f"{exam.exam_id} and one before it. Give them one group."
+                )
+    return shared
 
 
 def read_groups(path: str) -> dict[str, str]:

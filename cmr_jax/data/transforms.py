@@ -134,8 +134,8 @@ class ChooseTexts(grain.transforms.RandomMap):
     length: int
     texts: int
     shuffle: bool  # the sentences of the impression: the meaning stays
-    # Group by exam, of those whose impressions mean the same.
-    groups: dict[str, str] = dataclasses.field(default_factory=dict)
+    # Of impressions that mean the same as others: their own group, and the one they share.
+    groups: dict[int, int] = dataclasses.field(default_factory=dict)
 
     def random_map(self, element: Record, rng: np.random.Generator) -> Record:
         """Adds tokens, their mask and the group of each text."""
@@ -149,8 +149,8 @@ class ChooseTexts(grain.transforms.RandomMap):
             picks = rng.permutation(len(sentences))[: self.texts - 1]
             chosen += [sentences[i] for i in picks]
         groups = [group_of(text) for text in chosen] + [NO_TEXT] * (self.texts - len(chosen))
-        if whole and (given := self.groups.get(exam.exam_id)) is not None:
-            groups[0] = group_of(f"given {given}")
+        if whole:
+            groups[0] = self.groups.get(groups[0], groups[0])
         chosen += [""] * (self.texts - len(chosen))
         tokens, mask = self.tokenizer.encode(chosen, self.length)
         return element | {
@@ -161,8 +161,13 @@ class ChooseTexts(grain.transforms.RandomMap):
 
 
 def group_of(text: str) -> int:
-    """Equal for texts that say the same words, whatever their order of sentences, case or numbering."""
-    words = [re.sub(r"[^a-z0-9 ]+", "", part) for part in re.split(r"[.;\n]+", text.lower())]
+    """Equal for texts that say the same words, whatever their order of sentences, case or numbering.
+
+    Numbers keep their sign and their decimals.
+    """
+    text = re.sub(r"(^|[.;\n])\s*\d+[.)]\s+", r"\1 ", text.lower())
+    parts = re.split(r"(?:\.(?!\d)|[;\n])+", text)
+    words = [re.sub(r"[^a-z0-9 .-]+|-(?!\d)", "", part) for part in parts]
     key = "|".join(sorted(filter(None, (" ".join(w.split()) for w in words))))
     return zlib.crc32(key.encode()) & 0x7FFFFFFF
 

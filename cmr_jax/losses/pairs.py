@@ -70,7 +70,7 @@ def sides(embeddings: Embeddings, pairing: Pairing, contrast: Contrast) -> Sides
         length(embeddings.text).reshape(b * r, e),
         pairing.group,
         pairing.group.reshape(b * r),
-        jnp.tile(jnp.arange(r) == 0, b),
+        jnp.tile(jnp.arange(r) == 0, b) & (pairing.group.reshape(b * r) >= 0),
     )
 
 

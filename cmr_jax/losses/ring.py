@@ -43,8 +43,6 @@ def ring(
     kind: Kind, batch: Sides, scale, bias, contrast: Contrast, mesh: jax.sharding.Mesh
 ) -> tuple[Float[Array, ""], Parts]:
     """`plain` over a batch that lies across the mesh, in pieces; equal in value and gradient."""
-    if contrast.chunk < 1:
-        raise ValueError(f"contrast.chunk is {contrast.chunk}; it must be at least 1.")
     score_all = _scorer(kind, contrast, mesh)
     loss, parts = score_all(batch.video, batch.text, scale, bias, batch)
     return loss, jax.lax.stop_gradient(parts)

@@ -8,6 +8,8 @@ import jax.numpy as jnp
 
 from cmr_jax import sharding
 from cmr_jax.config import Model
+from cmr_jax.config import TextTower as TextTowerConfig
+from cmr_jax.config import VideoTower as VideoTowerConfig
 from cmr_jax.models import attending
 from cmr_jax.models.layers import How
 from cmr_jax.models.text_tower import TextTower
@@ -25,18 +27,15 @@ class DualEncoder(nn.Module):
         self, batch: Batch, *, train: bool = False, video: bool = True, text: bool = True
     ) -> Embeddings:
         c = self.config
-        dtype = jnp.dtype(c.precision.value)
-        kind = attending.choose(c.attention, sharding.platform(), dtype)
-        how = How(dtype, kind, c.remat, c.unroll)
         b, r, _ = batch.tokens.shape
         z_video = z_text = None
         if video:
-            tower = VideoTower(c.video, c.embedding, c.head, how, name="video")
+            tower = VideoTower(c.video, c.embedding, c.head, _how(c, c.video), name="video")
             z_video = tower(
                 batch.video, batch.coordinates, batch.frame_mask, batch.row, train=train
             )
         if text:
-            tower = TextTower(c.text, c.embedding, c.head, how, name="text")
+            tower = TextTower(c.text, c.embedding, c.head, _how(c, c.text), name="text")
             tokens = einops.rearrange(batch.tokens, "b r l -> (b r) l")
             mask = einops.rearrange(batch.text_mask, "b r l -> (b r) l")
             rows = einops.rearrange(batch.row[:, None] * r + jnp.arange(r)[None], "b r -> (b r)")
@@ -48,6 +47,13 @@ class DualEncoder(nn.Module):
         bias = self.param("logit_bias", nn.initializers.constant(c.initial_bias), ())
         scale = jnp.minimum(jnp.exp(log_scale), c.largest_scale)
         return Embeddings(z_video, z_text, scale, bias)
+
+
+def _how(c: Model, tower: VideoTowerConfig | TextTowerConfig) -> How:
+    dtype, width = jnp.dtype(c.precision.value), tower.width // tower.heads
+    return How(
+        dtype, attending.choose(c.attention, sharding.platform(), dtype, width), c.remat, c.unroll
+    )
 
 
 def init(config: Model, batch: Batch, key: Key[Array, ""]) -> Params:

@@ -66,15 +66,20 @@ def training_flops(cfg: config.Experiment) -> Step:
     model = hardware = 0.0
     early = 0 < cfg.data.micro_batch < cfg.data.batch
     for tower, flops in forward.items():
-        learns = not (cfg.optim.frozen and re.fullmatch(cfg.optim.frozen, _inside(tower)))
-        model += flops * (3 if learns else 1)
-        hardware += 3 * flops + again[tower] + early * flops if learns else flops
+        passes = _passes(cfg.optim.frozen, tower)
+        model += passes * flops
+        hardware += passes * flops + (again[tower] + early * flops if passes > 1 else 0.0)
     return Step(model * cfg.data.batch, hardware * cfg.data.batch)
 
 
-def _inside(tower: str) -> str:
-    """A parameter that stands for all of a tower."""
-    return f"{tower}/blocks/mlp/up/kernel"
+def _passes(frozen: str, tower: str) -> int:
+    """What a tower costs, in forward passes: its blocks may rest, and all below them too."""
+    below = {"video": "stem/stem_0/kernel", "text": "token/embedding"}[tower]
+    rests = [
+        bool(frozen and re.fullmatch(frozen, f"{tower}/{inside}"))
+        for inside in ("blocks/mlp/up/kernel", below)
+    ]
+    return 3 - rests[0] - all(rests)
 
 
 class Size(NamedTuple):

@@ -97,6 +97,8 @@ def _ours(folder: pathlib.Path, plain: dict, options: Options) -> Weights:
         raise ValueError(
             f"{folder / checkpoint.CONFIG_FILE} is not a config of ours: {error}"
         ) from None
+    # Which program attends is a matter of the device at hand, not of the model.
+    cfg.model.attention = config.AttentionKind.AUTO
     tokenizer = Tokenizer.load(folder)
     exported = folder / EXPORT_FILE
     if exported.is_file():

@@ -29,7 +29,7 @@ def main() -> None:
     """Every shape, number format and way."""
     platform = jax.default_backend()
     for dtype in (jnp.bfloat16, jnp.float32):
-        chosen = attending.choose(AttentionKind.AUTO, platform, jnp.dtype(dtype))
+        chosen = attending.choose(AttentionKind.AUTO, platform, jnp.dtype(dtype), WIDTH)
         for name, (groups, tokens, hides) in SHAPES.items():
             found = {}
             for kind in attending.KINDS:

@@ -241,6 +241,7 @@ class Ours:
                 inputs["tokens"][:, None],
                 inputs["mask"][:, None],
                 whole[:, :1],
+                np.arange(b, dtype=np.int32),
             )
 
         def embed(params, inputs):
