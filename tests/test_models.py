@@ -14,6 +14,18 @@ from cmr_jax.models import attending, dual_encoder
 from configs import smoke
 from tests.conftest import GOLDEN, tiny_config
 
+pytestmark = pytest.mark.usefixtures("hasty")
+
+
+def init(model, batch):
+    """Fresh parameters, by one program."""
+    return jax.jit(lambda: dual_encoder.init(model, batch, jax.random.key(0)))()
+
+
+def apply(model, params, batch, **towers):
+    """Embeddings, by one program."""
+    return jax.jit(functools.partial(dual_encoder.apply, model, **towers))(params, batch)
+
 
 @pytest.fixture(scope="module")
 def cfg():
@@ -22,7 +34,7 @@ def cfg():
 
 @pytest.fixture(scope="module")
 def params(cfg):
-    return dual_encoder.init(cfg.model, pipeline.example_batch(cfg, 2), jax.random.key(0))
+    return init(cfg.model, pipeline.example_batch(cfg, 2))
 
 
 @pytest.fixture
@@ -57,7 +69,7 @@ def test_padding_cannot_move_the_embedding(cfg, params, batch):
     )
     tokens = np.where(batch.text_mask, batch.tokens, 9).astype(np.int32)
     scrambled = batch._replace(video=video.astype(np.uint8), coordinates=c, tokens=tokens)
-    a, b = (dual_encoder.apply(cfg.model, params, x) for x in (batch, scrambled))
+    a, b = (apply(cfg.model, params, x) for x in (batch, scrambled))
     np.testing.assert_array_equal(a.video, b.video)
     np.testing.assert_array_equal(a.text, b.text)
 
@@ -65,20 +77,17 @@ def test_padding_cannot_move_the_embedding(cfg, params, batch):
 def test_what_is_real_moves_the_embedding(cfg, params, batch):
     changed = batch.video.copy()
     changed[:, 0] = 255 - changed[:, 0]
-    a, b = (
-        dual_encoder.apply(cfg.model, params, x).video
-        for x in (batch, batch._replace(video=changed))
-    )
+    a, b = (apply(cfg.model, params, x).video for x in (batch, batch._replace(video=changed)))
     assert (np.abs(np.asarray(a - b)).max(1) > 1e-6).all()
     later = batch.coordinates._replace(phase=(batch.coordinates.phase + 0.5) % 1)
-    c = dual_encoder.apply(cfg.model, params, batch._replace(coordinates=later)).video
+    c = apply(cfg.model, params, batch._replace(coordinates=later)).video
     assert np.abs(np.asarray(a - c)).max() > 1e-7
 
 
 def test_exams_do_not_see_each_other(cfg, params, batch):
     alone = jax.tree.map(lambda x: x[1:2], batch)
-    together = dual_encoder.apply(cfg.model, params, batch)
-    apart = dual_encoder.apply(cfg.model, params, alone)
+    together = apply(cfg.model, params, batch)
+    apart = apply(cfg.model, params, alone)
     np.testing.assert_allclose(together.video[1:2], apart.video, atol=1e-6)
     np.testing.assert_allclose(together.text[1:2], apart.text, atol=1e-6)
 
@@ -90,18 +99,18 @@ def test_order_of_frames_does_not_matter(cfg, params, batch):
         frame_mask=batch.frame_mask[:, p],
         coordinates=jax.tree.map(lambda x: x[:, p], batch.coordinates),
     )
-    a, b = (dual_encoder.apply(cfg.model, params, x).video for x in (batch, shuffled))
+    a, b = (apply(cfg.model, params, x).video for x in (batch, shuffled))
     np.testing.assert_allclose(a, b, atol=2e-6)
 
 
 def test_an_exam_without_frames_gives_a_finite_embedding(cfg, params, batch):
     empty = batch._replace(frame_mask=np.zeros_like(batch.frame_mask))
-    assert np.isfinite(dual_encoder.apply(cfg.model, params, empty).video).all()
+    assert np.isfinite(apply(cfg.model, params, empty).video).all()
 
 
 def test_a_tower_not_asked_for_is_none(cfg, params, batch):
-    assert dual_encoder.apply(cfg.model, params, batch, video=False).video is None
-    assert dual_encoder.apply(cfg.model, params, batch, text=False).text is None
+    assert apply(cfg.model, params, batch, video=False).video is None
+    assert apply(cfg.model, params, batch, text=False).text is None
 
 
 def test_remat_changes_the_graph_and_not_the_gradient(cfg, params, batch):
@@ -110,7 +119,7 @@ def test_remat_changes_the_graph_and_not_the_gradient(cfg, params, batch):
 
     saved = tiny_config("").model
     saved.remat = Remat.FULL
-    a, b = jax.grad(loss(cfg.model))(params), jax.grad(loss(saved))(params)
+    a, b = (jax.jit(jax.grad(loss(model)))(params) for model in (cfg.model, saved))
     for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True):
         np.testing.assert_allclose(x, y, atol=1e-5)
     assert str(jax.make_jaxpr(jax.grad(loss(saved)))(params)).count("remat") > 0
@@ -120,7 +129,7 @@ def test_remat_changes_the_graph_and_not_the_gradient(cfg, params, batch):
 def test_bfloat16_stays_close_and_gives_float32(cfg, params, batch):
     low = tiny_config("").model
     low.precision = config.Precision.BFLOAT16
-    a, b = (dual_encoder.apply(m, params, batch) for m in (cfg.model, low))
+    a, b = (apply(m, params, batch) for m in (cfg.model, low))
     assert b.video.dtype == jnp.float32
     np.testing.assert_allclose(a.video, b.video, atol=0.05 * float(np.abs(a.video).max()))
 
@@ -233,10 +242,10 @@ def test_towers_attend_alike_each_way(batch, pool):
         cfg.model.attention = kind
 
         def loss(params):
-            made = dual_encoder.apply(cfg.model, params, batch)
+            made = apply(cfg.model, params, batch)
             return (made.video**2).sum() + (made.text**2).sum(), made.video
 
-        params = dual_encoder.init(cfg.model, batch, jax.random.key(0))
+        params = init(cfg.model, batch)
         return jax.jit(jax.value_and_grad(loss, has_aux=True))(params)
 
     (_, plain), plain_grads = embed(config.AttentionKind.PLAIN)

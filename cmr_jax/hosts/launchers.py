@@ -32,12 +32,23 @@ def find(
     return _from_slurm() or _from_jax(timeout_s)
 
 
+def _checked(coordinator: str, said_by: str) -> str:
+    host, _, port = coordinator.rpartition(":")
+    if not host or not port.isdecimal():
+        raise ValueError(f"{said_by}={coordinator} is not HOST:PORT.")
+    return coordinator
+
+
+def _told() -> str | None:
+    """What JAX's own variable says."""
+    said = os.environ.get("JAX_COORDINATOR_ADDRESS")
+    return _checked(said, "JAX_COORDINATOR_ADDRESS") if said else None
+
+
 def _from_flags(coordinator: str | None, processes: int | None, process: int | None) -> Place:
     if coordinator is None or processes is None or process is None:
         raise ValueError(f"many processes need all three of {FLAGS}.")
-    host, _, port = coordinator.rpartition(":")
-    if not host or not port.isdecimal():
-        raise ValueError(f"--coordinator={coordinator} is not HOST:PORT.")
+    host = _checked(coordinator, "--coordinator").rpartition(":")[0]
     if not 0 <= process < processes:
         raise ValueError(f"--process={process} is not one of 0 to {processes - 1}.")
     names = _numbered(host, processes, process)
@@ -81,7 +92,7 @@ def _from_slurm() -> Place | None:
         names = tuple(h for h, count in zip(hosts, counts, strict=True) for _ in range(count))
     # Above the ports that the kernel hands out; another for each step of a job.
     port = os.environ.get("JAX_COORDINATOR_PORT") or 61440 + (int(job) + int(step)) % 4096
-    coordinator = os.environ.get("JAX_COORDINATOR_ADDRESS") or f"{hosts[0]}:{port}"
+    coordinator = _told() or f"{hosts[0]}:{port}"
     return Place(coordinator, processes, int(process), names, _slurm_devices())
 
 
@@ -135,6 +146,6 @@ def _from_jax(timeout_s: float) -> Place | None:
         if listed:
             start = process // len(listed) * len(listed)
             names[start : start + len(listed)] = listed
-        coordinator = os.environ.get("JAX_COORDINATOR_ADDRESS") or coordinator
+        coordinator = _told() or coordinator
         return Place(coordinator, processes, process, tuple(names), devices)
     return None

@@ -23,7 +23,6 @@ import jax
 import timing
 
 from cmr_jax import step, trainer
-from cmr_jax.config import AttentionKind, Remat
 from cmr_jax.data import pipeline
 from configs import base, smoke
 
@@ -38,8 +37,8 @@ def main() -> None:
     parser.add_argument("--config", choices=CONFIGS, default=here)
     parser.add_argument("--batch", type=int, default=0, help="exams over all devices")
     parser.add_argument("--micro_batch", type=int, default=0)
-    parser.add_argument("--attention", choices=[k.value for k in AttentionKind])
-    parser.add_argument("--remat", choices=[r.value for r in Remat])
+    parser.add_argument("--attention", help="a value of config.AttentionKind")
+    parser.add_argument("--remat", help="a value of config.Remat")
     parser.add_argument("--steps", type=int, default=5)
     parser.add_argument("--largest", action="store_true")
     parser.add_argument("--devices", default="")
@@ -63,10 +62,9 @@ def measure(args: argparse.Namespace, devices: list | None = None) -> float:
     cfg.data.batch = args.batch or cfg.data.batch
     if args.micro_batch:
         cfg.data.micro_batch = args.micro_batch
-    if args.attention:
-        cfg.model.attention = AttentionKind(args.attention)
-    if args.remat:
-        cfg.model.remat = Remat(args.remat)
+    for name in ("attention", "remat"):
+        if value := getattr(args, name):
+            setattr(cfg.model, name, type(getattr(cfg.model, name))(value))
     mesh = trainer.prepare(cfg, devices)
     with jax.set_mesh(mesh):
         state = step.init_state(cfg, mesh, pipeline.example_batch(cfg, mesh.size))
@@ -110,27 +108,34 @@ def utilisation(cfg, rate: float, mesh: jax.sharding.Mesh) -> dict[str, float]:
 
 def grow(args: argparse.Namespace) -> None:
     """The micro-batch doubles until the device is full; each in a process of its own."""
-    size = args.micro_batch or jax.device_count()
-    rest = [f"--config={args.config}", f"--steps={args.steps}"]
-    rest += [
-        f"--{name}={value}" for name in ("attention", "remat") if (value := getattr(args, name))
-    ]
+    size, fits = args.micro_batch or jax.device_count(), 0
     while True:
-        again = [sys.executable, __file__, *rest, f"--batch={2 * size}", f"--micro_batch={size}"]
+        again = [
+            sys.executable,
+            __file__,
+            *passed_on(args, "config", "steps", "attention", "remat"),
+        ]
+        again += [f"--batch={2 * size}", f"--micro_batch={size}"]
         done = subprocess.run(again, capture_output=True, text=True, check=False)
         if done.returncode:
-            why = done.stderr.strip().splitlines()[-1][:200]
-            timing.line("largest", config=args.config, fits=size // 2, failed=why)
+            if "RESOURCE_EXHAUSTED" not in done.stderr:
+                raise SystemExit(done.stderr)
+            timing.line("largest", config=args.config, fits=fits, full=size)
             return
         print(done.stdout, end="", flush=True)
-        size *= 2
+        fits, size = size, 2 * size
+
+
+def passed_on(args: argparse.Namespace, *names: str) -> list[str]:
+    """Options that were given, for another process."""
+    return [f"--{name}={getattr(args, name)}" for name in names if getattr(args, name)]
 
 
 def scale(args: argparse.Namespace) -> None:
-    """More devices, as many exams for each; efficiency is against the first number."""
-    alone, each = None, args.batch or 8
+    """More devices, as many exams for each (`--batch`, `--micro_batch` are of one); efficiency is against the first number."""
+    alone, each, part = None, args.batch or 8, args.micro_batch
     for count in map(int, args.devices.split(",")):
-        args.batch = each * count
+        args.batch, args.micro_batch = each * count, part * count
         rate = measure(args, jax.devices()[:count]) / count
         alone = alone or rate
         timing.line("scaling", config=args.config, used=count, efficiency=rate / alone)
@@ -141,11 +146,11 @@ def beside(args: argparse.Namespace) -> None:
     ours, found = pathlib.Path(__file__).parents[2], {}
     for _ in range(3):
         for root in (ours, args.against.absolute()):
-            command = [sys.executable, __file__, "--raw", f"--config={args.config}"]
-            command += [f"--steps={args.steps}", *([f"--batch={args.batch}"] if args.batch else [])]
+            command = [sys.executable, __file__, "--raw"]
+            command += passed_on(args, "config", "steps", "batch", "attention", "remat")
             env = os.environ | {"PYTHONPATH": f"{root}:{pathlib.Path(__file__).parent}"}
             done = subprocess.run(
-                command, cwd=root, env=env, capture_output=True, text=True, check=True
+                command, cwd=root, env=env, stdout=subprocess.PIPE, text=True, check=True
             )
             found.setdefault(root, []).append(json.loads(done.stdout.splitlines()[-1]))
     names = ("step_s", "compile_s", "peak_gb")
