@@ -132,7 +132,10 @@ def passed_on(args: argparse.Namespace, *names: str) -> list[str]:
 
 
 def scale(args: argparse.Namespace) -> None:
-    """More devices, as many exams for each (`--batch`, `--micro_batch` are of one); efficiency is against the first number."""
+    """More devices, as many exams for each; efficiency is against the first number.
+
+    `--batch` and `--micro_batch` are of one device here.
+    """
     alone, each, part = None, args.batch or 8, args.micro_batch
     for count in map(int, args.devices.split(",")):
         args.batch, args.micro_batch = each * count, part * count
