@@ -3,6 +3,7 @@
     python -m cmr_jax.train --config=configs/base.py --config.data.path=DIR --workdir=DIR
 
 One exam costs about 2.9 TFLOP forward, three times that in training; see `--dry_run`.
+With --config.data.batch=4096 --config.data.micro_batch=1024 it fits a TPU v5e:16x16 (README).
 Not trained yet: there is no result to compare with.
 """
 
