@@ -4,7 +4,7 @@ VENV ?= .venv
 RUN := $(VENV)/bin/python
 OUT ?= runs/demo
 
-.PHONY: demo demo-short smoke test lint bench setup lock clean
+.PHONY: demo demo-short smoke test lint bench bench-gpu setup lock clean
 
 setup: $(VENV)/.ready
 
@@ -38,6 +38,16 @@ lint: setup
 
 bench: setup
 	for script in tests/benchmarks/prep.py tests/benchmarks/bench_*.py; do $(RUN) $$script || exit 1; done
+
+# On a machine with GPUs or TPUs: how much fits, ways to attend, ways to save memory, the loss.
+STEP := $(RUN) tests/benchmarks/bench_step.py --config=base --batch=32 --micro_batch=8
+bench-gpu: setup
+	$(RUN) tests/benchmarks/bench_step.py --config=base --largest
+	for way in cudnn xla plain; do $(STEP) --attention=$$way || true; done
+	for how in none dots full; do $(STEP) --remat=$$how || true; done
+	$(STEP) --profile=runs/profile
+	$(RUN) tests/benchmarks/bench_attention.py
+	$(RUN) tests/benchmarks/bench_loss.py 16384 32768 65536
 
 # The lock file: one for every Python and platform.
 lock: setup

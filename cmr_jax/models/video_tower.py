@@ -48,12 +48,7 @@ class VideoTower(nn.Module):
         train: bool,
     ) -> Float[Array, "b e"]:
         c, dtype = self.config, self.how.dtype
-        if c.frame_code is FrameCode.INDEX:
-            code = FrameIndex(c.width, c.index_frames, dtype, name="frame")(coordinates)
-        else:
-            code = FrameEmbedding(c.width, c.coordinate_frequencies, dtype, name="frame")(
-                coordinates
-            )
+        code = self._frame_code(coordinates)
         if train and c.frame_dropout:
             left = some_of(self.make_rng("dropout"), rows, 1 - c.frame_dropout, mask)
             code = jnp.broadcast_to(code, (*mask.shape, c.width))
@@ -89,6 +84,14 @@ class VideoTower(nn.Module):
         features = features.astype(jnp.float32)
         self.sow("intermediates", "features", features)
         return project(features, self.head, self.embedding)
+
+    def _frame_code(self, coordinates: Coordinates) -> Float[Array, "#b t d"]:
+        """What tells a frame apart from the others."""
+        c, dtype = self.config, self.how.dtype
+        if c.frame_code is FrameCode.INDEX:
+            return FrameIndex(c.width, c.index_frames, dtype, name="frame")(coordinates)
+        embed = FrameEmbedding(c.width, c.coordinate_frequencies, dtype, name="frame")
+        return embed(coordinates)
 
     def _normalised(self, video: Array) -> Float[Array, "b t h w c"]:
         """Around zero; one grey channel serves as every channel that the stem reads."""
