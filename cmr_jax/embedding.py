@@ -62,5 +62,6 @@ class Embedder:
         """Embeds texts, (n, e)."""
         tokens, mask = self.weights.tokenizer.encode(texts, self.cfg.model.text.length)
         batch = pipeline.example_batch(self.cfg, 1)
-        batch = batch._replace(tokens=tokens[:, None], text_mask=mask[:, None])
+        row = np.arange(len(texts), dtype=np.int32)
+        batch = batch._replace(tokens=tokens[:, None], text_mask=mask[:, None], row=row)
         return np.asarray(self._text(self.weights.params, batch))[:, 0]

@@ -67,12 +67,16 @@ def _towers(weights: Weights) -> dict[str, tuple]:
 
     def video(arrays, pictures, frame_mask, *coordinates):
         batch = example._replace(
-            video=pictures, frame_mask=frame_mask, coordinates=Coordinates(*coordinates)
+            video=pictures,
+            frame_mask=frame_mask,
+            coordinates=Coordinates(*coordinates),
+            row=jnp.arange(pictures.shape[0]),
         )
         return dual_encoder.apply(model, nest(arrays) | scalars, batch, text=False).video
 
     def text(arrays, tokens, mask):
-        batch: Batch = example._replace(tokens=tokens[:, None], text_mask=mask[:, None])
+        row = jnp.arange(tokens.shape[0])
+        batch: Batch = example._replace(tokens=tokens[:, None], text_mask=mask[:, None], row=row)
         embedded = dual_encoder.apply(model, nest(arrays) | scalars, batch, video=False).text
         assert embedded is not None
         return embedded[:, 0]

@@ -46,7 +46,9 @@ def called(tmp_path: pathlib.Path, script: str, *args: str, **env: str) -> list[
     """What a launcher makes of its arguments: command lines, words apart."""
     for name in ("srun", "gcloud", "scontrol"):
         fake(tmp_path, name)
-    variables = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"} | env
+    ours = {"PYTHON", "IMAGE", "BIND"}  # what launchers read, and who runs the tests may have set
+    variables = {name: value for name, value in os.environ.items() if name not in ours}
+    variables |= {"PATH": f"{tmp_path}:{os.environ['PATH']}"} | env
     subprocess.run([str(LAUNCH / script), *args], env=variables, check=True, timeout=60)
     return [call.splitlines() for call in (tmp_path / "calls").read_text().split("\n\n") if call]
 
