@@ -254,7 +254,6 @@ def lowered(cfg, batch) -> str:
 @pytest.mark.parametrize(
     "change",
     [
-        {"model__remat": Remat.DOTS},
         {"model__remat": Remat.FULL},
         {"model__remat": Remat.OFFLOAD},
         {"model__unroll": 0},

@@ -31,7 +31,7 @@ def losses(workdir: pathlib.Path) -> list[float]:
 
 def test_eight_devices_and_one_give_the_same_curve(smoke):
     curves = []
-    for sizes, devices in ((Mesh(1), 1), (Mesh(8), 8), (Mesh(2, 2, 2), 8)):
+    for sizes, devices in ((Mesh(1), 1), (Mesh(2, 2, 2), 8)):
         mesh = sharding.make_mesh(sizes, jax.devices()[:devices])
         tokenizer = Tokenizer.load(pathlib.Path(smoke.data.path, "tokenizer.model"))
         batches = pipeline.TrainBatches(smoke, tokenizer)
@@ -44,7 +44,6 @@ def test_eight_devices_and_one_give_the_same_curve(smoke):
                 curve.append(float(parts["loss"]))
         curves.append(curve)
     np.testing.assert_allclose(curves[1], curves[0], atol=2e-4)
-    np.testing.assert_allclose(curves[2], curves[0], atol=2e-4)
     assert len(set(np.round(curves[0], 5))) > 10  # something moved
 
 
