@@ -14,9 +14,10 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import PartitionSpec
 
-from cmr_jax.sharding import BATCH
+from cmr_jax.sharding import BATCH, ROWS, WHOLE, batch_ways
 from cmr_jax.types import Batch, Embeddings, Params
 
+PARTS = PartitionSpec(None, BATCH)  # part after part, each lying as a batch does
 Embed = Callable[[Params, Batch], Embeddings]
 Score = Callable[[Embeddings, Batch], tuple[Any, dict[str, Any]]]
 
@@ -69,9 +70,8 @@ def _pull_back(embed: Embed, mesh: jax.sharding.Mesh) -> Callable:
         own = jax.tree.map(lambda p: jax.lax.pcast(p, BATCH, to="varying"), params)
         return jax.lax.psum(backward(own, split, slopes), BATCH)
 
-    parts, each, whole = PartitionSpec(None, BATCH), PartitionSpec(BATCH), PartitionSpec()
-    slopes = Embeddings(parts, parts, each, each)  # type: ignore[arg-type]
-    return jax.shard_map(alone, mesh=mesh, in_specs=(whole, parts, slopes), out_specs=whole)
+    slopes = Embeddings(PARTS, PARTS, ROWS, ROWS)  # type: ignore[arg-type]
+    return jax.shard_map(alone, mesh=mesh, in_specs=(WHOLE, PARTS, slopes), out_specs=WHOLE)
 
 
 def _is_data_alone(mesh: jax.sharding.Mesh) -> bool:
@@ -83,18 +83,18 @@ def _is_data_alone(mesh: jax.sharding.Mesh) -> bool:
 
 def _split(x: Any, parts: int, mesh: jax.sharding.Mesh) -> jax.Array:
     """`b ...` to `parts b/parts ...`: of each device's rows an equal share, so that none moves."""
-    ways = mesh.shape["data"] * mesh.shape["fsdp"]
+    ways = batch_ways(mesh)
     x = jnp.reshape(x, (ways, parts, -1, *x.shape[1:]))
     x = jnp.swapaxes(x, 0, 1).reshape(parts, -1, *x.shape[3:])
-    return _lying(x, PartitionSpec(None, BATCH), mesh)
+    return _lying(x, PARTS, mesh)
 
 
 def _join(x: Any, mesh: jax.sharding.Mesh) -> jax.Array:
     """The inverse of `_split`."""
-    ways = mesh.shape["data"] * mesh.shape["fsdp"]
+    ways = batch_ways(mesh)
     x = x.reshape(x.shape[0], ways, -1, *x.shape[2:])
     x = jnp.swapaxes(x, 0, 1).reshape(-1, *x.shape[3:])
-    return _lying(x, PartitionSpec(BATCH), mesh)
+    return _lying(x, ROWS, mesh)
 
 
 def _lying(x: jax.Array, spec: PartitionSpec, mesh: jax.sharding.Mesh) -> jax.Array:

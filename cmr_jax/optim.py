@@ -60,10 +60,11 @@ def make(c: config.Optim) -> optax.GradientTransformation:
 
 def resting(c: config.Optim, params: Params) -> Params:
     """The parameters, the frozen ones as constants: what only they would need is not computed."""
-    rests = re.compile(c.frozen) if c.frozen else None
+    if not c.frozen:
+        return params
+    rests = re.compile(c.frozen)
     return jax.tree_util.tree_map_with_path(
-        lambda keys, p: jax.lax.stop_gradient(p) if rests and rests.fullmatch(path_of(keys)) else p,
-        params,
+        lambda keys, p: jax.lax.stop_gradient(p) if rests.fullmatch(path_of(keys)) else p, params
     )
 
 

@@ -6,6 +6,7 @@ The table is total: a parameter without a rule is an error that names it.
 import functools
 import math
 import re
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -16,6 +17,7 @@ from cmr_jax import config as configs
 
 AXES = ("data", "fsdp", "tensor")
 BATCH = ("data", "fsdp")  # the batch lies over both
+ROWS, WHOLE = PartitionSpec(BATCH), PartitionSpec()  # an exam on one device, all on each
 
 # Parameter path -> what its dimensions mean; first match wins.
 DIMS = (
@@ -64,7 +66,7 @@ def make_mesh(sizes: configs.Mesh, devices: list[Any] | None = None) -> jax.shar
 
 def check_batch(data: configs.Data, mesh: jax.sharding.Mesh) -> None:
     """The batch, and the part of it that the towers take, must divide over the devices."""
-    ways = mesh.shape["data"] * mesh.shape["fsdp"]
+    ways = batch_ways(mesh)
     for name, exams in (("batch", data.batch), ("micro_batch", data.micro_batch)):
         if exams % ways:
             lower = exams // ways * ways
@@ -76,7 +78,12 @@ def check_batch(data: configs.Data, mesh: jax.sharding.Mesh) -> None:
 
 def batch_sharding(mesh: jax.sharding.Mesh) -> NamedSharding:
     """First dimension over the devices, the rest whole."""
-    return NamedSharding(mesh, PartitionSpec(BATCH))
+    return NamedSharding(mesh, ROWS)
+
+
+def batch_ways(mesh: jax.sharding.Mesh) -> int:
+    """Among how many devices the batch is divided; those along `tensor` hold the same rows."""
+    return mesh.shape["data"] * mesh.shape["fsdp"]
 
 
 def constrain(x: Any, words: str) -> Any:
@@ -88,12 +95,19 @@ def constrain(x: Any, words: str) -> Any:
     # Within a shard_map, everything is a device's own already.
     if mesh.empty or not set(AXES) <= set(mesh.axis_names) or mesh.manual_axes:
         return x
+    return jax.lax.with_sharding_constraint(x, _spec(words.split(), x.shape, FLOWS, mesh))
+
+
+def _spec(words: Sequence[str], shape: tuple[int, ...], table: Mapping, mesh: Any) -> PartitionSpec:
+    """Where dimensions lie by a table of their words.  What does not divide stays whole; small
+    things gain nothing from being split."""
     spec = []
-    for word, size in zip(words.split(), x.shape, strict=True):
-        axes = FLOWS.get(word, ())
-        ways = math.prod(mesh.shape[axis] for axis in axes)
+    for word, size in zip(words, shape, strict=True):
+        axes = table.get(word)
+        names = (axes,) if isinstance(axes, str) else axes or ()
+        ways = math.prod(mesh.shape[axis] for axis in names)
         spec.append(axes if axes and size % ways == 0 else None)
-    return jax.lax.with_sharding_constraint(x, PartitionSpec(*spec))
+    return PartitionSpec(*spec)
 
 
 def platform() -> str:
@@ -116,7 +130,7 @@ def share_of(mesh: jax.sharding.Mesh, process: int) -> Share:
     Processes across which `tensor` lies hold the same part.  A ValueError where the rows of a
     process are not one such part, or not as many as those of others.
     """
-    rows = np.arange(mesh.shape["data"] * mesh.shape["fsdp"])
+    rows = np.arange(batch_ways(mesh))
     held: dict[int, set[int]] = {}
     # Positions along (data, fsdp), as in `batch_sharding`, with the devices that hold each.
     for row, devices in zip(rows, mesh.devices.reshape(rows.size, -1), strict=True):
@@ -166,12 +180,8 @@ def tree_shardings(tree: Any, mesh: jax.sharding.Mesh) -> Any:
 
     def one(keys: tuple, leaf: Any) -> NamedSharding:
         words = dims(_parameter(path_of(keys)), leaf.shape) if leaf.ndim else ()
-        spec = []
-        for word, size in zip(words, leaf.shape, strict=False):
-            axis = PLACES.get(word)
-            # What does not divide stays whole; small things gain nothing from being split.
-            spec.append(axis if axis and size % mesh.shape[axis] == 0 else None)
-        return NamedSharding(mesh, PartitionSpec(*spec))
+        # What is replicated has no words.
+        return NamedSharding(mesh, _spec(words, leaf.shape[: len(words)], PLACES, mesh))
 
     return jax.tree_util.tree_map_with_path(one, tree)
 

@@ -53,7 +53,7 @@ def run(cfg: config.Experiment, workdir: pathlib.Path, start: Start | None = Non
     checkpoint.check_run_files(workdir)
     checkpoints = checkpoint.Checkpoints(workdir, cfg.run.keep)
     with jax.set_mesh(mesh):
-        ways = mesh.shape["data"] * mesh.shape["fsdp"]
+        ways = sharding.batch_ways(mesh)
         state = step.init_state(cfg, mesh, pipeline.example_batch(cfg, ways))
         state = step.with_parameters(state, given)
         if found := checkpoints.restore(state):
@@ -142,7 +142,7 @@ def check_finite(values: dict[str, float], at: int) -> None:
 
 def _first_lines(cfg, mesh, workdir, at: int, batches: pipeline.TrainBatches) -> str:
     left_out = f" ({batches.left_out} lack a view)" if batches.left_out else ""
-    per_device = cfg.data.batch // (mesh.shape["data"] * mesh.shape["fsdp"])
+    per_device = cfg.data.batch // sharding.batch_ways(mesh)
     return (
         f"mesh {dict(mesh.shape)}, {cfg.data.batch} exams a batch, {per_device} per device\n"
         f"{batches.exams} exams to train on{left_out}, clips of {cfg.data.clip.frames} frames\n"

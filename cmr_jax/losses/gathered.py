@@ -5,14 +5,11 @@ negatives are the global batch while a device keeps only its slice of the logits
 """
 
 import jax
-from jax.sharding import PartitionSpec
 
 from cmr_jax.config import Contrast
 from cmr_jax.losses.pairs import Kind, Parts, Sides, rows_loss
-from cmr_jax.sharding import BATCH
+from cmr_jax.sharding import BATCH, ROWS, WHOLE
 from cmr_jax.types import Array, Float
-
-ROWS, WHOLE = PartitionSpec(BATCH), PartitionSpec()
 
 
 def plain(

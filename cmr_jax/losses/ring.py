@@ -14,14 +14,11 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax.sharding import PartitionSpec
 
 from cmr_jax.config import Contrast
 from cmr_jax.losses.pairs import Kind, Parts, Sides, both_ways, positives, score
-from cmr_jax.sharding import BATCH
+from cmr_jax.sharding import BATCH, ROWS, WHOLE, batch_ways
 from cmr_jax.types import Array, Bool, Float, Int
-
-ROWS, WHOLE = PartitionSpec(BATCH), PartitionSpec()
 
 
 class Texts(NamedTuple):
@@ -51,7 +48,7 @@ def ring(
 def _scorer(kind: Kind, contrast: Contrast, mesh: jax.sharding.Mesh):
     """The loss as one function with a gradient of its own."""
     spread = functools.partial(jax.shard_map, mesh=mesh)
-    ways = mesh.shape["data"] * mesh.shape["fsdp"]
+    ways = batch_ways(mesh)
     out = (WHOLE, WHOLE, ROWS, ROWS)
     sums = spread(
         functools.partial(_sums, kind, contrast, ways), in_specs=(ROWS, WHOLE, WHOLE), out_specs=out

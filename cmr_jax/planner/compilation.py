@@ -56,7 +56,7 @@ def devices_of(topology: str) -> list[Any]:
 
 def shapes(cfg: config.Experiment, mesh: jax.sharding.Mesh) -> tuple[TrainState, Batch]:
     """State and global batch as shapes, each with its place on the mesh."""
-    ways = mesh.shape["data"] * mesh.shape["fsdp"]
+    ways = sharding.batch_ways(mesh)
     with jax.set_mesh(mesh):
         state = jax.eval_shape(
             lambda: step.init_state(cfg, mesh, pipeline.example_batch(cfg, ways))

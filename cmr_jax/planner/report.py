@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import jax
 
-from cmr_jax import config
+from cmr_jax import config, sharding
 from cmr_jax.planner import chips, compilation, flops, program, roofline
 from cmr_jax.planner import memory as memories
 from cmr_jax.planner.memory import Memory
@@ -28,7 +28,7 @@ def describe(cfg: config.Experiment, mesh: jax.sharding.Mesh) -> Plan:
     """Compiles the step for the devices of a mesh, which need not be here, and reports on it."""
     compiled = compilation.compile_step(cfg, mesh)
     chip = chips.of_kind(mesh.devices.flat[0].device_kind)
-    ways = mesh.shape["data"] * mesh.shape["fsdp"]
+    ways = sharding.batch_ways(mesh)
     found = memories.memory(compiled, chip, mesh.size)
     step = flops.training_flops(cfg)
     parts = [
@@ -56,7 +56,7 @@ def describe(cfg: config.Experiment, mesh: jax.sharding.Mesh) -> Plan:
 
 
 def _run(cfg: config.Experiment, mesh: jax.sharding.Mesh, chip: chips.Chip | None) -> list[str]:
-    ways = mesh.shape["data"] * mesh.shape["fsdp"]
+    ways = sharding.batch_ways(mesh)
     kind = mesh.devices.flat[0].device_kind
     lines = [
         f"devices          {mesh.size} x {chip.name if chip else kind}, mesh "
