@@ -1,32 +1,81 @@
-"""What a run writes down: one JSON object per line, and the same for TensorBoard."""
+"""What a run writes down: one JSON object per line, the same for TensorBoard, a line for people."""
 
 import json
+import os
 import pathlib
 import sys
 import time
 from types import TracebackType
+from typing import Any
 
-from tensorboardX import SummaryWriter
+from tensorboardX import summary
+from tensorboardX.event_file_writer import EventsWriter
+from tensorboardX.proto.event_pb2 import Event, SessionLog
+
+METRICS_FILE = "metrics.jsonl"
+
+
+class Lines:
+    """A file of one JSON object per line, each of a step.
+
+    Lines after `step` are dropped on opening, so that a resumed run does not tell a step twice;
+    half a line, left by a kill, goes too.
+    """
+
+    def __init__(self, path: pathlib.Path, step: int):
+        if path.exists():
+            kept = [line for line in path.read_text().splitlines() if _step(line) <= step]
+            partial = path.with_name(path.name + ".unfinished")
+            partial.write_text("".join(line + "\n" for line in kept))
+            os.replace(partial, path)  # a kill here loses nothing
+        self._file = path.open("a")
+
+    def write(self, step: int, values: dict[str, Any]) -> None:
+        """One line."""
+        self._file.write(json.dumps({"step": step, **values}) + "\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._file.close()
+
+
+class Board:
+    """Events for TensorBoard, which hides what it was told before of steps after `step`.
+
+    Written at once: with tensorboardX's own queue, a full disk would end the thread that empties it
+    and the run would wait for ever.
+    """
+
+    def __init__(self, folder: pathlib.Path, step: int):
+        folder.mkdir(exist_ok=True)
+        self._writer = EventsWriter(str(folder / "events"))
+        start = SessionLog(status=SessionLog.START)
+        self._writer.write_event(Event(wall_time=time.time(), step=step + 1, session_log=start))
+
+    def write(self, step: int, values: dict[str, float]) -> None:
+        """One scalar each."""
+        for name, value in values.items():
+            told = summary.scalar(name, value)
+            self._writer.write_event(Event(wall_time=time.time(), step=step, summary=told))
+        self._writer.flush()
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._writer.close()
 
 
 class Journal:
-    """Appends to WORKDIR/metrics.jsonl and WORKDIR/tensorboard; lines after `step` are dropped on
-    opening, so that a resumed run does not tell a step twice."""
+    """WORKDIR/metrics.jsonl and WORKDIR/tensorboard."""
 
     def __init__(self, workdir: pathlib.Path, step: int):
-        self._path = workdir / "metrics.jsonl"
-        if self._path.exists():
-            kept = [line for line in self._path.read_text().splitlines() if _step(line) <= step]
-            self._path.write_text("".join(line + "\n" for line in kept))
-        self._file = self._path.open("a")
-        self._board = SummaryWriter(str(workdir / "tensorboard"), purge_step=step + 1)
+        self._lines = Lines(workdir / METRICS_FILE, step)
+        self._board = Board(workdir / "tensorboard", step)
 
     def write(self, step: int, values: dict[str, float]) -> None:
-        """One line of named numbers."""
-        self._file.write(json.dumps({"step": step, **values}) + "\n")
-        self._file.flush()
-        for name, value in values.items():
-            self._board.add_scalar(name, value, step)
+        """Named numbers of a step."""
+        self._lines.write(step, values)
+        self._board.write(step, values)
 
     def __enter__(self) -> "Journal":
         return self
@@ -34,14 +83,20 @@ class Journal:
     def __exit__(
         self, kind: type | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._file.close()
+        self._lines.close()
         self._board.close()
+
+
+def read_metrics(workdir: pathlib.Path) -> list[dict[str, float]]:
+    """The lines of a run's metrics, half ones left out."""
+    lines = (workdir / METRICS_FILE).read_text().splitlines()
+    return [json.loads(line) for line in lines if _step(line) < sys.maxsize]
 
 
 def _step(line: str) -> int:
     try:
         return json.loads(line)["step"]
-    except (json.JSONDecodeError, KeyError):  # half a line, left by a kill
+    except (json.JSONDecodeError, KeyError, TypeError):  # half a line, left by a kill
         return sys.maxsize
 
 

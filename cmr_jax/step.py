@@ -13,12 +13,24 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from cmr_jax import accumulate, config, losses, optim, sharding
+from cmr_jax import accumulate, config, guard, losses, optim, sharding
 from cmr_jax.config import Objective, Positives
 from cmr_jax.models import dual_encoder
-from cmr_jax.types import Array, Batch, Embeddings, Key, Pairing, Params, TrainState
+from cmr_jax.types import (
+    Array,
+    Batch,
+    Bool,
+    Embeddings,
+    Float,
+    Key,
+    Pairing,
+    Params,
+    TrainState,
+)
 
 Parts = dict[str, Array]
+# Of a step's parts: whether each group of parameters had a finite gradient, and last, the loss.
+FINITE = "finite"
 
 
 def pairing_of(batch: Batch, positives: Positives) -> Pairing:
@@ -45,10 +57,29 @@ class Contrastive(NamedTuple):
         """The loss of the whole batch, and what to tell of it."""
         cfg, pairing = self.cfg, pairing_of(batch, self.cfg.positives)
         loss, parts = losses.contrastive(cfg.loss, embeddings, pairing, cfg.contrast, self.mesh)
-        return loss, parts | {"scale": embeddings.scale}
+        return loss, parts | {
+            "scale": embeddings.scale,
+            "spread_video": spread(embeddings.video),
+            "spread_text": spread(embeddings.text, batch.report_group >= 0),
+        }
 
 
 OBJECTIVES: dict[Objective, type[Contrastive]] = {Objective.CONTRASTIVE: Contrastive}
+
+
+def spread(
+    x: Float[Array, "*n e"], real: Bool[Array, "*n"] | None = None
+) -> Float[Array, ""]:
+    """How far embeddings point apart, 0..1: one less the squared length of their mean direction.
+
+    0 is collapse: all the same.  What is not `real` does not count.
+    """
+    x = jax.lax.stop_gradient(x)
+    unit = x / jnp.maximum(jnp.linalg.norm(x, axis=-1, keepdims=True), 1e-12)
+    weight = jnp.ones(x.shape[:-1]) if real is None else real.astype(x.dtype)
+    axes = tuple(range(weight.ndim))
+    mean = (unit * weight[..., None]).sum(axes) / jnp.maximum(weight.sum(), 1)
+    return 1 - jnp.square(mean).sum()
 
 
 def init_state(cfg: config.Experiment, mesh: jax.sharding.Mesh, example: Batch) -> TrainState:
@@ -105,14 +136,17 @@ def make_step(
         embed = functools.partial(objective.embed, key=jax.random.fold_in(key, state.step))
         pull = accumulate.value_and_grad(embed, objective.score, parts_of_batch, mesh)
         (loss, parts), grads = pull(state.params, batch)
+        groups = guard.Groups.of(grads)
+        squares = groups.squares(grads)
+        fine = jnp.append(jnp.isfinite(squares), jnp.isfinite(loss))
         updates, optimizer_state = optimizer.update(grads, state.optimizer, state.params)
         params = cast(Params, optax.apply_updates(state.params, updates))
         mean = optim.averaged(cfg.optim, state.ema, params, state.step)
-        parts = parts | {
-            "loss": loss,
-            "grad_norm": optax.tree.norm(grads),
-            "lr": rate(state.step),
-        }
-        return TrainState(state.step + 1, params, optimizer_state, mean), parts
+        after = TrainState(state.step + 1, params, optimizer_state, mean)
+        if cfg.run.skip_nonfinite:
+            after = guard.keep_where(fine.all(), after, state)
+        parts = parts | {"loss": loss, "lr": rate(state.step), FINITE: fine}
+        parts |= groups.norms(squares, "opt/grad_norm")
+        return after, parts | groups.norms(groups.squares(updates), "opt/update_norm")
 
     return jax.jit(step, donate_argnums=0)

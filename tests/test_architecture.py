@@ -13,7 +13,7 @@ FLOORS = [  # a module may import what stands on a lower floor, and its own room
     ["schema", "cli"],
     ["config", "types"],
     ["sharding", "metrics", "tokenizer", "journal", "hosts"],
-    ["losses", "optim"],
+    ["losses", "optim", "guard"],
     ["models", "data", "accumulate"],
     ["step", "checkpoint"],
     ["weights"],

@@ -119,7 +119,7 @@ def run(cfg, batch, sizes=ALONE, steps=1):
         for _ in range(steps):
             state, parts = train_step(state, there, jax.random.key(7))
             # Adam does not see a gradient that is twice too large: its norm is compared too.
-            curve.append((float(parts["loss"]), float(parts["grad_norm"])))
+            curve.append((float(parts["loss"]), float(parts["opt/grad_norm"])))
             seen.append((by_path(state.params), by_path(state.ema)))
         return seen, curve
 

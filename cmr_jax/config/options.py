@@ -130,12 +130,17 @@ class Mesh:
 
 @dataclasses.dataclass
 class Run:
-    """How often things happen."""
+    """How often things happen, and what may go wrong."""
 
     seed: int = 0
     log_every: int = 10
     save_every: int = 100
-    keep: int = 2
+    keep: int = 2  # newest checkpoints
+    keep_best: int = 1  # beside them: those with the best val/mrr
+    eval_every: int = 0  # steps between looks at exams of the val split; 0: never
+    eval_exams: int = 1024  # of them, at most
+    skip_nonfinite: int = 0  # such steps in a row that change nothing but are counted; 0: stop
+    record_exams: bool = False  # write the exams of every step to exams.jsonl
     stop_after: int = 0  # leave after this many steps in all, as if interrupted; 0: never
 
 
