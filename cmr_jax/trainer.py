@@ -99,7 +99,7 @@ def fit(
     stop = min(last, cfg.run.stop_after or last)
     progress, began = Progress(last, first), time.monotonic()
     for at in range(first + 1, stop + 1):
-        state, parts = train_step(state, to_device(next(batches), mesh), key)
+        state, parts = train_step(state, to_device(next(batches).batch, mesh), key)
         log_due = at % cfg.run.log_every == 0 or at == stop
         save_due = at % cfg.run.save_every == 0 or at == stop
         if log_due or save_due:  # what is saved is known to be finite

@@ -21,8 +21,10 @@ def tokenizer(tiny):
 
 
 def equal(a, b) -> bool:
+    """Of lists of what was loaded: exams, pixels, position."""
     return all(
-        np.array_equal(x, y) for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True)
+        np.array_equal(np.asarray(x), np.asarray(y))
+        for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True)
     )
 
 
@@ -52,7 +54,7 @@ def test_batches_repeat_exactly_and_differ_between_epochs(tiny, smoke, tokenizer
     a, b = (TrainBatches(smoke, tokenizer) for _ in range(2))
     first = [next(a) for _ in range(8)]
     assert equal(first, [next(b) for _ in range(8)])
-    assert not equal(first[0], first[3])
+    assert not equal(first[0].batch, first[3].batch)
 
 
 def test_position_is_one_number_and_goes_on_exactly(tiny, smoke, tokenizer):
@@ -67,11 +69,24 @@ def test_position_is_one_number_and_goes_on_exactly(tiny, smoke, tokenizer):
     assert list(state.values()) == [24]
 
 
+def test_a_batch_says_whose_it_is_and_where_to_go_on(tiny, smoke, tokenizer):
+    source = ExamSource(str(tiny), "train")
+    reports = {e.exam_id: group_of(e.impression) for e in (source[i] for i in range(len(source)))}
+    smoke.data.shuffle_sentences = False
+    batches = TrainBatches(smoke, tokenizer)
+    loaded = [next(batches) for _ in range(2)]
+    for batch, exams, broken, _ in loaded:
+        assert [reports[e] for e in exams] == list(batch.report_group[:, 0])
+        assert broken == ()
+    batches.restore(loaded[0].state)
+    assert equal([next(batches)], loaded[1:])
+
+
 def test_two_hosts_see_what_one_does(tiny, smoke, tokenizer):
     whole = TrainBatches(smoke, tokenizer)
     halves = [TrainBatches(smoke, tokenizer, host, 2) for host in range(2)]
     for _ in range(4):
-        one, parts = next(whole), [next(half) for half in halves]
+        one, parts = next(whole).batch, [next(half).batch for half in halves]
         assert sorted(np.concatenate([part.row for part in parts])) == list(one.row)
         for part in parts:  # an exam's row is its own, whoever loads it
             np.testing.assert_array_equal(part.video, one.video[part.row])
@@ -144,9 +159,9 @@ def test_evaluation_sees_every_exam_once(tiny, smoke, tokenizer):
 
 
 def test_a_control_run_borrows_reports(tiny, smoke, tokenizer):
-    own = next(TrainBatches(smoke, tokenizer))
+    own = next(TrainBatches(smoke, tokenizer)).batch
     smoke.data.permute_reports = True
-    other = next(TrainBatches(smoke, tokenizer))
+    other = next(TrainBatches(smoke, tokenizer)).batch
     assert np.array_equal(own.video, other.video)
     assert (own.report_group[:, 0] != other.report_group[:, 0]).mean() > 0.5
     # And it is the control that does so, not the run it is a control of.
@@ -228,7 +243,7 @@ def test_an_incomplete_exam_is_left_out_of_training_and_embedded_from_what_it_ha
     kept = recipes.usable(source, smoke.data.clip)
     batches = pipeline.TrainBatches(smoke, Tokenizer.load(tiny))
     assert (batches.exams, batches.left_out) == (len(kept), len(source) - len(kept))
-    assert next(batches).frame_mask.any(1).all()
+    assert next(batches).batch.frame_mask.any(1).all()
     batches.close()
     smoke.data.batch = len(source)
     with pytest.raises(ValueError, match=r"exams to train on, since \d+ lack a view"):

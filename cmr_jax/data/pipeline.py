@@ -7,7 +7,7 @@ of hosts.
 import dataclasses
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import grain
 import numpy as np
@@ -19,6 +19,22 @@ from cmr_jax.data import recipes
 from cmr_jax.data.source import ExamSource
 from cmr_jax.tokenizer import Tokenizer
 from cmr_jax.types import Batch, Coordinates
+
+
+class Broken(NamedTuple):
+    """A record that could not be read."""
+
+    record: str  # the index of its exam, among those of its site
+    reason: str  # no pixels, no words of its report
+
+
+class Loaded(NamedTuple):
+    """A batch, and what is known of it beside what the model sees."""
+
+    batch: Batch
+    exams: tuple[str, ...]  # ids, one per row of this host's share
+    broken: tuple[Broken, ...]  # what this batch met
+    state: dict[str, Any]  # JSON: the position after this batch
 
 
 class TrainBatches:
@@ -59,11 +75,13 @@ class TrainBatches:
         # Grain deals exams out to hosts one by one.
         self._rows = np.arange(cfg.data.batch // hosts, dtype=np.int32) * hosts + host
 
-    def __iter__(self) -> Iterator[Batch]:
+    def __iter__(self) -> Iterator[Loaded]:
         return self
 
-    def __next__(self) -> Batch:
-        return to_batch(next(self._iterator), self._rows)
+    def __next__(self) -> Loaded:
+        arrays = next(self._iterator)
+        exams = tuple(str(exam) for exam in arrays.pop("exam_id"))
+        return Loaded(to_batch(arrays, self._rows), exams, (), self.state)
 
     @property
     def state(self) -> dict[str, Any]:
@@ -108,7 +126,9 @@ class EvalBatches:
                 elements.append(element)
             real = len(elements)
             elements += elements[-1:] * (size - real)
-            yield to_batch(_stack(elements), np.arange(size, dtype=np.int32)), real
+            arrays = _stack(elements)
+            del arrays["exam_id"]
+            yield to_batch(arrays, np.arange(size, dtype=np.int32)), real
 
 
 def _stack(elements: list[dict[str, Any]]) -> dict[str, Any]:

@@ -192,4 +192,4 @@ class Arrays(grain.transforms.Map):
     def map(self, element: Record) -> Record:
         """Drops the record and keeps its id."""
         kept = ("video", "coordinates", "frame_mask", "tokens", "text_mask", "report_group")
-        return {name: element[name] for name in kept}
+        return {"exam_id": element["exam"].exam_id} | {name: element[name] for name in kept}

@@ -51,7 +51,7 @@ def main() -> None:
             next(batches)
             wall, cpu, frames = time.monotonic(), time.process_time(), 0
             for _ in range(10):
-                frames += int(next(batches).frame_mask.sum())
+                frames += int(next(batches).batch.frame_mask.sum())
             cpu_rate = frames / (time.process_time() - cpu)
             print(
                 f"augment {augment}: {frames / (time.monotonic() - wall):,.0f} frames/s, {cpu_rate:,.0f} per CPU-s, "
