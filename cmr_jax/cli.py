@@ -20,7 +20,7 @@ def command(name: str, argv: list[str]) -> Iterator[None]:
     logging.getLogger("cmr_jax").setLevel(logging.INFO)
     try:
         yield
-    except (ValueError, FloatingPointError, TimeoutError) as error:
+    except (ValueError, FloatingPointError, OSError) as error:  # TimeoutError is one
         fail(name, error)
 
 

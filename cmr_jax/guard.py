@@ -34,7 +34,7 @@ class Groups(NamedTuple):
         sums = [jnp.sum(jnp.square(x.astype(jnp.float32))) for x in jax.tree.leaves(tree)]
         return jax.ops.segment_sum(jnp.stack(sums), jnp.array(self.of_leaf), len(self.names))
 
-    def norms(self, squares: Float[Array, " groups"], name: str) -> dict[str, Float[Array, ""]]:
+    def norms(self, squares: Float[Array, " groups"], name: str) -> dict[str, Any]:
         """`name` of all parameters, and of each tower's; what is in neither is `shared`."""
         towers = [group.split("/")[0] for group in self.names]
         parts = {name: jnp.sqrt(squares.sum())}

@@ -10,24 +10,30 @@ from typing import Any
 
 from tensorboardX import summary
 from tensorboardX.event_file_writer import EventsWriter
-from tensorboardX.proto.event_pb2 import Event, SessionLog
+from tensorboardX.proto import event_pb2 as proto
+
+# protobuf makes its classes when it is imported: type checkers do not see them.
+Event, SessionLog = (getattr(proto, name) for name in ("Event", "SessionLog"))
 
 METRICS_FILE = "metrics.jsonl"
 
 
-class Lines:
-    """A file of one JSON object per line, each of a step.
-
-    Lines after `step` are dropped on opening, so that a resumed run does not tell a step twice;
-    half a line, left by a kill, goes too.
-    """
-
-    def __init__(self, path: pathlib.Path, step: int):
-        if path.exists():
-            kept = [line for line in path.read_text().splitlines() if _step(line) <= step]
+def forget_after(workdir: pathlib.Path, step: int) -> None:
+    """Drops what files of a run tell of later steps, and half lines left by a kill: a run that goes on
+    from `step` will tell it again.  For the first process, before the others open theirs."""
+    for path in workdir.glob("*.jsonl"):
+        lines = path.read_text().splitlines()
+        kept = [line for line in lines if _step(line) <= step]
+        if len(kept) < len(lines):
             partial = path.with_name(path.name + ".unfinished")
             partial.write_text("".join(line + "\n" for line in kept))
             os.replace(partial, path)  # a kill here loses nothing
+
+
+class Lines:
+    """A file of one JSON object per line, each of a step."""
+
+    def __init__(self, path: pathlib.Path):
         self._file = path.open("a")
 
     def write(self, step: int, values: dict[str, Any]) -> None:
@@ -69,7 +75,7 @@ class Journal:
     """WORKDIR/metrics.jsonl and WORKDIR/tensorboard."""
 
     def __init__(self, workdir: pathlib.Path, step: int):
-        self._lines = Lines(workdir / METRICS_FILE, step)
+        self._lines = Lines(workdir / METRICS_FILE)
         self._board = Board(workdir / "tensorboard", step)
 
     def write(self, step: int, values: dict[str, float]) -> None:
@@ -107,19 +113,25 @@ class Progress:
         self._total, self._start, self._began = total, start, time.monotonic()
         self._last = 0.0
 
-    def show(self, step: int, text: str) -> None:
-        """Says where the run is and when it will be done."""
+    def begin(self, step: int) -> None:
+        """Time is counted from here: the first step compiles."""
+        self._start, self._began = step, time.monotonic()
+
+    def show(self, step: int, text: str, due: bool = False) -> None:
+        """Says where the run is and when it will be done; `due`: in any case."""
         now = time.monotonic()
-        done = step - self._start
-        left = (now - self._began) / max(done, 1) * (self._total - step)
-        line = f"step {step} of {self._total}  {text}  {left / 60:.1f} min left"
+        left = "?"
+        if done := step - self._start:
+            left = _duration((now - self._began) / done * (self._total - step))
+        line = f"step {step} of {self._total}  {text}  {left} left"
         if sys.stderr.isatty():
-            print(
-                f"\r{line:<100}",
-                end="" if step < self._total else "\n",
-                file=sys.stderr,
-                flush=True,
-            )
-        elif now - self._last > 10 or step == self._total:
+            end = "" if step < self._total else "\n"
+            print(f"\r{line:<110}", end=end, file=sys.stderr, flush=True)
+        elif due or now - self._last > 10 or step == self._total:
             print(line, file=sys.stderr, flush=True)
             self._last = now
+
+
+def _duration(seconds: float) -> str:
+    hours, minutes = divmod(seconds / 60, 60)
+    return f"{hours:.0f} h {minutes:.0f} min" if hours else f"{minutes:.1f} min"

@@ -29,6 +29,20 @@ def ranks(
     return better + ties * tied
 
 
+def group_ranks(
+    similarity: Float[np.ndarray, "n n"], group: Int[np.ndarray, " n"], ties: float = 0.5
+) -> Float[np.ndarray, " n"]:
+    """How many candidates beat the best right one, where all of a query's group are right.
+
+    Queries and candidates are the same things, in one order: reports that say the same belong to
+    each other's exams.
+    """
+    right = group[:, None] == group[None]
+    best = np.where(right, similarity, -np.inf).max(1, keepdims=True)
+    wrong = ~right
+    return ((similarity > best) & wrong).sum(1) + ties * ((similarity == best) & wrong).sum(1)
+
+
 def best_ranks(similarity: Float[np.ndarray, "q n"], ties: float = 0.5) -> Float[np.ndarray, " q"]:
     """Of queries with several right candidates each, the rank of the best one.
 

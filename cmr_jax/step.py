@@ -59,17 +59,15 @@ class Contrastive(NamedTuple):
         loss, parts = losses.contrastive(cfg.loss, embeddings, pairing, cfg.contrast, self.mesh)
         return loss, parts | {
             "scale": embeddings.scale,
-            "spread_video": spread(embeddings.video),
-            "spread_text": spread(embeddings.text, batch.report_group >= 0),
+            "spread_video": spread(cast(Array, embeddings.video)),
+            "spread_text": spread(cast(Array, embeddings.text), batch.report_group >= 0),
         }
 
 
 OBJECTIVES: dict[Objective, type[Contrastive]] = {Objective.CONTRASTIVE: Contrastive}
 
 
-def spread(
-    x: Float[Array, "*n e"], real: Bool[Array, "*n"] | None = None
-) -> Float[Array, ""]:
+def spread(x: Float[Array, "*n e"], real: Bool[Array, "*n"] | None = None) -> Float[Array, ""]:
     """How far embeddings point apart, 0..1: one less the squared length of their mean direction.
 
     0 is collapse: all the same.  What is not `real` does not count.
@@ -150,3 +148,16 @@ def make_step(
         return after, parts | groups.norms(groups.squares(updates), "opt/update_norm")
 
     return jax.jit(step, donate_argnums=0)
+
+
+def make_look(
+    cfg: config.Experiment, mesh: jax.sharding.Mesh
+) -> Callable[[Params, Batch], tuple[Embeddings, Array]]:
+    """What the towers make of a batch that nothing is learned from, and its loss; on every device."""
+    objective = OBJECTIVES[cfg.objective](cfg, mesh)
+
+    def look(params: Params, batch: Batch) -> tuple[Embeddings, Array]:
+        embeddings = dual_encoder.apply(cfg.model, params, batch)
+        return embeddings, objective.score(embeddings, batch)[0]
+
+    return jax.jit(look, out_shardings=jax.NamedSharding(mesh, sharding.WHOLE))

@@ -1,6 +1,7 @@
 """Trains a model: `python -m cmr_jax.train --config=configs/smoke.py --config.data.path=DIR --workdir=DIR`.
 
-The same command goes on after an interruption.  `--dry_run` compiles the step, for the devices at
+The same command goes on after an interruption; a run that was asked to leave (SIGTERM, Ctrl-C) saves
+and ends with exit code 75.  `--dry_run` compiles the step, for the devices at
 hand or for a TPU `--topology` that is elsewhere, prints what it would cost, and stops: exit code 0
 if it fits, 1 if not.  Under Slurm, Open MPI or on TPUs it is one of several processes by itself;
 any other launcher says so with --coordinator, --processes and --process.
@@ -26,6 +27,9 @@ _CONFIG = config_flags.DEFINE_config_file("config", None, "What to train: a file
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run: checkpoints, metrics, config.")
 _REPEATS = flags.DEFINE_integer(
     "repeats", 1, "Runs that differ in --config.run.seed alone, in WORKDIR/seedN.", lower_bound=1
+)
+_ACCEPT_CHANGES = flags.DEFINE_boolean(
+    "accept_changes", False, "Go on although config or data differ from the checkpoint's."
 )
 _WEIGHTS = cli.weights_flags(many=True)
 _DRY_RUN = flags.DEFINE_boolean("dry_run", False, "Say what a run would cost, and stop.")
@@ -66,12 +70,18 @@ def main(argv: list[str]) -> None:
             raise ValueError("--workdir is missing: a folder for checkpoints and metrics.")
         workdir, (paths, how) = pathlib.Path(_WORKDIR.value), _WEIGHTS()
         start = trainer.Start(paths, weights.Options.of(how))
-        if _REPEATS.value == 1:
-            trainer.run(cfg, workdir, start)
-            return
-        for _ in range(_REPEATS.value):
-            trainer.run(cfg, workdir / f"seed{cfg.run.seed}", start)
-            cfg.run.seed += 1
+        try:
+            if _REPEATS.value == 1:
+                trainer.run(cfg, workdir, start, _ACCEPT_CHANGES.value)
+                return
+            for _ in range(_REPEATS.value):
+                own = workdir / f"seed{cfg.run.seed}"
+                trainer.run(cfg, own, start, _ACCEPT_CHANGES.value)
+                cfg.run.seed += 1
+        except hosts.Leaving as left:
+            if hosts.is_first():
+                print(f"{NAME}: {left}; the same command goes on.", file=sys.stderr)
+            sys.exit(hosts.EXIT_CODE)
 
 
 def _parse(argv: list[str]) -> list[str]:

@@ -12,10 +12,10 @@ ROOT = pathlib.Path(__file__).parent.parent
 FLOORS = [  # a module may import what stands on a lower floor, and its own room
     ["schema", "cli"],
     ["config", "types"],
-    ["sharding", "metrics", "tokenizer", "journal", "hosts"],
+    ["sharding", "metrics", "tokenizer", "journal", "hosts", "provenance"],
     ["losses", "optim", "guard"],
     ["models", "data", "accumulate"],
-    ["step", "checkpoint"],
+    ["step", "checkpoint", "run_files"],
     ["weights"],
     ["embedding", "programs"],
     ["evals", "planner"],

@@ -15,6 +15,7 @@ def test_a_step_is_told_once_also_after_a_kill(tmp_path):
             first.write(step, {"train/loss": 1.0 / step})
     file = tmp_path / "metrics.jsonl"
     file.write_text(file.read_text() + '{"step": 6, "tra')  # killed while writing
+    journal.forget_after(tmp_path, 3)
     with journal.Journal(tmp_path, 3) as again:  # the last checkpoint was of step 3
         assert steps(file) == [1, 2, 3]
         again.write(4, {"train/loss": 0.5})

@@ -21,6 +21,7 @@ from cmr_jax.embedding import Embedder
 from cmr_jax.models import dual_encoder
 from cmr_jax.schema import LABELS_FILE
 from cmr_jax.tokenizer import Tokenizer
+from cmr_jax.trainer.loop import to_device
 from tests.conftest import CHILD, ROOT, tiny_config
 
 
@@ -40,7 +41,7 @@ def test_eight_devices_and_one_give_the_same_curve(smoke):
             train_step, key = step.make_step(smoke, mesh), jax.random.key(0)
             curve = []
             for _ in range(20):
-                state, parts = train_step(state, trainer.to_device(next(batches).batch, mesh), key)
+                state, parts = train_step(state, to_device(next(batches).batch, mesh), key)
                 curve.append(float(parts["loss"]))
         curves.append(curve)
     np.testing.assert_allclose(curves[1], curves[0], atol=2e-4)

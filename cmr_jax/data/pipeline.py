@@ -32,7 +32,8 @@ class Loaded(NamedTuple):
     """A batch, and what is known of it beside what the model sees."""
 
     batch: Batch
-    exams: tuple[str, ...]  # ids, one per row of this host's share
+    rows: tuple[int, ...]  # of the global batch, that this host's share is
+    exams: tuple[str, ...]  # ids, one per row
     broken: tuple[Broken, ...]  # what this batch met
     state: dict[str, Any]  # JSON: the position after this batch
 
@@ -81,7 +82,8 @@ class TrainBatches:
     def __next__(self) -> Loaded:
         arrays = next(self._iterator)
         exams = tuple(str(exam) for exam in arrays.pop("exam_id"))
-        return Loaded(to_batch(arrays, self._rows), exams, (), self.state)
+        rows = tuple(self._rows.tolist())
+        return Loaded(to_batch(arrays, self._rows), rows, exams, (), self.state)
 
     @property
     def state(self) -> dict[str, Any]:

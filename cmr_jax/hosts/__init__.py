@@ -21,7 +21,10 @@ import jax
 from jax.experimental import multihost_utils
 
 from cmr_jax.hosts import launchers, leader
+from cmr_jax.hosts.leaving import EXIT_CODE, Leaving, watched
 from cmr_jax.hosts.member import Member
+
+__all__ = ["EXIT_CODE", "Leaving", "barrier", "is_first", "join", "together", "watched"]
 
 BARRIER_S = 600.0
 JOIN_S = 300.0
@@ -78,14 +81,24 @@ def barrier(name: str, timeout_s: float = BARRIER_S) -> None:
 @contextlib.contextmanager
 def together() -> Iterator[None]:
     """The whole of a program: what ends one process ends all, with a word and a non-zero code."""
-    global _member
     try:
         yield
-    except BaseException as error:
-        clean = isinstance(error, SystemExit) and not error.code
-        if _member and not clean:
+    except SystemExit as error:
+        if error.code == EXIT_CODE:  # all leave, at the same step
+            _part()
+        elif _member and error.code:
             _end(_member, error)
         raise
+    except BaseException as error:
+        if _member:
+            _end(_member, error)
+        raise
+    _part()
+
+
+def _part() -> None:
+    """The orderly end: all have come this far."""
+    global _member
     if _member:
         _member.leave(BARRIER_S)
         jax.distributed.shutdown()

@@ -1,6 +1,7 @@
 """The one door for weights: `load(path) -> params, config, tokenizer`.
 
-A path is the workdir of a run, an export of ours, or a file or folder of the published CMR-CLIP.
+A path is the workdir of a run (its newest checkpoint) or one checkpoint in it, an export of ours, or
+a file or folder of the published CMR-CLIP.
 Nothing in a file is ever executed.
 """
 
@@ -13,7 +14,7 @@ import jax
 import numpy as np
 import safetensors.numpy
 
-from cmr_jax import checkpoint, config
+from cmr_jax import checkpoint, config, run_files
 from cmr_jax.config import TimeMixing
 from cmr_jax.data import pipeline
 from cmr_jax.models import dual_encoder
@@ -51,12 +52,14 @@ class Options:
 
 class Found(NamedTuple):
     """What lies at a path: the folder, its config.json as `ours` or as `theirs` (empty where there
-    is none), and the file of weights of others (None in a folder without one)."""
+    is none), the file of weights of others (None in a folder without one), and which checkpoint is
+    meant (None for the newest)."""
 
     folder: pathlib.Path
     ours: dict | None
     theirs: dict
     file: pathlib.Path | None
+    step: int | None = None
 
 
 def find(path: str) -> Found:
@@ -66,9 +69,11 @@ def find(path: str) -> Found:
         raise ValueError(
             f"--weights {path}: no such folder. Give a workdir of training, an export, or a file."
         )
+    if place.parent.name == checkpoint.FOLDER and place.name.isdigit():
+        return find(str(place.parent.parent))._replace(step=int(place.name))
     folder = place if place.is_dir() else place.parent
     file = place if place.is_file() else published.file_in(folder)
-    config_file = folder / checkpoint.CONFIG_FILE
+    config_file = folder / run_files.CONFIG_FILE
     plain = tensors.read_json(config_file) if config_file.is_file() else {}
     if "model" not in plain and "data" not in plain:
         return Found(folder, None, plain, file)
@@ -81,21 +86,22 @@ def load(path: str, options: Options = Options()) -> Weights:
     """Loads weights; ValueError says what is missing or does not fit, by name."""
     found = find(path)
     if found.ours is not None:
-        return _ours(found.folder, found.ours, options)
+        return _ours(found, found.ours, options)
     if found.file is None:
         raise ValueError(
-            f"--weights {path} has no {checkpoint.CONFIG_FILE} of ours and no file of weights: it "
+            f"--weights {path} has no {run_files.CONFIG_FILE} of ours and no file of weights: it "
             "is neither a workdir nor an export nor a published model."
         )
     return _published(found.file, found.theirs, options)
 
 
-def _ours(folder: pathlib.Path, plain: dict, options: Options) -> Weights:
+def _ours(found: Found, plain: dict, options: Options) -> Weights:
+    folder = found.folder
     try:
         cfg = config.from_json(plain)
     except (TypeError, ValueError) as error:
         raise ValueError(
-            f"{folder / checkpoint.CONFIG_FILE} is not a config of ours: {error}"
+            f"{folder / run_files.CONFIG_FILE} is not a config of ours: {error}"
         ) from None
     # Which program attends is a matter of the device at hand, not of the model.
     cfg.model.attention = config.AttentionKind.AUTO
@@ -104,8 +110,8 @@ def _ours(folder: pathlib.Path, plain: dict, options: Options) -> Weights:
     if exported.is_file():
         params = nest(tensors.read(exported))
     else:
-        checkpoints = checkpoint.Checkpoints(folder)
-        params = checkpoints.params()
+        checkpoints = checkpoint.Checkpoints(folder, writes=False)
+        params = checkpoints.params(found.step)
         checkpoints.close()
     if options.mean_time:
         raise ValueError("--mean_time is for published weights; ours say so in their config.")
@@ -148,15 +154,13 @@ def _begun(cfg: config.Experiment) -> dict[str, np.ndarray]:
 def runs(path: str) -> list[pathlib.Path]:
     """The models at `path`: itself, or those in it (as `cmr_jax.train --repeats` writes them)."""
     folder = pathlib.Path(path)
-    inside = sorted(
-        config_file.parent for config_file in folder.glob(f"*/{checkpoint.CONFIG_FILE}")
-    )
-    return [folder] if (folder / checkpoint.CONFIG_FILE).is_file() or not inside else inside
+    inside = sorted(config_file.parent for config_file in folder.glob(f"*/{run_files.CONFIG_FILE}"))
+    return [folder] if (folder / run_files.CONFIG_FILE).is_file() or not inside else inside
 
 
 def save(folder: pathlib.Path, weights: Weights) -> None:
     """Writes an export that `load` reads back to equal embeddings."""
-    checkpoint.write_run_files(folder, weights.config, weights.tokenizer)
+    run_files.write(folder, weights.config, weights.tokenizer)
     flat = {name: np.array(value, order="C") for name, value in flatten(weights.params).items()}
     safetensors.numpy.save_file(flat, folder / EXPORT_FILE)
 
@@ -166,7 +170,7 @@ def save_published(folder: pathlib.Path, weights: Weights) -> int:
     theirs = published.to_theirs(flatten(weights.params), published.entries_of(weights.config))
     folder.mkdir(parents=True, exist_ok=True)
     safetensors.numpy.save_file(theirs, folder / EXPORT_FILE, metadata={"format": "pt"})
-    (folder / checkpoint.CONFIG_FILE).write_text(shapes.config_json(weights.config) + "\n")
+    (folder / run_files.CONFIG_FILE).write_text(shapes.config_json(weights.config) + "\n")
     weights.tokenizer.save(folder)
     return len(theirs)
 

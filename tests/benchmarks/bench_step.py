@@ -24,6 +24,7 @@ import timing
 
 from cmr_jax import step, trainer
 from cmr_jax.data import pipeline
+from cmr_jax.trainer import loop
 from configs import base, smoke
 
 CONFIGS = {"base": base, "smoke": smoke}
@@ -68,7 +69,7 @@ def measure(args: argparse.Namespace, devices: list | None = None) -> float:
     mesh = trainer.prepare(cfg, devices)
     with jax.set_mesh(mesh):
         state = step.init_state(cfg, mesh, pipeline.example_batch(cfg, mesh.size))
-        batch = trainer.to_device(pipeline.example_batch(cfg, cfg.data.batch), mesh)
+        batch = loop.to_device(pipeline.example_batch(cfg, cfg.data.batch), mesh)
         key, began = jax.random.key(0), time.perf_counter()
         program = step.make_step(cfg, mesh).lower(state, batch, key).compile()
         compile_s = time.perf_counter() - began

@@ -1,0 +1,157 @@
+"""A run from an empty or half-finished workdir to the last step.  Start reading here: `run`.
+
+Every process of a run goes through the same lines; only the first writes and speaks, and what all
+write together (checkpoints) knows so itself.
+"""
+
+import contextlib
+import logging
+import pathlib
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import jax
+
+from cmr_jax import checkpoint, config, hosts, journal, run_files, sharding, step, weights
+from cmr_jax.checkpoint import Checkpoints, Saved
+from cmr_jax.data import identity, pipeline
+from cmr_jax.provenance import Provenance
+from cmr_jax.tokenizer import Tokenizer
+from cmr_jax.trainer import validation
+from cmr_jax.trainer.loop import Tools, fit
+from cmr_jax.types import TrainState
+
+log = logging.getLogger(__name__)
+
+
+class Start(NamedTuple):
+    """Where a run begins that has no checkpoint yet: files of weights, and how to take them."""
+
+    paths: list[str]
+    options: weights.Options
+
+
+def run(
+    cfg: config.Experiment,
+    workdir: pathlib.Path,
+    start: Start | None = None,
+    accept_changes: bool = False,
+    devices: list | None = None,
+) -> TrainState:
+    """Trains to the last step, going on from the newest checkpoint if there is one.
+
+    What the checkpoint was made of must be what is asked for now, unless `accept_changes`.  Raises
+    ValueError for what the user can mend, FloatingPointError where numbers are lost, hosts.Leaving
+    where it was asked to go.
+    """
+    mesh = prepare(cfg, devices)
+    if not cfg.data.path:
+        raise ValueError("no data: say where prepared data lies with --config.data.path=DIR.")
+    # Its own checkpoint comes first, then the weights it is to start from, then fresh ones.
+    resumes = bool(checkpoint.steps_in(workdir))
+    given, tokenizer = {}, None
+    if start and start.paths and not resumes:
+        fresh = step.parameter_shapes(cfg, pipeline.example_batch(cfg, 1))
+        given, tokenizer = weights.start(cfg, fresh, start.paths, start.options)
+    if resumes:
+        tokenizer = Tokenizer.load(workdir)
+    tokenizer = tokenizer or Tokenizer.load(cfg.data.vocabulary or cfg.data.path)
+    check_vocabulary(cfg, tokenizer)
+    share = sharding.share_of(mesh, jax.process_index())
+    batches = pipeline.TrainBatches(cfg, tokenizer, share.index, share.count)
+    now = Provenance.of(cfg, {cfg.data.path: identity.fingerprint(cfg.data.path)})
+    with jax.set_mesh(mesh), contextlib.closing(batches):
+        with opened(cfg, workdir, tokenizer, now, accept_changes) as (checkpoints, saved):
+            ways = sharding.batch_ways(mesh)
+            state = step.init_state(cfg, mesh, pipeline.example_batch(cfg, ways))
+            state = step.with_parameters(state, given)
+            if saved:
+                state = checkpoints.restore(state)
+                batches.restore(saved.data)
+            log.info("%s", _first_lines(cfg, mesh, workdir, int(state.step), batches))
+            looks = validation.of(cfg, mesh, tokenizer)
+            with _journal(workdir, int(state.step)) as written:
+                tools = Tools(batches, checkpoints, now, looks, written, workdir)
+                state = fit(cfg, mesh, state, tools, saved.skipped if saved else 0)
+        if (best := checkpoints.best_step()) is not None and looks:
+            folder = workdir / checkpoint.FOLDER / str(best)
+            log.info("best by %s: step %d (--weights=%s)", checkpoint.BEST, best, folder)
+    return state
+
+
+def prepare(cfg: config.Experiment, devices: list | None = None) -> jax.sharding.Mesh:
+    """Checks the config, by itself and against the devices, before anything is read."""
+    config.validate(cfg)
+    mesh = sharding.make_mesh(cfg.mesh, devices)
+    sharding.check_batch(cfg.data, mesh)
+    return mesh
+
+
+def check_vocabulary(cfg: config.Experiment, tokenizer: Tokenizer) -> None:
+    """Every piece needs a row of the table of tokens."""
+    if tokenizer.size > cfg.model.text.vocabulary:
+        raise ValueError(
+            f"the vocabulary has {tokenizer.size} pieces, model.text.vocabulary is "
+            f"{cfg.model.text.vocabulary}. Use --config.model.text.vocabulary={tokenizer.size}."
+        )
+
+
+@contextlib.contextmanager
+def opened(
+    cfg: config.Experiment,
+    workdir: pathlib.Path,
+    tokenizer: Tokenizer,
+    now: Provenance,
+    accept_changes: bool,
+) -> Iterator[tuple[Checkpoints, Saved | None]]:
+    """The workdir, held for this run alone: its checkpoints, and what is beside the newest state."""
+    hosts.barrier("workdir read")  # nobody reads what the first is writing
+    with run_files.held(workdir) if hosts.is_first() else contextlib.nullcontext():
+        hosts.barrier("workdir held")
+        checkpoints = Checkpoints(workdir, cfg.run.keep, cfg.run.keep_best)
+        saved = checkpoints.latest()
+        if saved:
+            check_same(saved.provenance, now, workdir, accept_changes)
+        if hosts.is_first():
+            # Only now: a run that is refused leaves the folder as it was.
+            run_files.write(workdir, cfg, tokenizer)
+            journal.forget_after(workdir, checkpoints.latest_step() or 0)
+        hosts.barrier("workdir made")
+        run_files.await_all(workdir)
+        yield checkpoints, saved
+        checkpoints.close()
+        hosts.barrier("workdir left")
+
+
+def check_same(
+    before: Provenance, now: Provenance, workdir: pathlib.Path, accept_changes: bool
+) -> None:
+    """Says what differs from what a checkpoint was made of; a ValueError unless that is accepted.
+
+    Other versions of the program are told of, and not refused: they mean to give the same numbers.
+    """
+    if changes := before.code_changes(now):
+        log.warning("going on with other programs: %s", "; ".join(changes))
+    if not (changes := before.changes(now)):
+        return
+    if not accept_changes:
+        raise ValueError(
+            f"{workdir} is of another run: {'; '.join(changes)}. Set it as it was, take another "
+            "--workdir, or go on all the same with --accept_changes."
+        )
+    log.warning("going on although %s", "; ".join(changes))
+
+
+def _journal(workdir: pathlib.Path, at: int) -> contextlib.AbstractContextManager:
+    """Of the first process; others have none."""
+    return journal.Journal(workdir, at) if hosts.is_first() else contextlib.nullcontext()
+
+
+def _first_lines(cfg, mesh, workdir, at: int, batches: pipeline.TrainBatches) -> str:
+    left_out = f" ({batches.left_out} lack a view)" if batches.left_out else ""
+    per_device = cfg.data.batch // sharding.batch_ways(mesh)
+    return (
+        f"mesh {dict(mesh.shape)}, {cfg.data.batch} exams a batch, {per_device} per device\n"
+        f"{batches.exams} exams to train on{left_out}, clips of {cfg.data.clip.frames} frames\n"
+        f"workdir {workdir}: {f'resuming step {at}' if at else 'fresh'}"
+    )

@@ -1,0 +1,59 @@
+"""Work done before it is asked for: batches are read and lie on the devices while a step runs."""
+
+import contextlib
+import queue
+import threading
+import time
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Ahead(Generic[T]):
+    """What `source` gives, in its order, taken by a thread up to `depth` ahead.
+
+    An error of `source` comes at the place of the item that it prevented.
+    """
+
+    def __init__(self, source: Iterator[T], depth: int = 2):
+        self.waited = 0.0  # seconds, in all, that whoever asked had to wait
+        self._source, self._over = source, threading.Event()
+        self._made: queue.Queue[tuple[Any, BaseException | None]] = queue.Queue(depth)
+        self._thread = threading.Thread(target=self._work, name="ahead", daemon=True)
+        self._thread.start()
+
+    def _work(self) -> None:
+        while not self._over.is_set():
+            try:
+                made, error = next(self._source), None
+            except BaseException as caught:  # StopIteration too: whoever asks is told
+                made, error = None, caught
+            self._made.put((made, error))
+            if error is not None:
+                return
+
+    def __iter__(self) -> Iterator[T]:
+        return self
+
+    def __next__(self) -> T:
+        began = time.monotonic()
+        made, error = self._made.get()
+        self.waited += time.monotonic() - began
+        if error is not None:
+            self._made.put((None, error))  # and so again, for whoever asks again
+            raise error
+        return made
+
+    def __enter__(self) -> "Ahead[T]":
+        return self
+
+    def __exit__(
+        self, kind: type | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._over.set()
+        while self._thread.is_alive():  # it may be waiting for room
+            with contextlib.suppress(queue.Empty):
+                self._made.get(timeout=0.05)
+        self._thread.join()
