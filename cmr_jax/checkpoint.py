@@ -1,5 +1,6 @@
 """One save: state, data position, provenance and checksums together.  Orbax lives here and in export."""
 
+import json
 import pathlib
 from typing import Any, NamedTuple
 
@@ -38,20 +39,25 @@ class Checkpoints:
     ):
         self.workdir = workdir.absolute()
         best = policies.BestN(get_metric_fn=lambda metrics: metrics[BEST], n=keep_best)
-        self._manager = ocp.CheckpointManager(
-            self.workdir / FOLDER,
-            options=ocp.CheckpointManagerOptions(
-                preservation_policy=policies.AnyPreservationPolicy([policies.LatestN(keep), best]),
-                best_fn=best.get_metric_fn,
-                enable_async_checkpointing=True,
-                create=writes,
-                cleanup_tmp_directories=writes,  # what a kill has left
-            ),
-            item_handlers={
-                "state": ocp.StandardCheckpointHandler(),
-                "run": ocp.JsonCheckpointHandler(),
-            },
+        options = ocp.CheckpointManagerOptions(
+            preservation_policy=policies.AnyPreservationPolicy([policies.LatestN(keep), best]),
+            best_fn=best.get_metric_fn,
+            enable_async_checkpointing=True,
+            create=writes,
+            cleanup_tmp_directories=writes,  # what a kill has left
         )
+        handlers = {
+            "state": ocp.StandardCheckpointHandler(),
+            "run": ocp.JsonCheckpointHandler(),
+        }
+        try:
+            self._manager = ocp.CheckpointManager(
+                self.workdir / FOLDER, options=options, item_handlers=handlers
+            )
+        except OSError:
+            raise
+        except Exception as error:  # of a damaged file of metrics
+            raise self._damaged(_unreadable(self.workdir), error) from error
 
     def save(
         self, state: TrainState, saved: Saved, metrics: dict[str, float] | None = None
@@ -152,7 +158,7 @@ class Checkpoints:
                 raise self._damaged(step, f"{name} is not what was saved")
         return found["state"]
 
-    def _damaged(self, step: int, reason: object) -> ValueError:
+    def _damaged(self, step: int | str, reason: object) -> ValueError:
         others = [n for n in steps_in(self.workdir) if n != step]
         rest = f"to use that of step {others[-1]}" if others else "to start anew"
         return ValueError(
@@ -174,6 +180,16 @@ def steps_in(workdir: pathlib.Path) -> list[int]:
     return sorted(int(p.name) for p in (workdir / FOLDER).glob("*") if p.name.isdigit())
 
 
+def _unreadable(workdir: pathlib.Path) -> int | str:
+    """The first checkpoint with a file of metrics that is none; a word where there is none such."""
+    for step in steps_in(workdir):
+        try:
+            json.loads((workdir / FOLDER / str(step) / "metrics" / "metrics").read_bytes())
+        except (OSError, ValueError):
+            return step
+    return "?"
+
+
 def checksums(tree: Any) -> dict[str, int]:
     """A number for the bits of every array, by path: the same on whatever devices it lies.
 
@@ -191,6 +207,7 @@ def _checksums(tree: Any) -> dict[str, jax.Array]:
 
 def _checksum(x: jax.Array) -> jax.Array:
     width = {1: jnp.uint8, 2: jnp.uint16, 4: jnp.uint32}[x.dtype.itemsize]
+    x = x.astype(jnp.uint8) if x.dtype == bool else x
     bits = jax.lax.bitcast_convert_type(x, width).astype(jnp.uint32)
     place, stride = jnp.zeros(x.shape, jnp.uint32), 1
     for axis in reversed(range(x.ndim)):

@@ -18,6 +18,8 @@ def command(name: str, argv: list[str]) -> Iterator[None]:
     absl_logging.set_verbosity(absl_logging.WARNING)  # TFDS tells every path it opens
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr, force=True)
     logging.getLogger("cmr_jax").setLevel(logging.INFO)
+    # Of one failed save, storage tells a hundred times over, past the error that we pass on.
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     try:
         yield
     except (ValueError, FloatingPointError, OSError) as error:  # TimeoutError is one

@@ -1,20 +1,24 @@
 """What a run writes down: one JSON object per line, the same for TensorBoard, a line for people."""
 
+import contextlib
 import json
 import os
 import pathlib
+import socket
 import sys
 import time
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Any
 
 from tensorboardX import summary
-from tensorboardX.event_file_writer import EventsWriter
 from tensorboardX.proto import event_pb2 as proto
+from tensorboardX.record_writer import RecordWriter
 
 # protobuf makes its classes when it is imported: type checkers do not see them.
 Event, SessionLog = (getattr(proto, name) for name in ("Event", "SessionLog"))
 
+FLUSH_S = 10
 METRICS_FILE = "metrics.jsonl"
 
 
@@ -30,16 +34,30 @@ def forget_after(workdir: pathlib.Path, step: int) -> None:
             os.replace(partial, path)  # a kill here loses nothing
 
 
+@contextlib.contextmanager
+def _writing(path: pathlib.Path) -> Iterator[None]:
+    """What a disk refuses is a ValueError that names the file."""
+    try:
+        yield
+    except OSError as error:
+        raise ValueError(
+            f"cannot write {path}: {error.strerror}. Mend that and start again: the last checkpoint "
+            "is good."
+        ) from error
+
+
 class Lines:
     """A file of one JSON object per line, each of a step."""
 
     def __init__(self, path: pathlib.Path):
-        self._file = path.open("a")
+        self._path = path
+        with _writing(path):
+            self._file = path.open("ab", buffering=0)  # a line is one write: whole, or not there
 
     def write(self, step: int, values: dict[str, Any]) -> None:
         """One line."""
-        self._file.write(json.dumps({"step": step, **values}) + "\n")
-        self._file.flush()
+        with _writing(self._path):
+            self._file.write(json.dumps({"step": step, **values}).encode() + b"\n")
 
     def close(self) -> None:
         """Closes the file."""
@@ -54,21 +72,31 @@ class Board:
     """
 
     def __init__(self, folder: pathlib.Path, step: int):
-        folder.mkdir(exist_ok=True)
-        self._writer = EventsWriter(str(folder / "events"))
-        start = SessionLog(status=SessionLog.START)
-        self._writer.write_event(Event(wall_time=time.time(), step=step + 1, session_log=start))
+        name = f"events.out.tfevents.{time.time():.0f}.{socket.gethostname()}.{os.getpid()}"
+        self._path, self._flushed = folder / name, 0.0
+        with _writing(self._path):
+            folder.mkdir(exist_ok=True)
+            self._records = RecordWriter(str(self._path))
+        self._tell(file_version="brain.Event:2")
+        self._tell(step=step + 1, session_log=SessionLog(status=SessionLog.START))
 
     def write(self, step: int, values: dict[str, float]) -> None:
         """One scalar each."""
         for name, value in values.items():
-            told = summary.scalar(name, value)
-            self._writer.write_event(Event(wall_time=time.time(), step=step, summary=told))
-        self._writer.flush()
+            self._tell(step=step, summary=summary.scalar(name, value))
+        if time.monotonic() - self._flushed > FLUSH_S:  # it waits for the disk
+            with _writing(self._path):
+                self._records.flush()
+            self._flushed = time.monotonic()
 
     def close(self) -> None:
-        """Closes the file."""
-        self._writer.close()
+        """Closes the file; what there is no room for is lost."""
+        with contextlib.suppress(OSError):
+            self._records.close()
+
+    def _tell(self, **event: Any) -> None:
+        with _writing(self._path):
+            self._records.write(Event(wall_time=time.time(), **event).SerializeToString())
 
 
 class Journal:
@@ -93,7 +121,7 @@ class Journal:
         self._board.close()
 
 
-def read_metrics(workdir: pathlib.Path) -> list[dict[str, float]]:
+def read_metrics(workdir: pathlib.Path) -> list[dict[str, Any]]:
     """The lines of a run's metrics, half ones left out."""
     lines = (workdir / METRICS_FILE).read_text().splitlines()
     return [json.loads(line) for line in lines if _step(line) < sys.maxsize]

@@ -155,7 +155,7 @@ def last_bits(workdir: pathlib.Path) -> dict[str, int]:
         return found.checksums()
 
 
-def told(workdir: pathlib.Path) -> list[dict[str, float]]:
+def told(workdir: pathlib.Path) -> list[dict]:
     """What every step told, but for the clock."""
     lines = read_metrics(workdir)
     return [{k: v for k, v in line.items() if not k.startswith(UNREPEATABLE)} for line in lines]

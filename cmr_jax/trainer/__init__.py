@@ -118,7 +118,14 @@ def opened(
             journal.forget_after(workdir, checkpoints.latest_step() or 0)
         hosts.barrier("workdir made")
         run_files.await_all(workdir)
-        yield checkpoints, saved
+        try:
+            yield checkpoints, saved
+        except Exception as error:
+            # The save under way is to be good, where all are here to finish it.
+            if jax.process_count() == 1 or isinstance(error, FloatingPointError):
+                with contextlib.suppress(ValueError):
+                    checkpoints.close()
+            raise
         checkpoints.close()
         hosts.barrier("workdir left")
 

@@ -47,8 +47,9 @@ def fit(
     stop = min(cfg.optim.steps, cfg.run.stop_after or cfg.optim.steps)
     meter = Meter(cfg, mesh)
     progress = Progress(cfg.optim.steps, first)
-    monitor = Monitor(cfg, tools.workdir, guard.Groups.of(state.params), skipped)
-    with hosts.watched() as asked, Ahead(placed(tools.batches, mesh)) as feed:
+    watch = Monitor(cfg, tools.workdir, guard.Groups.of(state.params), skipped)
+    feed = Ahead(placed(tools.batches, mesh))
+    with hosts.watched() as asked, feed, watch as monitor:
         for at in range(first + 1, stop + 1):
             loaded = next(feed)
             state, parts = train_step(state, loaded.batch, key)
@@ -77,7 +78,6 @@ def fit(
             if leaves and at < cfg.optim.steps:
                 tools.checkpoints.close()
                 raise hosts.Leaving(f"asked to leave: saved step {at} of {cfg.optim.steps}")
-    monitor.close()
     return state
 
 

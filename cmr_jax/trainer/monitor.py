@@ -5,6 +5,7 @@ Each process writes of its own share, to files of its own in the workdir.
 
 import logging
 import pathlib
+from types import TracebackType
 from typing import Any
 
 import jax
@@ -65,8 +66,12 @@ class Monitor:
             )
         log.warning("%s: passed over, %d so far", what, self.skipped)
 
-    def close(self) -> None:
-        """Closes the files."""
+    def __enter__(self) -> "Monitor":
+        return self
+
+    def __exit__(
+        self, kind: type | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         for lines in self._files.values():
             lines.close()
 
