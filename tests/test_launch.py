@@ -69,16 +69,30 @@ def test_slurm_runs_in_an_image_if_there_is_one(tmp_path):
     assert call[3:] == [*inside, "python", "-m", "cmr_jax.train", *ARGS]
 
 
-def test_slurm_goes_back_into_the_queue_and_hands_on_how_it_ended(tmp_path):
+@pytest.mark.parametrize(
+    ("does", "code", "calls"),
+    [
+        ("kill -USR1 $PPID; sleep 0.5; exit 75", 75, "scancel --signal=TERM 7 scontrol requeue 7"),
+        (
+            "kill -USR1 $PPID; sleep 0.5; exit 137",
+            137,
+            "scancel --signal=TERM 7 scontrol requeue 7",
+        ),
+        ("kill -USR1 $PPID; sleep 0.5; exit 0", 0, "scancel --signal=TERM 7"),
+        ("exit 75", 75, "scontrol requeue 7"),
+    ],
+)
+def test_slurm_asks_to_leave_and_goes_back_into_the_queue(tmp_path, does, code, calls):
     fake(tmp_path, "scontrol")
+    fake(tmp_path, "scancel")
     srun = tmp_path / "srun"
-    srun.write_text("#!/bin/sh\nkill -USR1 $PPID\nsleep 0.5\nexit 3\n")
+    srun.write_text(f"#!/bin/sh\n{does}\n")
     srun.chmod(0o755)
     env = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}", "SLURM_JOB_ID": "7"}
     script = [str(LAUNCH / "gpu_slurm.sh"), *ARGS]
     done = subprocess.run(script, env=env, check=False, capture_output=True, timeout=60)
-    assert done.returncode == 3
-    assert (tmp_path / "calls").read_text().split() == ["scontrol", "requeue", "7"]
+    assert done.returncode == code
+    assert (tmp_path / "calls").read_text().split() == calls.split()
 
 
 def test_a_pod_gets_the_arguments_as_they_were_given(tmp_path):

@@ -7,9 +7,12 @@ import pathlib
 import re
 import runpy
 import shutil
+import signal
 import socket
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 
 import jax
 import numpy as np
@@ -32,7 +35,7 @@ def get_config():
         data=c.Data({path!r}, 8, clip=c.Clip(sax_slices=1, phases=2, lge_slices=1, size=32)),
         # A large epsilon: Adam makes whole steps of gradients that are but the noise of zero.
         optim=c.Optim(lr=1e-2, warmup_steps=1, steps=4, eps=1e-2),
-        run=c.Run(log_every=1, save_every=2),
+        run=c.Run(log_every=1, save_every=2, eval_every=3, record_exams=True),
     )
 """
 # What compiles fastest: a third of the time of these tests.
@@ -60,10 +63,14 @@ def config_file(tiny, tmp_path_factory) -> pathlib.Path:
     return path
 
 
-def one(config_file: pathlib.Path, workdir: pathlib.Path) -> pathlib.Path:
+def one(
+    config_file: pathlib.Path, workdir: pathlib.Path, devices: int = 8, stop_after: int = 0
+) -> pathlib.Path:
     """A run of this process."""
+    cfg = runpy.run_path(str(config_file))["get_config"]()
+    cfg.run.stop_after = stop_after
     with as_children_compile():
-        trainer.run(runpy.run_path(str(config_file))["get_config"](), workdir)
+        trainer.run(cfg, workdir, devices=jax.devices()[:devices])
     return workdir
 
 
@@ -87,14 +94,17 @@ def pair(
     *args: str,
     second: tuple[str, ...] = (),
     devices: int = 1,
+    meanwhile: Callable[[list[subprocess.Popen]], None] = lambda started: None,
 ) -> list[tuple[int, list[str]]]:
-    """Exit codes and words of two processes; `second` are arguments of process 1 alone."""
+    """Exit codes and words of two processes; `second` are arguments of process 1 alone, `meanwhile` is
+    called once they have started."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         join = (f"--coordinator=127.0.0.1:{free.getsockname()[1]}", "--processes=2")
     started = [
         start(config_file, workdir, *join, f"--process={i}", *args, *own, devices=devices)
         for i, own in enumerate(((), second))
     ]
+    meanwhile(started)
     ends = []
     for process in started:
         try:
@@ -131,13 +141,29 @@ def lines(workdir: pathlib.Path) -> list[dict[str, float]]:
     return [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
 
 
+def exams(workdir: pathlib.Path) -> dict[tuple[int, int], str]:
+    """The exam of each step and row of the global batch, whichever processes had them."""
+    found = {}
+    for path in workdir.glob("exams-*.jsonl"):
+        for line in map(json.loads, path.read_text().splitlines()):
+            for row, exam in zip(line["rows"], line["exams"], strict=True):
+                found[line["step"], row] = exam
+    return found
+
+
 def assert_same(a: pathlib.Path, b: pathlib.Path) -> None:
-    """Losses of every step, each written once, and the parameters of the last checkpoint."""
+    """Losses of every step, each written once, exams of every row, and the parameters of the last
+    checkpoint."""
+    assert exams(a) == exams(b)
+    assert len(exams(a)) == 4 * 8
     assert (
         [line["step"] for line in lines(a)] == [line["step"] for line in lines(b)] == [1, 2, 3, 4]
     )
     losses = [[line["train/loss"] for line in lines(w)] for w in (a, b)]
     np.testing.assert_allclose(*losses, atol=1e-5)
+    looks = [[x for line in lines(w) for k, x in line.items() if "val/" in k] for w in (a, b)]
+    np.testing.assert_allclose(*looks, atol=1e-5)
+    assert len(looks[0]) >= 4
     assert len(set(losses[0])) == 4  # it moves
     params = []
     for workdir in (a, b):
@@ -159,6 +185,26 @@ def test_two_processes_learn_what_one_does_and_one_of_them_speaks(alone, togethe
 def test_one_process_goes_on_from_what_two_wrote(config_file, alone, together, tmp_path):
     workdir = halfway(together[0], tmp_path / "run")
     assert_same(alone, one(config_file, workdir))
+
+
+def test_four_devices_go_on_from_what_eight_wrote(config_file, alone, tmp_path):
+    workdir = one(config_file, tmp_path / "run", stop_after=2)
+    assert_same(alone, one(config_file, workdir, devices=4))
+
+
+def test_two_processes_leave_together_when_one_is_asked(config_file, alone, tmp_path):
+    def ask(started):
+        while not (tmp_path / "run" / "exams-1.jsonl").exists():
+            time.sleep(0.01)
+        started[1].send_signal(signal.SIGTERM)
+
+    slow = "--config.run.log_every=1", "--config.optim.steps=4000"
+    ends = pair(config_file, tmp_path / "run", *slow, meanwhile=ask)
+    assert [code for code, _ in ends] == [75, 75], ends
+    assert re.search(r"asked to leave: saved step \d+ of 4000; the same", ends[0][1][-1])
+    assert not re.search(r"saved|step \d+ of", "\n".join(ends[1][1]))
+    saved = checkpoint.steps_in(tmp_path / "run")[-1]
+    assert saved == lines(tmp_path / "run")[-1]["step"]
 
 
 def test_two_processes_with_tensor_across_them_go_on_from_what_one_wrote(
