@@ -15,6 +15,7 @@ FLOORS = [  # a module may import what stands on a lower floor, and its own room
     ["sharding", "metrics", "tokenizer", "journal", "hosts"],
     ["losses", "optim"],
     ["models", "data", "accumulate"],
+    ["photometric"],
     ["step", "checkpoint"],
     ["weights"],
     ["embedding", "programs"],
