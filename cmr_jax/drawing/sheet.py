@@ -5,6 +5,7 @@ several draws of one exam read.
 """
 
 import dataclasses
+import functools
 import itertools
 import json
 import pathlib
@@ -95,22 +96,26 @@ def _columns(
         return [picture for exam in exams for picture in change(exam)]
 
     still = _Training(cfg, source, train=False)
-    columns = {"as stored\n": column(lambda exam: still.seen(exam, [0])[0])}
+    columns = {"as stored\n": column(lambda exam: still.seen(exam, 1)[0])}
     for name, words in ALONE.items():
         value = getattr(cfg.data, name)
         if cfg.data.augment and value and cfg.data.clip.layout is config.Layout.STACKS:
-            rest = dict.fromkeys(ALONE.keys() - {name}, 0)
-            alone = dataclasses.replace(cfg, data=dataclasses.replace(cfg.data, **rest))
-            training = _Training(alone, source)
+            training = _Training(_alone(cfg, name), source)
             columns[f"{words}\n{name}={value:g}"] = column(
                 lambda exam, t=training: t.strongest(exam, still)
             )
     training = _Training(cfg, source)
     for number in range(DRAWS):
         columns[f"all together\ndraw {number + 1}"] = column(
-            lambda exam, n=number: training.seen(exam, [n])[0]
+            lambda exam, n=number: training.seen(exam)[n]
         )
     return columns
+
+
+def _alone(cfg: config.Experiment, option: str) -> config.Experiment:
+    """The config with that option of the pictures switched on alone."""
+    off = {name: type(getattr(cfg.data, name))(0) for name in ALONE if name != option}
+    return dataclasses.replace(cfg, data=dataclasses.replace(cfg.data, **off))
 
 
 class _Training:
@@ -119,28 +124,29 @@ class _Training:
     def __init__(self, cfg: config.Experiment, source: ExamSource, train: bool = True):
         _, *self._moves = recipes.pictures(source, cfg.data, train)
         self._cfg, self._train = cfg, train
+        self._step = jax.jit(functools.partial(photometric.seen_in_training, cfg.data))
 
-    def seen(self, exam: Shown, draws: list[int]) -> Float[np.ndarray, "d t h w"]:
-        """The frames of an exam as the towers see them, in 0..1, by number of the draw."""
+    def seen(self, exam: Shown, draws: int = TRIES) -> Float[np.ndarray, "d t h w"]:
+        """The frames of an exam as the towers see them, in 0..1, draw after draw."""
         videos = []
-        for number in draws:
+        for number in range(draws):
             element = exam.record | {"video": exam.record["video"][exam.frames]}
             for move in self._moves:
                 element = move.random_map(element, np.random.default_rng(number))
             videos.append(element["video"])
         video = np.stack(videos)
-        batch = pipeline.example_batch(self._cfg, len(draws))._replace(
-            video=video, frame_mask=np.ones(video.shape[:2], bool), row=np.array(draws)
+        batch = pipeline.example_batch(self._cfg, draws)._replace(
+            video=video, frame_mask=np.ones(video.shape[:2], bool), row=np.arange(draws)
         )
         if self._train:
-            batch = photometric.seen_in_training(self._cfg.data, batch, jax.random.key(0))
+            batch = self._step(batch, jax.random.key(0))
         grey = np.asarray(batch.video, np.float32)[..., 0]
         return grey / 255 if batch.video.dtype == np.uint8 else grey
 
     def strongest(self, exam: Shown, still: "_Training") -> Float[np.ndarray, "t h w"]:
         """Of many draws the one that changes most."""
-        drawn = self.seen(exam, list(range(TRIES)))
-        change = np.abs(drawn - still.seen(exam, [0])).mean((1, 2, 3))
+        drawn = self.seen(exam)
+        change = np.abs(drawn - still.seen(exam, 1)).mean((1, 2, 3))
         return drawn[change.argmax()]
 
 
