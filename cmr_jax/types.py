@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from jaxtyping import Bool, Float, Int, Key, UInt8
+from jaxtyping import Bool, Float, Int, Key, UInt8, UInt32
 
 Params = dict[str, Any]
 Array = jax.Array | np.ndarray
@@ -82,4 +82,5 @@ __all__ = [
     "Params",
     "TrainState",
     "UInt8",
+    "UInt32",
 ]

@@ -15,12 +15,13 @@ FLOORS = [  # a module may import what stands on a lower floor, and its own room
     ["sharding", "metrics", "tokenizer", "journal", "hosts", "provenance"],
     ["losses", "optim", "guard"],
     ["models", "data", "accumulate"],
+    ["photometric"],
     ["step", "checkpoint", "run_files"],
     ["weights"],
     ["embedding", "programs"],
-    ["evals", "planner"],
+    ["evals", "planner", "drawing"],
     ["trainer"],
-    ["train", "evaluate", "embed", "export"],
+    ["train", "evaluate", "embed", "export", "plot"],
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 HOMES = {  # a heavy import has one home
@@ -30,7 +31,7 @@ HOMES = {  # a heavy import has one home
     "sentencepiece": {"tokenizer"},
     "tokenizers": {"tokenizer"},
     "sklearn": {"evals", "metrics"},
-    "matplotlib": {"evals"},
+    "matplotlib": {"evals", "drawing"},
     "tensorboardX": {"journal"},
 }
 NEVER = {"data_prep", "apache_beam", "pydicom", "tensorflow", "configs", "torch"}

@@ -8,6 +8,7 @@ from cmr_jax.schema import View
 
 VIDEO_SHARES = ("dropout", "frame_dropout", "patch_dropout")
 TEXT_SHARES = ("dropout", "attention_dropout")
+DATA_SHARES = ("gain", "offset", "bias_field", "noise")
 
 
 def validate(config: Experiment) -> None:
@@ -24,6 +25,7 @@ def validate(config: Experiment) -> None:
         )
     shares = {f"model.video.{n}": getattr(video, n) for n in VIDEO_SHARES}
     shares |= {f"model.text.{n}": getattr(text, n) for n in TEXT_SHARES}
+    shares |= {f"data.{n}": getattr(config.data, n) for n in DATA_SHARES}
     shares["optim.ema"] = config.optim.ema
     for name, value in shares.items():
         if not 0 <= value < 1:
