@@ -150,6 +150,9 @@ def test_jitter_never_flips_and_moves_all_frames_alike(tiny, smoke):
     rows, columns = np.nonzero(moved[0, :, :, 0] > 100)
     assert columns.mean() < 12
     assert rows.mean() < 15
+    even = np.full((3, 32, 32, 1), 90, np.uint8)  # brightness is not the loader's
+    still = Jitter(2, 0.04, 10.0).random_map({"video": even}, np.random.default_rng(4))["video"]
+    np.testing.assert_array_equal(still, even)
 
 
 def test_evaluation_sees_every_exam_once(tiny, smoke, tokenizer):

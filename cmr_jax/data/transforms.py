@@ -99,8 +99,11 @@ def spread(available: int, wanted: int) -> list[int]:
 
 @dataclasses.dataclass(frozen=True)
 class Jitter(grain.transforms.RandomMap):
-    """Shift, a turn in the plane, a zoom below measurement error, and brightness: what differs between two scans of
-    one heart.  Never a flip: left and right are anatomy.  One draw for the whole exam."""
+    """Shift, a turn in the plane, a zoom below measurement error: how two scans of a heart lie.
+
+    Never a flip: left and right are anatomy.  One draw for the whole exam.  What differs in
+    brightness is drawn where the model runs.
+    """
 
     shift: int
     zoom: float
@@ -116,13 +119,9 @@ class Jitter(grain.transforms.RandomMap):
         middle = np.full(2, (size - 1) / 2)
         move = middle - across @ middle + rng.uniform(-self.shift, self.shift, 2)
         matrix = np.concatenate([across, move[:, None]], axis=1)
-        gain, offset = rng.uniform(0.85, 1.15), rng.uniform(-12, 12)
         moved = np.empty_like(video)
         for out, picture in zip(moved, video, strict=True):
-            warped = cv2.warpAffine(
-                picture[:, :, 0], matrix, (size, size), borderMode=cv2.BORDER_REPLICATE
-            )
-            out[:, :, 0] = cv2.convertScaleAbs(warped, alpha=gain, beta=offset)
+            cv2.warpAffine(picture, matrix, (size, size), dst=out, borderMode=cv2.BORDER_REPLICATE)
         return element | {"video": moved}
 
 
