@@ -22,8 +22,9 @@ NO_TEXT = -1  # report_group of a text that is not there
 class ReadClip(grain.transforms.RandomMap):
     """Reads the frames of a clip: for each view its cine, then its LGE, evenly over the heart.
 
-    In training the first phase is random within one step: a cine is a loop.  What an exam does
-    not have is left out; the clip is padded at its end and `frame_mask` says so.
+    In training each slice is random within its equal part of the stack, and the first phase of
+    each within one step: a cine is a loop.  What an exam does not have is left out; the clip is
+    padded at its end and `frame_mask` says so.
     """
 
     source: ExamSource
@@ -53,11 +54,11 @@ class ReadClip(grain.transforms.RandomMap):
         several = stack.view in (View.SAX, View.OTHER)
         slices = 1 if not several else self.clip.sax_slices if cine else self.clip.lge_slices
         frames = []
-        for i in spread(len(stack.slice_mm), slices):
+        for i in spread(len(stack.slice_mm), slices, rng if self.train else None):
             video = self.source.frames(stack, i)
             count = min(self.clip.phases, len(video)) if cine else 1
             start = rng.random() * len(video) / count if self.train and cine else 0.0
-            for t in (np.floor(start + np.arange(count) * len(video) / count)).astype(int):
+            for t in (start + np.arange(count) * len(video) / count).astype(int) % len(video):
                 frames.append((stack, i, int(t), video[t]))
         return frames
 
@@ -90,11 +91,19 @@ def clip_arrays(frames: list[tuple], length: int, size: int) -> Record:
     return {"video": video, "coordinates": values, "frame_mask": mask}
 
 
-def spread(available: int, wanted: int) -> list[int]:
-    """`wanted` indices spread evenly over `available`, ends left out alike; all where fewer."""
+def spread(available: int, wanted: int, rng: np.random.Generator | None = None) -> list[int]:
+    """`wanted` different indices over equal parts of `available`; all where there are fewer.
+
+    The middle of each part, or with `rng` a random index of it; which parts have one more, where
+    they do not divide, is random then too.
+    """
     if wanted >= available:
         return list(range(available))
-    return [int((k + 0.5) * available / wanted) for k in range(wanted)]
+    bounds = np.arange(wanted + 1) * available / wanted
+    if rng is None:
+        return [int(middle) for middle in (bounds[:-1] + bounds[1:]) / 2]
+    whole = np.floor(bounds + rng.random()).astype(int)
+    return rng.integers(whole[:-1], whole[1:]).tolist()
 
 
 @dataclasses.dataclass(frozen=True)
