@@ -15,7 +15,7 @@ import jax
 import numpy as np
 
 from cmr_jax import checkpoint, config, hosts, sharding, step, weights
-from cmr_jax.data import pipeline
+from cmr_jax.data import pipeline, sites
 from cmr_jax.journal import Journal, Progress
 from cmr_jax.tokenizer import Tokenizer
 from cmr_jax.types import Batch, TrainState
@@ -33,8 +33,7 @@ class Start(NamedTuple):
 def run(cfg: config.Experiment, workdir: pathlib.Path, start: Start | None = None) -> TrainState:
     """Trains to the last step, going on from the newest checkpoint if there is one."""
     mesh = prepare(cfg)
-    if not cfg.data.path:
-        raise ValueError("no data: say where prepared data lies with --config.data.path=DIR.")
+    sites.paths_of(cfg.data)  # or a word that none is said
     # Its own checkpoint comes first, then the weights it is to start from, then fresh ones.
     given, tokenizer = {}, None
     if start and start.paths and not checkpoint.any_in(workdir):
@@ -42,7 +41,7 @@ def run(cfg: config.Experiment, workdir: pathlib.Path, start: Start | None = Non
         given, tokenizer = weights.start(cfg, fresh, start.paths, start.options)
     if checkpoint.any_in(workdir):
         tokenizer = Tokenizer.load(workdir)
-    tokenizer = tokenizer or Tokenizer.load(cfg.data.vocabulary or cfg.data.path)
+    tokenizer = tokenizer or Tokenizer.load(sites.vocabulary_of(cfg.data))
     check_vocabulary(cfg, tokenizer)
     share = sharding.share_of(mesh, jax.process_index())
     batches = pipeline.TrainBatches(cfg, tokenizer, share.index, share.count)

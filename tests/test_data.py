@@ -171,7 +171,8 @@ def test_a_control_run_borrows_reports(tiny, smoke, tokenizer):
     source = ExamSource(str(tiny), "train")
     for permuted in (True, False):
         smoke.data.permute_reports = permuted
-        steps = recipes.for_training(source, smoke.data, tokenizer, 16, seed=0)
+        exams = range(len(source))
+        steps = recipes.for_training(source, exams, smoke.data, tokenizer, 16, seed=0)
         assert any(isinstance(s, transforms.BorrowReport) for s in steps) is permuted
 
 

@@ -10,7 +10,10 @@ import grain
 import numpy as np
 
 from cmr_jax.config import CLIP_SEQUENCES, Clip
-from cmr_jax.data.source import Exam, ExamSource
+from cmr_jax.data import broken
+from cmr_jax.data.replacement import Replacement
+from cmr_jax.data.sites import Source
+from cmr_jax.data.source import Exam
 from cmr_jax.schema import Sequence, Stack, View
 from cmr_jax.tokenizer import Tokenizer
 
@@ -27,14 +30,16 @@ class ReadClip(grain.transforms.RandomMap):
     padded at its end and `frame_mask` says so.
     """
 
-    source: ExamSource
+    source: Source
     clip: Clip
     train: bool
 
     def random_map(self, element: int, rng: np.random.Generator) -> Record:
         """Index -> record."""
         exam = self.source[element]
-        frames = [f for stack, cine in self._stacks(exam) for f in self._read(stack, cine, rng)]
+        frames = [
+            f for stack, cine in self._stacks(exam) for f in self._read(exam, stack, cine, rng)
+        ]
         arrays = clip_arrays(frames[: self.clip.frames], self.clip.frames, self.clip.size)
         return {"index": element, "exam": exam} | arrays
 
@@ -50,12 +55,12 @@ class ReadClip(grain.transforms.RandomMap):
         # An exam with none of the views is read from what it has, and its coordinates say so.
         return chosen or [(stack, stack.is_cine) for stack in exam.stacks]
 
-    def _read(self, stack: Stack, cine: bool, rng: np.random.Generator) -> list[tuple]:
+    def _read(self, exam: Exam, stack: Stack, cine: bool, rng: np.random.Generator) -> list[tuple]:
         several = stack.view in (View.SAX, View.OTHER)
         slices = 1 if not several else self.clip.sax_slices if cine else self.clip.lge_slices
         frames = []
         for i in spread(len(stack.slice_mm), slices, rng if self.train else None):
-            video = self.source.frames(stack, i)
+            video = self.source.frames(stack, i, exam.exam_id)
             count = min(self.clip.phases, len(video)) if cine else 1
             start = rng.random() * len(video) / count if self.train and cine else 0.0
             for t in (start + np.arange(count) * len(video) / count).astype(int) % len(video):
@@ -184,13 +189,16 @@ def group_of(text: str) -> int:
 class BorrowReport(grain.transforms.Map):
     """A control: reports permuted among exams, so that nothing can be learned."""
 
-    source: ExamSource
+    source: Source
     seed: int
+    replacement: Replacement
 
     def map(self, element: Record) -> Record:
         """The permutation is a function of the seed alone."""
         order = np.random.default_rng(self.seed).permutation(len(self.source))
-        return element | {"report": self.source[int(order[element["index"]])]}
+        borrowed = int(order[element["index"]])
+        report, passed = self.replacement.first(borrowed, self.source.__getitem__)
+        return element | {"report": report, "broken": [*element["broken"], *passed]}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -198,6 +206,8 @@ class Arrays(grain.transforms.Map):
     """Leaves what a batch is made of."""
 
     def map(self, element: Record) -> Record:
-        """Drops the record and keeps its id."""
+        """Drops the record; keeps its id, and what was broken as a text: arrays are stacked."""
         kept = ("video", "coordinates", "frame_mask", "tokens", "text_mask", "report_group")
-        return {"exam_id": element["exam"].exam_id} | {name: element[name] for name in kept}
+        met = broken.dump(element.get("broken", ()))
+        names = {"exam_id": element["exam"].exam_id, "broken": met}
+        return names | {name: element[name] for name in kept}
