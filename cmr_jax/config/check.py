@@ -81,6 +81,9 @@ def validate(config: Experiment) -> None:
 def _check_sites(data: Data) -> None:
     if data.path and data.paths:
         raise ValueError("data.path and data.paths are both given. Say all folders in data.paths.")
+    if joined := next((path for path in data.paths if "," in path), ""):
+        apart = tuple(joined.split(","))
+        raise ValueError(f'data.paths has {joined}. Say it as --config.data.paths="{apart}".')
     if len(set(data.paths)) < len(data.paths):
         raise ValueError(f"data.paths names a folder twice: {', '.join(data.paths)}.")
     if data.shares and len(data.shares) != len(data.paths):

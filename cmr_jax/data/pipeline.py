@@ -52,7 +52,7 @@ class TrainBatches:
             random = isinstance(step, grain.transforms.RandomMap)
             data = data.random_map(step) if random else data.map(step)
         workers = cfg.data.workers
-        self._iterator = iter(
+        self._iterator: Any = iter(
             grain.experimental.ElasticIterator(
                 data,
                 cfg.data.batch,
@@ -79,6 +79,7 @@ class TrainBatches:
         try:
             arrays = next(self._iterator)
         except ValueError as error:  # of a thread or a worker, with notes of where in its graph
+            self.close()
             raise ValueError(str(error)) from None
         exams = tuple(str(exam) for exam in arrays.pop("exam_id"))
         met = tuple(b for text in arrays.pop("broken") for b in broken.load(str(text)))
@@ -97,7 +98,9 @@ class TrainBatches:
 
     def close(self) -> None:
         """Ends reader processes."""
-        self._iterator.close()
+        if self._iterator:
+            self._iterator.close()
+            self._iterator = None  # Grain's own ending fails once Python ends
 
 
 def _left_out(exams: int) -> str:
