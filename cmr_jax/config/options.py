@@ -85,9 +85,7 @@ class Data:
     shift: int = 4  # pixels of random shift
     rotate_deg: float = 10.0  # of random turn in the plane: pictures lie differently by site
     zoom: float = 0.04  # share of random zoom: below measurement error, so size stays true
-    paths: tuple[
-        str, ...
-    ] = ()  # instead of `path`, of several sites: --config.data.paths="('A','B')"
+    paths: tuple[str, ...] = ()  # of several sites: --config.data.paths="('A', 'B')", no data.path
     shares: tuple[float, ...] = ()  # of each batch from each path; (): by their numbers of exams
     broken_share: float = 0.01  # of exams that may be unreadable, and are replaced by the next
 

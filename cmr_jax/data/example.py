@@ -73,6 +73,8 @@ def _fields(message: memoryview) -> Iterator[tuple[int, Any]]:
 
 def _varint(message: memoryview, at: int) -> tuple[int, int]:
     """Seven bits a byte, the lowest first; the number, and where it ends."""
+    if (value := message[at]) < 0x80:
+        return value, at + 1
     value = 0
     for shift in range(0, 70, 7):
         byte = message[at]

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from array_record.python.array_record_module import ArrayRecordReader
 
+from cmr_jax.data import memory
 from cmr_jax.data.broken import BrokenRecord
 
 # For single records anywhere in a file: nothing is read ahead, no threads of its own.
@@ -96,6 +97,7 @@ def _described(folder: pathlib.Path, split: str) -> tuple[list[str], list[int]]:
 
 
 def _open(file: str) -> Any:
+    memory.keep_freed()
     _check_there(file)
     try:
         return ArrayRecordReader(file, options=READER_OPTIONS)

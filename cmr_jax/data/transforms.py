@@ -18,6 +18,7 @@ from cmr_jax.schema import Sequence, Stack, View
 from cmr_jax.tokenizer import Tokenizer
 
 Record = dict[str, Any]
+COLOURS = 4  # as many as OpenCV moves at once
 NO_TEXT = -1  # report_group of a text that is not there
 
 
@@ -133,10 +134,22 @@ class Jitter(grain.transforms.RandomMap):
         middle = np.full(2, (size - 1) / 2)
         move = middle - across @ middle + rng.uniform(-self.shift, self.shift, 2)
         matrix = np.concatenate([across, move[:, None]], axis=1)
-        moved = np.empty_like(video)
-        for out, picture in zip(moved, video, strict=True):
-            cv2.warpAffine(picture, matrix, (size, size), dst=out, borderMode=cv2.BORDER_REPLICATE)
-        return element | {"video": moved}
+        return element | {"video": warp(video, matrix)}
+
+
+def warp(video: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """Every picture (t h w 1, uint8) moved alike; `matrix` (2, 3) says where a pixel goes.
+
+    Four at a time, as the colours of one: where a pixel comes from is worked out once for them.
+    """
+    cv2.setNumThreads(0)  # Grain has threads, and workers, of its own
+    size = video.shape[2], video.shape[1]
+    moved = np.empty_like(video)
+    for first in range(0, len(video), COLOURS):
+        together = cv2.merge(video[first : first + COLOURS])
+        together = cv2.warpAffine(together, matrix, size, borderMode=cv2.BORDER_REPLICATE)
+        cv2.split(together, list(moved[first : first + COLOURS]))
+    return moved
 
 
 @dataclasses.dataclass(frozen=True)
