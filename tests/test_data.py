@@ -150,6 +150,9 @@ def test_jitter_never_flips_and_moves_all_frames_alike(tiny, smoke):
     rows, columns = np.nonzero(moved[0, :, :, 0] > 100)
     assert columns.mean() < 12
     assert rows.mean() < 15
+    even = np.full((3, 32, 32, 1), 90, np.uint8)  # brightness is not the loader's
+    still = Jitter(2, 0.04, 10.0).random_map({"video": even}, np.random.default_rng(4))["video"]
+    np.testing.assert_array_equal(still, even)
 
 
 def test_evaluation_sees_every_exam_once(tiny, smoke, tokenizer):
@@ -168,7 +171,8 @@ def test_a_control_run_borrows_reports(tiny, smoke, tokenizer):
     source = ExamSource(str(tiny), "train")
     for permuted in (True, False):
         smoke.data.permute_reports = permuted
-        steps = recipes.for_training(source, smoke.data, tokenizer, 16, seed=0)
+        exams = range(len(source))
+        steps = recipes.for_training(source, exams, smoke.data, tokenizer, 16, seed=0)
         assert any(isinstance(s, transforms.BorrowReport) for s in steps) is permuted
 
 
@@ -193,17 +197,45 @@ def test_a_split_that_is_not_there_is_named(tiny):
         ExamSource(str(tiny), "tset")
 
 
-def test_training_starts_a_cine_anywhere_within_one_step(tiny, smoke):
-    smoke.data.clip.phases = 2
+def moments(element) -> set[tuple]:
+    """Which frames of which stack a clip shows: (stack, where along the heart, when)."""
+    c, mask = element["coordinates"], element["frame_mask"]
+    return set(zip(*(c[n][mask].tolist() for n in ("stack", "slice_mm", "phase")), strict=True))
+
+
+def test_training_meets_every_slice_and_every_phase(tiny, smoke):
     source = ExamSource(str(tiny), "train")
-    rng = np.random.default_rng(0)
     read = ReadClip(source, smoke.data.clip, train=True)
-    records = [read.random_map(0, rng) for _ in range(20)]
-    first = [float(r["coordinates"]["phase"][0]) for r in records]
-    assert len(set(np.round(first, 3))) > 2
-    assert max(first) < 0.5
-    still = ReadClip(source, smoke.data.clip, train=False)
-    assert {float(still.random_map(0, rng)["coordinates"]["phase"][0]) for _ in range(3)} == {0.0}
+    draws = [read.random_map(0, np.random.default_rng(i)) for i in range(400)]
+    cine = {s.view: s for s in source[0].stacks if s.sequence is Sequence.CINE}
+    expected = [
+        (at, slice_mm, phase)
+        for at, view in enumerate((View.SAX, View.CH4, View.CH2, View.CH3))
+        for slice_mm, phases in zip(cine[view].slice_mm, cine[view].phases, strict=True)
+        for phase in phases
+    ]
+    met = set.union(*map(moments, draws))
+    assert set(map(tuple, np.float32(expected).tolist())) <= met
+    # Each exam draws for itself, and each slice its own first phase.
+    assert len({frozenset(moments(d)) for d in draws}) > 100
+
+
+def test_evaluation_draws_nothing(tiny, smoke):
+    read = ReadClip(ExamSource(str(tiny), "train"), smoke.data.clip, train=False)
+    rng = np.random.default_rng(0)
+    assert moments(read.random_map(0, rng)) == moments(read.random_map(0, rng))
+    assert rng.random() == np.random.default_rng(0).random()
+
+
+def test_slices_are_drawn_from_equal_parts(tiny):
+    rng = np.random.default_rng(0)
+    draws = np.array([spread(11, 4, rng) for _ in range(4000)])
+    assert (np.diff(draws) > 0).all()  # no slice twice, base to apex
+    often = np.bincount(draws.ravel(), minlength=11) / 4000
+    np.testing.assert_allclose(often, 4 / 11, atol=0.1)
+    for k, part in enumerate(draws.T):
+        assert int(k * 11 / 4) <= part.min() <= part.max() <= int(np.ceil((k + 1) * 11 / 4)) - 1
+    assert spread(3, 5, rng) == [0, 1, 2]
 
 
 def test_the_published_clip_is_six_arrays_end_to_end(tiny):

@@ -3,7 +3,7 @@
 import re
 
 from cmr_jax.config.model import AttentionKind, Precision
-from cmr_jax.config.options import Experiment
+from cmr_jax.config.options import Data, Experiment
 from cmr_jax.schema import View
 
 VIDEO_SHARES = ("dropout", "frame_dropout", "patch_dropout")
@@ -53,6 +53,7 @@ def validate(config: Experiment) -> None:
     for name, value in positive.items():
         if value < 1:
             raise ValueError(f"{name} is {value}; it must be at least 1.")
+    _check_sites(config.data)
     if config.data.batch < 2:
         raise ValueError("data.batch is 1: a contrastive batch needs at least 2 exams.")
     if config.data.micro_batch < 0 or config.data.batch % (config.data.micro_batch or 1):
@@ -77,3 +78,22 @@ def validate(config: Experiment) -> None:
             re.compile(getattr(config.optim, name))
         except re.error as error:
             raise ValueError(f"optim.{name} is not a regular expression: {error}.") from None
+
+
+def _check_sites(data: Data) -> None:
+    if data.path and data.paths:
+        raise ValueError("data.path and data.paths are both given. Say all folders in data.paths.")
+    if joined := next((path for path in data.paths if "," in path), ""):
+        apart = tuple(joined.split(","))
+        raise ValueError(f'data.paths has {joined}. Say it as --config.data.paths="{apart}".')
+    if len(set(data.paths)) < len(data.paths):
+        raise ValueError(f"data.paths names a folder twice: {', '.join(data.paths)}.")
+    if data.shares and len(data.shares) != len(data.paths):
+        raise ValueError(
+            f"data.shares has {len(data.shares)} numbers for {len(data.paths)} data.paths. "
+            "Give one for each, or none: then their numbers of exams decide."
+        )
+    if not all(share > 0 for share in data.shares):
+        raise ValueError(f"data.shares are {data.shares}; each must be above 0. Leave a path out.")
+    if not 0 <= data.broken_share < 1:
+        raise ValueError(f"data.broken_share is {data.broken_share}; it is a share below 1.")

@@ -90,6 +90,9 @@ class Data:
     offset: float = 0.05  # window level: up or down by this share of the full range
     bias_field: float = 0.2  # coil sensitivity, smooth over the picture: exp of minus to plus this
     noise: float = 0.02  # up to this sigma, as a share of the full range; Rician
+    paths: tuple[str, ...] = ()  # of several sites: --config.data.paths="('A', 'B')", no data.path
+    shares: tuple[float, ...] = ()  # of each batch from each path; (): by their numbers of exams
+    broken_share: float = 0.01  # of exams that may be unreadable, and are replaced by the next
 
 
 class Optimizer(enum.Enum):

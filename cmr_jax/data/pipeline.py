@@ -15,17 +15,11 @@ from absl import flags
 
 from cmr_jax import config
 from cmr_jax.config import Layout
-from cmr_jax.data import recipes
-from cmr_jax.data.source import ExamSource
+from cmr_jax.data import broken, recipes, sites
+from cmr_jax.data.broken import Broken, BrokenRecord
+from cmr_jax.data.sites import Source
 from cmr_jax.tokenizer import Tokenizer
 from cmr_jax.types import Batch, Coordinates
-
-
-class Broken(NamedTuple):
-    """A record that could not be read."""
-
-    record: str  # the index of its exam, among those of its site
-    reason: str  # no pixels, no words of its report
 
 
 class Loaded(NamedTuple):
@@ -42,24 +36,24 @@ class TrainBatches:
     """Endless batches of this host's share; `state` and `restore` carry the position."""
 
     def __init__(self, cfg: config.Experiment, tokenizer: Tokenizer, host: int = 0, hosts: int = 1):
-        source = ExamSource(cfg.data.path, "train")
+        source = sites.open_training(cfg.data)
         usable = recipes.usable(source, cfg.data.clip)
         if len(usable) < cfg.data.batch:
             raise ValueError(
-                f"data.batch is {cfg.data.batch}, but {cfg.data.path} has {len(usable)} exams to "
-                f"train on{_left_out(len(source) - len(usable))}."
+                f"data.batch is {cfg.data.batch}, but {', '.join(sites.paths_of(cfg.data))} has "
+                f"{len(usable)} exams to train on{_left_out(len(source) - len(usable))}."
             )
         if (
             not flags.FLAGS.is_parsed()
         ):  # grain reads flags; under a program of ours they are parsed
             flags.FLAGS.mark_as_parsed()
-        data = grain.MapDataset.source(usable).seed(cfg.run.seed).shuffle().repeat(None)
+        data = sites.deal(source, usable, cfg.data, cfg.run.seed)
         length = cfg.model.text.length
-        for step in recipes.for_training(source, cfg.data, tokenizer, length, cfg.run.seed):
+        for step in recipes.for_training(source, usable, cfg.data, tokenizer, length, cfg.run.seed):
             random = isinstance(step, grain.transforms.RandomMap)
             data = data.random_map(step) if random else data.map(step)
         workers = cfg.data.workers
-        self._iterator = iter(
+        self._iterator: Any = iter(
             grain.experimental.ElasticIterator(
                 data,
                 cfg.data.batch,
@@ -73,6 +67,8 @@ class TrainBatches:
             )
         )
         self.exams, self.left_out = len(usable), len(source) - len(usable)
+        self._share, self._records = cfg.data.broken_share, len(source)
+        self._broken: dict[str, Broken] = {}  # each once, though it is met in every epoch
         # Grain deals exams out to hosts one by one.
         self._rows = np.arange(cfg.data.batch // hosts, dtype=np.int32) * hosts + host
 
@@ -80,10 +76,18 @@ class TrainBatches:
         return self
 
     def __next__(self) -> Loaded:
-        arrays = next(self._iterator)
+        """A ValueError when more exams are broken than data.broken_share, as this host met them."""
+        try:
+            arrays = next(self._iterator)
+        except ValueError as error:  # of a thread or a worker, with notes of where in its graph
+            self.close()
+            raise ValueError(str(error)) from None
         exams = tuple(str(exam) for exam in arrays.pop("exam_id"))
+        met = tuple(b for text in arrays.pop("broken") for b in broken.load(str(text)))
+        self._broken.update((b.record, b) for b in met)
+        broken.check_share(list(self._broken.values()), self._records, self._share)
         rows = tuple(self._rows.tolist())
-        return Loaded(to_batch(arrays, self._rows), rows, exams, (), self.state)
+        return Loaded(to_batch(arrays, self._rows), rows, exams, met, self.state)
 
     @property
     def state(self) -> dict[str, Any]:
@@ -96,7 +100,9 @@ class TrainBatches:
 
     def close(self) -> None:
         """Ends reader processes."""
-        self._iterator.close()
+        if self._iterator:
+            self._iterator.close()
+            self._iterator = None  # Grain's own ending fails once Python ends
 
 
 def _left_out(exams: int) -> str:
@@ -107,7 +113,7 @@ def _left_out(exams: int) -> str:
 class EvalBatches:
     """A split once through, in order; the last batch repeats its last exam, and says so."""
 
-    source: ExamSource
+    source: Source
     cfg: config.Experiment
     tokenizer: Tokenizer
 
@@ -121,16 +127,25 @@ class EvalBatches:
         for start in range(0, total, size):
             elements = []
             for index in range(start, min(start + size, total)):
-                element: Any = index
-                for step in steps:
-                    random = isinstance(step, grain.transforms.RandomMap)
-                    element = step.random_map(element, rng) if random else step.map(element)
-                elements.append(element)
+                try:
+                    elements.append(_through(steps, index, rng))
+                except BrokenRecord as error:
+                    raise ValueError(
+                        f"{self.source.name(index)} cannot be read: {error}. "
+                        "Copy the data again, or prepare it again: evaluation leaves nothing out."
+                    ) from None
             real = len(elements)
             elements += elements[-1:] * (size - real)
             arrays = _stack(elements)
-            del arrays["exam_id"]
+            del arrays["exam_id"], arrays["broken"]
             yield to_batch(arrays, np.arange(size, dtype=np.int32)), real
+
+
+def _through(steps: list, element: Any, rng: np.random.Generator) -> Any:
+    for step in steps:
+        random = isinstance(step, grain.transforms.RandomMap)
+        element = step.random_map(element, rng) if random else step.map(element)
+    return element
 
 
 def _stack(elements: list[dict[str, Any]]) -> dict[str, Any]:

@@ -12,7 +12,8 @@ import grain
 import numpy as np
 
 from cmr_jax.config import Clip
-from cmr_jax.data.source import Exam, ExamSource
+from cmr_jax.data.sites import Source
+from cmr_jax.data.source import Exam
 from cmr_jax.data.transforms import Record, clip_arrays
 from cmr_jax.schema import Sequence, Stack, View
 
@@ -85,7 +86,7 @@ def sample(wanted: int, length: int, rng: np.random.Generator | None) -> np.ndar
 class ReadPublished(grain.transforms.RandomMap):
     """Reads the published clip: uint8 pictures as stored, of any size."""
 
-    source: ExamSource
+    source: Source
     clip: Clip
     train: bool
 
@@ -97,7 +98,7 @@ class ReadPublished(grain.transforms.RandomMap):
             frames[i] for i in sample(self.clip.sampled, len(frames), rng if self.train else None)
         ]
         slices = {(s.first_frame, i): (s, i) for s, i, _ in chosen}
-        videos = {key: self.source.frames(s, i) for key, (s, i) in slices.items()}
+        videos = {key: self.source.frames(s, i, exam.exam_id) for key, (s, i) in slices.items()}
         pictures = [(s, i, t, videos[s.first_frame, i][t]) for s, i, t in chosen]
         size = pictures[0][3].shape[0] if pictures else self.clip.size
         return {"index": element, "exam": exam} | clip_arrays(pictures, self.clip.frames, size)

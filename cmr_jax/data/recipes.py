@@ -7,7 +7,10 @@ from collections.abc import Sequence
 from cmr_jax import config
 from cmr_jax.config import Layout
 from cmr_jax.data import published
-from cmr_jax.data.source import ExamSource
+from cmr_jax.data.broken import BrokenRecord
+from cmr_jax.data.replacement import Replacement, Replacing
+from cmr_jax.data.sites import Source
+from cmr_jax.data.source import Exam
 from cmr_jax.data.transforms import (
     Arrays,
     BorrowReport,
@@ -20,33 +23,38 @@ from cmr_jax.tokenizer import Tokenizer
 
 
 def for_training(
-    source: ExamSource, data: config.Data, tokenizer: Tokenizer, length: int, seed: int
+    source: Source,
+    usable: Sequence[int],
+    data: config.Data,
+    tokenizer: Tokenizer,
+    length: int,
+    seed: int,
 ) -> list:
     """The transforms of training, in order; `seed` is that of the run."""
-    steps = pictures(source, data, train=True)
+    replacement = Replacement(source, usable, data.broken_share)
+    read, *steps = pictures(source, data, train=True)
+    steps = [Replacing(read, replacement), *steps]
     if data.permute_reports:
-        steps.append(BorrowReport(source, seed))
+        steps.append(BorrowReport(source, seed, replacement))
     groups = shared_groups(source, data.groups) if data.groups else {}
     texts = ChooseTexts(tokenizer, length, data.texts, data.shuffle_sentences, groups)
     return [*steps, texts, Arrays()]
 
 
-def for_evaluation(
-    source: ExamSource, data: config.Data, tokenizer: Tokenizer, length: int
-) -> list:
+def for_evaluation(source: Source, data: config.Data, tokenizer: Tokenizer, length: int) -> list:
     """The transforms of evaluation: nothing random, the whole impression."""
     steps = pictures(source, data, train=False)
     return [*steps, ChooseTexts(tokenizer, length, 1, shuffle=False), Arrays()]
 
 
-def shared_groups(source: ExamSource, path: str) -> dict[int, int]:
+def shared_groups(source: Source, path: str) -> dict[int, int]:
     """Of the impressions of the exams in a CSV: the group of the text, and the one it shares.
 
     Exams that are not in the file, but say the same, follow.  A ValueError where the file parts
     exams that do.
     """
     given, shared = read_groups(path), {}
-    for exam in (source[i] for i in range(len(source))):
+    for exam in filter(None, (_readable(source, i) for i in range(len(source)))):
         if exam.impression and exam.exam_id in given:
             text, group = group_of(exam.impression), group_of(f"given {given[exam.exam_id]}")
             if shared.setdefault(text, group) != group:
@@ -74,7 +82,7 @@ def read_groups(path: str) -> dict[str, str]:
         raise ValueError(f"data.groups {path} cannot be read as CSV: {error}.") from error
 
 
-def pictures(source: ExamSource, data: config.Data, train: bool) -> list:
+def pictures(source: Source, data: config.Data, train: bool) -> list:
     """From an index to a clip of pictures."""
     if data.clip.layout is Layout.PUBLISHED:
         resized = published.ResizePublished(data.clip, train and data.augment)
@@ -83,8 +91,19 @@ def pictures(source: ExamSource, data: config.Data, train: bool) -> list:
     return [ReadClip(source, data.clip, train), *jitter]
 
 
-def usable(source: ExamSource, clip: config.Clip) -> Sequence[int]:
-    """The exams that training may use: all, or those that have every view of the layout."""
+def usable(source: Source, clip: config.Clip) -> Sequence[int]:
+    """The exams that training may use: all, or those that have every view of the layout.
+
+    One that cannot be read is among them: it is replaced, and counted, when its turn comes.
+    """
     if clip.layout is not Layout.PUBLISHED:
         return range(len(source))
-    return [i for i in range(len(source)) if published.is_complete(source[i])]
+    exams = ((i, _readable(source, i)) for i in range(len(source)))
+    return [i for i, exam in exams if exam is None or published.is_complete(exam)]
+
+
+def _readable(source: Source, index: int) -> Exam | None:
+    try:
+        return source[index]
+    except BrokenRecord:
+        return None

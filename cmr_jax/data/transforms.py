@@ -10,11 +10,15 @@ import grain
 import numpy as np
 
 from cmr_jax.config import CLIP_SEQUENCES, Clip
-from cmr_jax.data.source import Exam, ExamSource
+from cmr_jax.data import broken
+from cmr_jax.data.replacement import Replacement
+from cmr_jax.data.sites import Source
+from cmr_jax.data.source import Exam
 from cmr_jax.schema import Sequence, Stack, View
 from cmr_jax.tokenizer import Tokenizer
 
 Record = dict[str, Any]
+COLOURS = 4  # as many as OpenCV moves at once
 NO_TEXT = -1  # report_group of a text that is not there
 
 
@@ -22,18 +26,21 @@ NO_TEXT = -1  # report_group of a text that is not there
 class ReadClip(grain.transforms.RandomMap):
     """Reads the frames of a clip: for each view its cine, then its LGE, evenly over the heart.
 
-    In training the first phase is random within one step: a cine is a loop.  What an exam does
-    not have is left out; the clip is padded at its end and `frame_mask` says so.
+    In training each slice is random within its equal part of the stack, and the first phase of
+    each within one step: a cine is a loop.  What an exam does not have is left out; the clip is
+    padded at its end and `frame_mask` says so.
     """
 
-    source: ExamSource
+    source: Source
     clip: Clip
     train: bool
 
     def random_map(self, element: int, rng: np.random.Generator) -> Record:
         """Index -> record."""
         exam = self.source[element]
-        frames = [f for stack, cine in self._stacks(exam) for f in self._read(stack, cine, rng)]
+        frames = [
+            f for stack, cine in self._stacks(exam) for f in self._read(exam, stack, cine, rng)
+        ]
         arrays = clip_arrays(frames[: self.clip.frames], self.clip.frames, self.clip.size)
         return {"index": element, "exam": exam} | arrays
 
@@ -49,15 +56,15 @@ class ReadClip(grain.transforms.RandomMap):
         # An exam with none of the views is read from what it has, and its coordinates say so.
         return chosen or [(stack, stack.is_cine) for stack in exam.stacks]
 
-    def _read(self, stack: Stack, cine: bool, rng: np.random.Generator) -> list[tuple]:
+    def _read(self, exam: Exam, stack: Stack, cine: bool, rng: np.random.Generator) -> list[tuple]:
         several = stack.view in (View.SAX, View.OTHER)
         slices = 1 if not several else self.clip.sax_slices if cine else self.clip.lge_slices
         frames = []
-        for i in spread(len(stack.slice_mm), slices):
-            video = self.source.frames(stack, i)
+        for i in spread(len(stack.slice_mm), slices, rng if self.train else None):
+            video = self.source.frames(stack, i, exam.exam_id)
             count = min(self.clip.phases, len(video)) if cine else 1
             start = rng.random() * len(video) / count if self.train and cine else 0.0
-            for t in (np.floor(start + np.arange(count) * len(video) / count)).astype(int):
+            for t in (start + np.arange(count) * len(video) / count).astype(int) % len(video):
                 frames.append((stack, i, int(t), video[t]))
         return frames
 
@@ -90,17 +97,28 @@ def clip_arrays(frames: list[tuple], length: int, size: int) -> Record:
     return {"video": video, "coordinates": values, "frame_mask": mask}
 
 
-def spread(available: int, wanted: int) -> list[int]:
-    """`wanted` indices spread evenly over `available`, ends left out alike; all where fewer."""
+def spread(available: int, wanted: int, rng: np.random.Generator | None = None) -> list[int]:
+    """`wanted` different indices over equal parts of `available`; all where there are fewer.
+
+    The middle of each part, or with `rng` a random index of it; which parts have one more, where
+    they do not divide, is random then too.
+    """
     if wanted >= available:
         return list(range(available))
-    return [int((k + 0.5) * available / wanted) for k in range(wanted)]
+    bounds = np.arange(wanted + 1) * available / wanted
+    if rng is None:
+        return [int(middle) for middle in (bounds[:-1] + bounds[1:]) / 2]
+    whole = np.floor(bounds + rng.random()).astype(int)
+    return rng.integers(whole[:-1], whole[1:]).tolist()
 
 
 @dataclasses.dataclass(frozen=True)
 class Jitter(grain.transforms.RandomMap):
-    """Shift, a turn in the plane, a zoom below measurement error, and brightness: what differs between two scans of
-    one heart.  Never a flip: left and right are anatomy.  One draw for the whole exam."""
+    """Shift, a turn in the plane, a zoom below measurement error: how two scans of a heart lie.
+
+    Never a flip: left and right are anatomy.  One draw for the whole exam.  What differs in
+    brightness is drawn where the model runs.
+    """
 
     shift: int
     zoom: float
@@ -116,14 +134,22 @@ class Jitter(grain.transforms.RandomMap):
         middle = np.full(2, (size - 1) / 2)
         move = middle - across @ middle + rng.uniform(-self.shift, self.shift, 2)
         matrix = np.concatenate([across, move[:, None]], axis=1)
-        gain, offset = rng.uniform(0.85, 1.15), rng.uniform(-12, 12)
-        moved = np.empty_like(video)
-        for out, picture in zip(moved, video, strict=True):
-            warped = cv2.warpAffine(
-                picture[:, :, 0], matrix, (size, size), borderMode=cv2.BORDER_REPLICATE
-            )
-            out[:, :, 0] = cv2.convertScaleAbs(warped, alpha=gain, beta=offset)
-        return element | {"video": moved}
+        return element | {"video": warp(video, matrix)}
+
+
+def warp(video: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """Every picture (t h w 1, uint8) moved alike; `matrix` (2, 3) says where a pixel goes.
+
+    Four at a time, as the colours of one: where a pixel comes from is worked out once for them.
+    """
+    cv2.setNumThreads(0)  # Grain has threads, and workers, of its own
+    size = video.shape[2], video.shape[1]
+    moved = np.empty_like(video)
+    for first in range(0, len(video), COLOURS):
+        together = cv2.merge(list(video[first : first + COLOURS]))
+        together = cv2.warpAffine(together, matrix, size, borderMode=cv2.BORDER_REPLICATE)
+        cv2.split(together, list(moved[first : first + COLOURS]))
+    return moved
 
 
 @dataclasses.dataclass(frozen=True)
@@ -176,13 +202,16 @@ def group_of(text: str) -> int:
 class BorrowReport(grain.transforms.Map):
     """A control: reports permuted among exams, so that nothing can be learned."""
 
-    source: ExamSource
+    source: Source
     seed: int
+    replacement: Replacement
 
     def map(self, element: Record) -> Record:
         """The permutation is a function of the seed alone."""
         order = np.random.default_rng(self.seed).permutation(len(self.source))
-        return element | {"report": self.source[int(order[element["index"]])]}
+        borrowed = int(order[element["index"]])
+        report, passed = self.replacement.first(borrowed, self.source.__getitem__)
+        return element | {"report": report, "broken": [*element["broken"], *passed]}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -190,6 +219,8 @@ class Arrays(grain.transforms.Map):
     """Leaves what a batch is made of."""
 
     def map(self, element: Record) -> Record:
-        """Drops the record and keeps its id."""
+        """Drops the record; keeps its id, and what was broken as a text: arrays are stacked."""
         kept = ("video", "coordinates", "frame_mask", "tokens", "text_mask", "report_group")
-        return {"exam_id": element["exam"].exam_id} | {name: element[name] for name in kept}
+        met = broken.dump(element.get("broken", ()))
+        names = {"exam_id": element["exam"].exam_id, "broken": met}
+        return names | {name: element[name] for name in kept}

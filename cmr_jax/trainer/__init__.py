@@ -14,7 +14,7 @@ import jax
 
 from cmr_jax import checkpoint, config, hosts, journal, run_files, sharding, step, weights
 from cmr_jax.checkpoint import Checkpoints, Saved
-from cmr_jax.data import identity, pipeline
+from cmr_jax.data import identity, pipeline, sites
 from cmr_jax.provenance import Provenance
 from cmr_jax.tokenizer import Tokenizer
 from cmr_jax.trainer import validation
@@ -45,8 +45,7 @@ def run(
     where it was asked to go.
     """
     mesh = prepare(cfg, devices)
-    if not cfg.data.path:
-        raise ValueError("no data: say where prepared data lies with --config.data.path=DIR.")
+    paths = sites.paths_of(cfg.data)  # or a word that none is said
     # Its own checkpoint comes first, then the weights it is to start from, then fresh ones.
     resumes = bool(checkpoint.steps_in(workdir))
     given, tokenizer = {}, None
@@ -55,11 +54,11 @@ def run(
         given, tokenizer = weights.start(cfg, fresh, start.paths, start.options)
     if resumes:
         tokenizer = Tokenizer.load(workdir)
-    tokenizer = tokenizer or Tokenizer.load(cfg.data.vocabulary or cfg.data.path)
+    tokenizer = tokenizer or Tokenizer.load(sites.vocabulary_of(cfg.data))
     check_vocabulary(cfg, tokenizer)
     share = sharding.share_of(mesh, jax.process_index())
     batches = pipeline.TrainBatches(cfg, tokenizer, share.index, share.count)
-    now = Provenance.of(cfg, {cfg.data.path: identity.fingerprint(cfg.data.path)})
+    now = Provenance.of(cfg, {path: identity.fingerprint(path) for path in paths})
     with jax.set_mesh(mesh), contextlib.closing(batches):
         with opened(cfg, workdir, tokenizer, now, accept_changes) as (checkpoints, saved):
             ways = sharding.batch_ways(mesh)

@@ -9,8 +9,8 @@ import jax
 import numpy as np
 
 from cmr_jax import config, metrics, sharding, step
+from cmr_jax.data import sites
 from cmr_jax.data.pipeline import EvalBatches
-from cmr_jax.data.source import ExamSource
 from cmr_jax.tokenizer import Tokenizer
 from cmr_jax.trainer.ahead import Ahead
 from cmr_jax.types import Batch, TrainState
@@ -23,13 +23,19 @@ SPLIT = "val"
 class Validation:
     """Loss and retrieval on the first exams of the val split: whole impressions, nothing random."""
 
-    def __init__(self, cfg: config.Experiment, mesh: jax.sharding.Mesh, tokenizer: Tokenizer):
+    def __init__(
+        self,
+        source: sites.Source,
+        cfg: config.Experiment,
+        mesh: jax.sharding.Mesh,
+        tokenizer: Tokenizer,
+    ):
         cfg = copy.deepcopy(cfg)
         # As many as go through the towers at once anyway.
         cfg.data.batch, cfg.data.micro_batch = cfg.data.micro_batch or cfg.data.batch, 0
         cfg.data.texts = 1
         self._cfg, self._mesh = cfg, mesh
-        self._batches = EvalBatches(ExamSource(cfg.data.path, SPLIT), cfg, tokenizer)
+        self._batches = EvalBatches(source, cfg, tokenizer)
         self._look = step.make_look(cfg, mesh)
 
     def __call__(self, state: TrainState) -> dict[str, float]:
@@ -76,8 +82,7 @@ def of(cfg: config.Experiment, mesh: jax.sharding.Mesh, tokenizer: Tokenizer) ->
     """What `run.eval_every` asks for; None, with a word, where there is nothing to look at."""
     if not cfg.run.eval_every:
         return None
-    try:
-        return Validation(cfg, mesh, tokenizer)
-    except ValueError as error:
-        log.warning("not validated: %s", error)
+    if (source := sites.open_split(cfg.data, SPLIT)) is None:
+        log.warning("the data has no %s split: no looks at it, and no best checkpoint", SPLIT)
         return None
+    return Validation(source, cfg, mesh, tokenizer)
