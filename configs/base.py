@@ -36,5 +36,5 @@ def get_config() -> Experiment:
             batch=256, clip=Clip(sax_slices=5, phases=7, lge_slices=5, size=224), texts=2, workers=8
         ),
         optim=Optim(lr=5e-4, warmup_steps=1000, steps=20_000, weight_decay=0.1),
-        run=Run(log_every=20, save_every=500),
+        run=Run(log_every=20, save_every=500, eval_every=500),
     )

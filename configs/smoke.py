@@ -48,5 +48,5 @@ def get_config(arg: str = "") -> Experiment:
             rotate_deg=25.0,
         ),
         optim=Optim(lr=2e-3, warmup_steps=40, steps=steps),
-        run=Run(log_every=10, save_every=50),
+        run=Run(log_every=10, save_every=50, eval_every=100),
     )

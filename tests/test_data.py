@@ -75,7 +75,8 @@ def test_a_batch_says_whose_it_is_and_where_to_go_on(tiny, smoke, tokenizer):
     smoke.data.shuffle_sentences = False
     batches = TrainBatches(smoke, tokenizer)
     loaded = [next(batches) for _ in range(2)]
-    for batch, exams, broken, _ in loaded:
+    for batch, rows, exams, broken, _ in loaded:
+        assert rows == tuple(batch.row)
         assert [reports[e] for e in exams] == list(batch.report_group[:, 0])
         assert broken == ()
     batches.restore(loaded[0].state)

@@ -105,7 +105,7 @@ def experiment(steps_per_epoch: int) -> Experiment:
             eps=1e-6,
             clip_norm=0.0,
         ),
-        run=Run(log_every=20, save_every=steps_per_epoch),
+        run=Run(log_every=20, save_every=steps_per_epoch, eval_every=steps_per_epoch),
         contrast=Contrast(sum_directions=True),
         positives=Positives.SELF,
     )
