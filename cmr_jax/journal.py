@@ -121,12 +121,6 @@ class Journal:
         self._board.close()
 
 
-def read_metrics(workdir: pathlib.Path) -> list[dict[str, Any]]:
-    """The lines of a run's metrics, half ones left out."""
-    lines = (workdir / METRICS_FILE).read_text().splitlines()
-    return [json.loads(line) for line in lines if _step(line) < sys.maxsize]
-
-
 def _step(line: str) -> int:
     try:
         return json.loads(line)["step"]

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import stats
 
+from cmr_jax.journal import METRICS_FILE as FILE
 from cmr_jax.types import Float
 
-FILE = "metrics.jsonl"
 HOST_MEMORY = "memory/host_mb"
 SETTLED = 0.1  # the share of a run after which its memory should no longer grow
 MOST_POINTS = 400  # of a slope by all pairs
