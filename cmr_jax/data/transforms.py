@@ -146,7 +146,7 @@ def warp(video: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     size = video.shape[2], video.shape[1]
     moved = np.empty_like(video)
     for first in range(0, len(video), COLOURS):
-        together = cv2.merge(video[first : first + COLOURS])
+        together = cv2.merge(list(video[first : first + COLOURS]))
         together = cv2.warpAffine(together, matrix, size, borderMode=cv2.BORDER_REPLICATE)
         cv2.split(together, list(moved[first : first + COLOURS]))
     return moved
