@@ -198,6 +198,7 @@ def test_the_strong_draw_is_one_of_trainings_own(tiny, smoke):
     source = ExamSource(str(tiny), "train")
     exam, *_ = sheet._exams(source, smoke.data)
     smoke = sheet._alone(smoke, "gain")
+    assert [name for name in sheet.ALONE if getattr(smoke.data, name)] == ["gain"]
     still = sheet._Training(smoke, source, train=False)
     training = sheet._Training(smoke, source)
     shown, drawn = training.strongest(exam, still), training.seen(exam)
