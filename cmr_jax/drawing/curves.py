@@ -32,7 +32,7 @@ class Panel(NamedTuple):
         return (
             f"{100 * value:.3g} %"
             if self.share
-            else f"{value:.3g}"
+            else f"{value:.4g}"
             if abs(value) < 1000
             else f"{value:,.0f}"
         )
