@@ -1,15 +1,17 @@
 """One save: state, data position, provenance and checksums together.  Orbax lives here and in export."""
 
+import contextlib
 import json
 import pathlib
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers as policies
 
+from cmr_jax.hashing import checksums
 from cmr_jax.provenance import Provenance
 from cmr_jax.sharding import path_of
 from cmr_jax.types import TrainState
@@ -25,6 +27,7 @@ class Saved(NamedTuple):
     data: dict[str, Any]  # position of the loader after the step
     provenance: Provenance
     skipped: int = 0  # steps so far that changed nothing, because something was not finite
+    skipped_in_a_row: int = 0
 
 
 class Checkpoints:
@@ -38,6 +41,7 @@ class Checkpoints:
         self, workdir: pathlib.Path, keep: int = 2, keep_best: int = 1, writes: bool = True
     ):
         self.workdir = workdir.absolute()
+        self._writing: int | None = None  # the step that was handed over last
         best = policies.BestN(get_metric_fn=lambda metrics: metrics[BEST], n=keep_best)
         options = ocp.CheckpointManagerOptions(
             preservation_policy=policies.AnyPreservationPolicy([policies.LatestN(keep), best]),
@@ -67,6 +71,8 @@ class Checkpoints:
         run["checksums"] = checksums(_kept(state))
         step = int(state.step)
         try:
+            self._manager.wait_until_finished()  # else an error of the save before would be this one's
+            self._writing = step
             self._manager.save(
                 step,
                 args=ocp.args.Composite(
@@ -75,7 +81,7 @@ class Checkpoints:
                 metrics={BEST: WORST} | (metrics or {}),
             )
         except Exception as error:  # Orbax passes on whatever its storage raises
-            raise self._unwritten(step, error) from error
+            raise self._unwritten(error) from error
 
     def latest(self) -> Saved | None:
         """What the newest whole checkpoint holds beside the state; None if there is none."""
@@ -83,7 +89,8 @@ class Checkpoints:
         if step is None:
             return None
         run = self._read(step, run=ocp.args.JsonRestore())["run"]
-        return Saved(run["data"], Provenance(**run["provenance"]), run["skipped"])
+        made_of = Provenance(**run["provenance"])
+        return Saved(run["data"], made_of, run["skipped"], run["skipped_in_a_row"])
 
     def restore(self, like: TrainState) -> TrainState:
         """The latest state in the shardings of `like`, on however many devices it was saved."""
@@ -96,6 +103,7 @@ class Checkpoints:
                 f"{'off' if like.ema is None else 'on'}. Set it as it was, or take another workdir."
             )
         abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, _kept(like))
+        self._check_fits(step, stored, abstract)
         return TrainState(**self._verified(step, abstract))
 
     def checksums(self) -> dict[str, int]:
@@ -108,7 +116,9 @@ class Checkpoints:
 
     def best_step(self) -> int | None:
         """The step of the best checkpoint; None where nothing was validated."""
-        return self._manager.best_step()
+        step = self._manager.best_step()
+        seen = step is not None and (self._manager.metrics(step) or {}).get(BEST, WORST) != WORST
+        return step if seen else None
 
     def params(self, step: int | None = None) -> dict[str, Any]:
         """Parameters of a checkpoint (the newest) as numpy, whatever devices wrote them: their
@@ -127,7 +137,7 @@ class Checkpoints:
             self._manager.wait_until_finished()
             self._manager.close()
         except Exception as error:  # as in `save`
-            raise self._unwritten(self._manager.latest_step(), error) from error
+            raise self._unwritten(error) from error
 
     def _some_step(self) -> int:
         step = self._manager.latest_step()
@@ -137,36 +147,66 @@ class Checkpoints:
 
     def _read(self, step: int, **items: Any) -> Any:
         """Items of a checkpoint; a ValueError that names it where they cannot be read."""
-        try:
+        with self._reading(step):
             return self._manager.restore(step, args=ocp.args.Composite(**items))
-        except Exception as error:  # Orbax passes on whatever damage looks like
-            raise self._damaged(step, error) from error
 
     def _shapes(self, step: int) -> dict[str, Any]:
-        try:
+        with self._reading(step):
             return dict(self._manager.item_metadata(step)["state"])
-        except Exception as error:
-            raise self._damaged(step, error) from error
+
+    def _check_fits(self, step: int, stored: dict[str, Any], wanted: dict[str, Any]) -> None:
+        """A ValueError for a state of another model or optimiser: that is no damage."""
+        shapes = [{path_of(k): v.shape for k, v in _leaves(tree)} for tree in (stored, wanted)]
+        there, here = shapes
+        for name in sorted(there.keys() | here.keys()):
+            if there.get(name) != here.get(name):
+                raise ValueError(
+                    f"{self._folder(step)} is of another model or optimiser: {name} is "
+                    f"{there.get(name, 'not')} there and {here.get(name, 'not')} here. Set the "
+                    "config as it was, or take another --workdir and start from --weights."
+                )
 
     def _verified(self, step: int, abstract: dict[str, Any]) -> dict[str, Any]:
-        """The state, if it is bit for bit what was saved."""
+        """The state, if it is what was saved."""
         items = {"state": ocp.args.StandardRestore(abstract), "run": ocp.args.JsonRestore()}
         found = self._read(step, **items)
-        wanted = found["run"]["checksums"]
-        for name, value in checksums(found["state"]).items():
-            if wanted.get(name) != value:
-                raise self._damaged(step, f"{name} is not what was saved")
+        wanted, own = found["run"]["checksums"], checksums(found["state"])
+        if wrong := sorted(n for n in wanted.keys() | own.keys() if wanted.get(n) != own.get(n)):
+            raise self._damaged(step, f"{wrong[0]} is not what was saved")
         return found["state"]
+
+    @contextlib.contextmanager
+    def _reading(self, step: int) -> Iterator[None]:
+        """Tells what is wrong with a checkpoint from what is wrong with reaching it."""
+        if not (self._folder(step) / "run").exists():
+            raise ValueError(
+                f"{self._folder(step)} is of an older version, or not whole. Use the program that "
+                "wrote it, or take another --workdir."
+            )
+        try:
+            yield
+        except FileNotFoundError as error:
+            raise self._damaged(step, error) from error
+        except (OSError, MemoryError) as error:
+            raise ValueError(f"cannot read {self._folder(step)}: {_brief(error)}.") from error
+        except Exception as error:  # Orbax passes on whatever damage looks like
+            if "RESOURCE_EXHAUSTED" in str(error):
+                raise ValueError(f"no room for {self._folder(step)}: {_brief(error)}.") from error
+            raise self._damaged(step, error) from error
+
+    def _folder(self, step: int | str) -> pathlib.Path:
+        return self.workdir / FOLDER / str(step)
 
     def _damaged(self, step: int | str, reason: object) -> ValueError:
         others = [n for n in steps_in(self.workdir) if n != step]
         rest = f"to use that of step {others[-1]}" if others else "to start anew"
         return ValueError(
-            f"the checkpoint {self.workdir / FOLDER / str(step)} is damaged: {_brief(reason)}. "
-            f"Remove that folder {rest}."
+            f"the checkpoint {self._folder(step)} is damaged: {_brief(reason)}. Move that folder "
+            f"away {rest}."
         )
 
-    def _unwritten(self, step: int | None, reason: object) -> ValueError:
+    def _unwritten(self, reason: object) -> ValueError:
+        step = self._writing
         good = [n for n in steps_in(self.workdir) if n != step]
         last = f"that of step {good[-1]} is good" if good else "there is none before it"
         return ValueError(
@@ -190,30 +230,8 @@ def _unreadable(workdir: pathlib.Path) -> int | str:
     return "?"
 
 
-def checksums(tree: Any) -> dict[str, int]:
-    """A number for the bits of every array, by path: the same on whatever devices it lies.
-
-    Each element counts with an odd weight of its own, so that no single change goes unseen, nor
-    two that trade places.
-    """
-    return {name: int(value) for name, value in _checksums(tree).items()}
-
-
-@jax.jit
-def _checksums(tree: Any) -> dict[str, jax.Array]:
-    leaves = jax.tree_util.tree_leaves_with_path(tree)
-    return {path_of(keys): _checksum(leaf) for keys, leaf in leaves}
-
-
-def _checksum(x: jax.Array) -> jax.Array:
-    width = {1: jnp.uint8, 2: jnp.uint16, 4: jnp.uint32}[x.dtype.itemsize]
-    x = x.astype(jnp.uint8) if x.dtype == bool else x
-    bits = jax.lax.bitcast_convert_type(x, width).astype(jnp.uint32)
-    place, stride = jnp.zeros(x.shape, jnp.uint32), 1
-    for axis in reversed(range(x.ndim)):
-        at = jax.lax.broadcasted_iota(jnp.uint32, x.shape, axis)
-        place, stride = place + at * jnp.uint32(stride % (1 << 32)), stride * x.shape[axis]
-    return (bits * (2 * place + 1)).sum(dtype=jnp.uint32)  # modulo 2 ** 32
+def _leaves(tree: Any) -> list[tuple[tuple, Any]]:
+    return jax.tree_util.tree_leaves_with_path(tree, is_leaf=lambda x: hasattr(x, "shape"))
 
 
 def _kept(state: TrainState) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """What a run writes down: one JSON object per line, the same for TensorBoard, a line for people."""
 
 import contextlib
+import errno
 import json
 import os
 import pathlib
@@ -20,29 +21,44 @@ Event, SessionLog = (getattr(proto, name) for name in ("Event", "SessionLog"))
 
 FLUSH_S = 10
 METRICS_FILE = "metrics.jsonl"
+RESUMED = "run/resumed_at"  # told once by a run that goes on: the step from which
+
+
+OWN = (METRICS_FILE, "exams-*.jsonl", "broken-*.jsonl", "nonfinite-*.jsonl")  # of steps
 
 
 def forget_after(workdir: pathlib.Path, step: int) -> None:
     """Drops what files of a run tell of later steps, and half lines left by a kill: a run that goes on
     from `step` will tell it again.  For the first process, before the others open theirs."""
-    for path in workdir.glob("*.jsonl"):
+    for path in (found for name in OWN for found in workdir.glob(name)):
         lines = path.read_text().splitlines()
         kept = [line for line in lines if _step(line) <= step]
         if len(kept) < len(lines):
-            partial = path.with_name(path.name + ".unfinished")
-            partial.write_text("".join(line + "\n" for line in kept))
-            os.replace(partial, path)  # a kill here loses nothing
+            replace(path, "".join(line + "\n" for line in kept).encode())
+
+
+def replace(path: pathlib.Path, content: bytes) -> None:
+    """Writes a file that is at every moment the old or the new one, whole."""
+    if path.is_file() and path.read_bytes() == content:
+        return
+    partial = path.with_name(path.name + ".unfinished")
+    with writing(path):
+        with partial.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
 
 
 @contextlib.contextmanager
-def _writing(path: pathlib.Path) -> Iterator[None]:
+def writing(path: pathlib.Path) -> Iterator[None]:
     """What a disk refuses is a ValueError that names the file."""
     try:
         yield
     except OSError as error:
         raise ValueError(
-            f"cannot write {path}: {error.strerror}. Mend that and start again: the last checkpoint "
-            "is good."
+            f"cannot write {path}: {error.strerror or error}. Mend that and start again: the last "
+            "checkpoint is good."
         ) from error
 
 
@@ -51,13 +67,15 @@ class Lines:
 
     def __init__(self, path: pathlib.Path):
         self._path = path
-        with _writing(path):
+        with writing(path):
             self._file = path.open("ab", buffering=0)  # a line is one write: whole, or not there
 
     def write(self, step: int, values: dict[str, Any]) -> None:
         """One line."""
-        with _writing(self._path):
-            self._file.write(json.dumps({"step": step, **values}).encode() + b"\n")
+        line = json.dumps({"step": step, **values}).encode() + b"\n"
+        with writing(self._path):
+            if self._file.write(line) < len(line):  # as a disk does that is just full
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def close(self) -> None:
         """Closes the file."""
@@ -74,7 +92,7 @@ class Board:
     def __init__(self, folder: pathlib.Path, step: int):
         name = f"events.out.tfevents.{time.time():.0f}.{socket.gethostname()}.{os.getpid()}"
         self._path, self._flushed = folder / name, 0.0
-        with _writing(self._path):
+        with writing(self._path):
             folder.mkdir(exist_ok=True)
             self._records = RecordWriter(str(self._path))
         self._tell(file_version="brain.Event:2")
@@ -85,7 +103,7 @@ class Board:
         for name, value in values.items():
             self._tell(step=step, summary=summary.scalar(name, value))
         if time.monotonic() - self._flushed > FLUSH_S:  # it waits for the disk
-            with _writing(self._path):
+            with writing(self._path):
                 self._records.flush()
             self._flushed = time.monotonic()
 
@@ -95,7 +113,7 @@ class Board:
             self._records.close()
 
     def _tell(self, **event: Any) -> None:
-        with _writing(self._path):
+        with writing(self._path):
             self._records.write(Event(wall_time=time.time(), **event).SerializeToString())
 
 
@@ -105,11 +123,13 @@ class Journal:
     def __init__(self, workdir: pathlib.Path, step: int):
         self._lines = Lines(workdir / METRICS_FILE)
         self._board = Board(workdir / "tensorboard", step)
+        self._news = {RESUMED: step} if step else {}
 
     def write(self, step: int, values: dict[str, float]) -> None:
         """Named numbers of a step."""
-        self._lines.write(step, values)
+        self._lines.write(step, values | self._news)
         self._board.write(step, values)
+        self._news = {}
 
     def __enter__(self) -> "Journal":
         return self

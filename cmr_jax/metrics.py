@@ -39,8 +39,9 @@ def group_ranks(
     """
     right = group[:, None] == group[None]
     best = np.where(right, similarity, -np.inf).max(1, keepdims=True)
-    wrong = ~right
-    return ((similarity > best) & wrong).sum(1) + ties * ((similarity == best) & wrong).sum(1)
+    # What is no number is beaten by all: neither is it less, nor a tie.
+    lost, tied = (((similarity < best) & ~right).sum(1), ((similarity == best) & ~right).sum(1))
+    return (~right).sum(1) - lost - tied + ties * tied
 
 
 def best_ranks(similarity: Float[np.ndarray, "q n"], ties: float = 0.5) -> Float[np.ndarray, " q"]:

@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from cmr_jax.config import Data, Layout
+from cmr_jax.hashing import mixed
 from cmr_jax.models.dropping import keys_of
 from cmr_jax.types import Array, Batch, Bool, Float, Key, UInt8, UInt32
 
@@ -97,14 +98,7 @@ def _words(key: Key[Array, ""], shape: tuple[int, ...]) -> UInt32[Array, "*s"]:
     """
     first, second = jax.random.bits(key, (2,), jnp.uint32)
     places = jnp.arange(math.prod(shape), dtype=jnp.uint32).reshape(shape)
-    return _mixed(_mixed(places ^ first) ^ second)
-
-
-def _mixed(word: UInt32[Array, "*s"]) -> UInt32[Array, "*s"]:
-    """Every bit of a word into every other (constants: Wellons 2018, "lowbias32")."""
-    word = (word ^ (word >> 16)) * jnp.uint32(0x7FEB352D)
-    word = (word ^ (word >> 15)) * jnp.uint32(0x846CA68B)
-    return word ^ (word >> 16)
+    return mixed(mixed(places ^ first) ^ second)
 
 
 def _cos_of_turns(turns: Float[Array, "*s"]) -> Float[Array, "*s"]:

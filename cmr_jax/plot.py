@@ -7,6 +7,7 @@ They are written into the (first) WORKDIR, or --out.
 """
 
 import pathlib
+from typing import Any
 
 from absl import app, flags
 
@@ -26,8 +27,17 @@ def main(argv: list[str]) -> None:
         print(_sheet(workdirs, out) if _SHEET.value else _curves(workdirs, out))
 
 
+def _drawing() -> Any:
+    """After the flags: `--help` needs no pictures."""
+    try:
+        from cmr_jax import drawing
+    except ModuleNotFoundError as error:
+        raise ValueError(f'pictures need {error.name}: pip install "cmr_jax[eval]".') from None
+    return drawing
+
+
 def _curves(workdirs: list[pathlib.Path], out: pathlib.Path) -> str:
-    from cmr_jax import drawing  # after the flags: `--help` needs no pictures
+    drawing = _drawing()
     from cmr_jax.drawing import curves, history
 
     own = [workdir.resolve().name for workdir in workdirs]
@@ -39,7 +49,7 @@ def _curves(workdirs: list[pathlib.Path], out: pathlib.Path) -> str:
 
 
 def _sheet(workdirs: list[pathlib.Path], out: pathlib.Path) -> str:
-    from cmr_jax import drawing
+    drawing = _drawing()
     from cmr_jax.drawing import sheet
 
     if len(workdirs) > 1:

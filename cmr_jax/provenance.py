@@ -10,12 +10,23 @@ from typing import Any, NamedTuple
 import cmr_jax
 from cmr_jax import config
 
-PACKAGES = ("jax", "jaxlib", "flax", "optax", "grain", "numpy")
+PACKAGES = (
+    "jax",
+    "jaxlib",
+    "flax",
+    "optax",
+    "orbax-checkpoint",
+    "grain",
+    "numpy",
+    "opencv-python-headless",
+    "sentencepiece",
+    "tokenizers",
+)
 # What changes no number, or none beyond rounding: where a run computes, how often it looks, and
 # where its data lies (which exams they are, the data's own fingerprint says).
 FREE = re.compile(
     r"mesh\..*|run\.(?!seed|skip_nonfinite).*|contrast\.(form|chunk)|model\.(remat|attention|unroll)"
-    r"|data\.(path|paths|vocabulary|workers|micro_batch|broken_share)"
+    r"|data\.(path|paths|groups|vocabulary|workers|micro_batch|broken_share)"
 )
 
 
@@ -24,7 +35,7 @@ class Provenance(NamedTuple):
 
     options: dict[str, Any]  # of the config
     code: dict[str, str]
-    data: dict[str, str]  # fingerprint of each site's training exams, in order
+    data: dict[str, str]  # fingerprints: of each site's training exams in order, and of other files
 
     @classmethod
     def of(cls, cfg: config.Experiment, data: dict[str, str]) -> "Provenance":
@@ -73,5 +84,12 @@ def _code() -> dict[str, str]:
     root, digest = pathlib.Path(cmr_jax.__file__).parent, hashlib.sha256()
     for path in sorted(root.rglob("*.py")):
         digest.update(f"{path.relative_to(root)}\0".encode() + path.read_bytes())
-    versions = {name: importlib.metadata.version(name) for name in PACKAGES}
+    versions = {name: _version(name) for name in PACKAGES}
     return {"cmr_jax": f"{cmr_jax.__version__} {digest.hexdigest()[:12]}", **versions}
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:  # an extra that is not there
+        return "none"

@@ -11,7 +11,7 @@ import socket
 import time
 from collections.abc import Iterator
 
-from cmr_jax import config
+from cmr_jax import config, journal
 from cmr_jax.tokenizer import Tokenizer
 
 log = logging.getLogger(__name__)
@@ -27,8 +27,11 @@ def held(workdir: pathlib.Path) -> Iterator[None]:
     The hold ends with the process, however it ends.  Some network file systems know no locks: then
     a warning says so, and nobody is kept out.
     """
-    workdir.mkdir(parents=True, exist_ok=True)
-    with (workdir / LOCK_FILE).open("a+") as file:
+    path = workdir / LOCK_FILE
+    with journal.writing(path):
+        workdir.mkdir(parents=True, exist_ok=True)
+        file = path.open("a+")
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -41,20 +44,19 @@ def held(workdir: pathlib.Path) -> Iterator[None]:
             if error.errno not in (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP):
                 raise
             log.warning("%s knows no locks: see to it that one run alone writes there.", workdir)
-        file.seek(0)
-        file.truncate()
-        file.write(f"process {os.getpid()} on {socket.gethostname()}")
-        file.flush()
+        with journal.writing(path):
+            file.truncate(0)
+            file.write(f"process {os.getpid()} on {socket.gethostname()}")
+            file.flush()
         yield
 
 
 def write(workdir: pathlib.Path, cfg: config.Experiment, tokenizer: Tokenizer) -> None:
     """What makes a workdir a model: its config and its tokenizer."""
     workdir.mkdir(parents=True, exist_ok=True)
-    tokenizer.save(workdir)
-    partial = workdir / (CONFIG_FILE + ".unfinished")
-    partial.write_text(json.dumps(config.to_json(cfg), indent=1) + "\n")
-    os.replace(partial, workdir / CONFIG_FILE)
+    journal.replace(workdir / tokenizer.FILE, tokenizer.model)
+    plain = json.dumps(config.to_json(cfg), indent=1) + "\n"
+    journal.replace(workdir / CONFIG_FILE, plain.encode())
 
 
 def await_all(workdir: pathlib.Path, timeout_s: float = 90) -> None:

@@ -29,7 +29,8 @@ from cmr_jax.types import (
 )
 
 Parts = dict[str, Array]
-# Of a step's parts: whether each group of parameters had a finite gradient, and last, the loss.
+# Of a step's parts: whether each group of parameters had a finite gradient and update, and last,
+# the loss.
 FINITE = "finite"
 
 
@@ -137,8 +138,9 @@ def make_step(
         (loss, parts), grads = pull(state.params, batch)
         groups = guard.Groups.of(grads)
         squares = groups.squares(grads)
-        fine = jnp.append(jnp.isfinite(squares), jnp.isfinite(loss))
         updates, optimizer_state = optimizer.update(grads, state.optimizer, state.params)
+        moved = groups.squares(updates)
+        fine = jnp.append(jnp.isfinite(squares) & jnp.isfinite(moved), jnp.isfinite(loss))
         params = cast(Params, optax.apply_updates(state.params, updates))
         mean = optim.averaged(cfg.optim, state.ema, params, state.step)
         after = TrainState(state.step + 1, params, optimizer_state, mean)
@@ -146,7 +148,7 @@ def make_step(
             after = guard.keep_where(fine.all(), after, state)
         parts = parts | {"loss": loss, "lr": rate(state.step), FINITE: fine}
         parts |= groups.norms(squares, "opt/grad_norm")
-        return after, parts | groups.norms(groups.squares(updates), "opt/update_norm")
+        return after, parts | groups.norms(moved, "opt/update_norm")
 
     return jax.jit(step, donate_argnums=0)
 

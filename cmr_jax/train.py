@@ -71,13 +71,11 @@ def main(argv: list[str]) -> None:
         workdir, (paths, how) = pathlib.Path(_WORKDIR.value), _WEIGHTS()
         start = trainer.Start(paths, weights.Options.of(how))
         try:
-            if _REPEATS.value == 1:
-                trainer.run(cfg, workdir, start, _ACCEPT_CHANGES.value)
-                return
-            for _ in range(_REPEATS.value):
-                own = workdir / f"seed{cfg.run.seed}"
-                trainer.run(cfg, own, start, _ACCEPT_CHANGES.value)
-                cfg.run.seed += 1
+            with hosts.watched():
+                for _ in range(_REPEATS.value):
+                    own = workdir / f"seed{cfg.run.seed}" if _REPEATS.value > 1 else workdir
+                    trainer.run(cfg, own, start, _ACCEPT_CHANGES.value)
+                    cfg.run.seed += 1
         except hosts.Leaving as left:
             if hosts.is_first():
                 print(f"{NAME}: {left}; the same command goes on.", file=sys.stderr)

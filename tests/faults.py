@@ -2,8 +2,8 @@
 
     python -m tests.faults --data DIR --kills 50 --seeds 5
 
-Each kill is a SIGKILL of a real process, at a moment of its own: some time after the start, in a
-save, or in a look at the val split.  The same run is started again until it is done.  What must
+Each kill is a SIGKILL of a real process, at a moment of its own: while it starts, some time later, in
+a save, or in a look at the val split.  The same run is started again until it is done.  What must
 hold: the parameters, the optimiser's state and the running mean of the last checkpoint have the same
 bits, every step is told once with the same numbers, and the same exams were seen in the same order.
 """
@@ -26,10 +26,10 @@ from cmr_jax import config as c
 from cmr_jax.journal import METRICS_FILE
 
 STEPS, SAVE_EVERY, EVAL_EVERY = 24, 4, 5
-MOMENTS = ("any", "save", "look")
+MOMENTS = ("any", "save", "look", "start")
 POLL_S, PATIENCE_S = 0.002, 300
-# Of what a journal tells, what depends on the clock or the machine.
-UNREPEATABLE = ("time/", "memory/")
+# Of what a journal tells, what depends on the clock, the machine, or on having been stopped.
+UNREPEATABLE = ("time/", "memory/", "run/")
 
 
 def experiment(data: str, seed: int) -> c.Experiment:
@@ -94,10 +94,13 @@ class Victim:
         """Runs until the moment, and kills; where it was hit: in a save, in a look, or between."""
         before = self._told_last()
         with self._started() as process:
-            self._await(process, lambda: self._told_last() != before)
+            if moment == "start":
+                time.sleep(rng.uniform(0, 3))
+            else:
+                self._await(process, lambda: self._told_last() != before)
             if moment == "any":
                 time.sleep(rng.uniform(0, 0.4))
-            else:
+            elif moment != "start":
                 self._await(process, {"save": self._saves, "look": self._looks}[moment])
             process.kill()
             process.join(PATIENCE_S)

@@ -13,7 +13,7 @@ FLOORS = [  # a module may import what stands on a lower floor, and its own room
     ["schema", "cli"],
     ["config", "types"],
     ["sharding", "metrics", "tokenizer", "journal", "hosts", "provenance"],
-    ["losses", "optim", "guard"],
+    ["losses", "optim", "guard", "hashing"],
     ["models", "data", "accumulate"],
     ["photometric"],
     ["step", "checkpoint", "run_files"],

@@ -267,6 +267,30 @@ def test_bad_news_reach_everyone_and_so_does_silence(line_of):
     assert line.hears("1 failed (ValueError: no data)")
 
 
+@pytest.mark.parametrize("asked", [{1: 7}, {0: 1}, {0: 5, 1: 4, 2: 9}])
+def test_all_leave_at_one_call_whoever_is_asked_and_when(line_of, asked):
+    line = line_of(3)
+    members = line.meet(0, 1, 2)
+    left = [0, 0, 0]
+
+    def work(process: int) -> None:
+        rng = np.random.default_rng(process)
+        for call in range(1, 400):
+            if members[process].leaves(call >= asked.get(process, 1000)):
+                left[process] = call
+                return
+            time.sleep(rng.uniform(0, 0.004))
+
+    threads = [threading.Thread(target=work, args=(process,)) for process in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert left[0] == left[1] == left[2] >= min(asked.values())
+    assert left[0] < 100
+    assert all(m.leaves(False) for m in members)  # and so for whatever comes after
+
+
 def test_who_leaves_in_good_order_is_not_missed(line_of):
     line = line_of(2)
     zero, one = line.meet(0, 1)

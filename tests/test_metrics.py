@@ -13,6 +13,15 @@ def test_ranks_by_hand():
     np.testing.assert_array_equal(metrics.ranks(similarity), [0, 1, 1])
 
 
+def test_all_of_a_group_are_right_and_what_is_no_number_is_last():
+    similarity = np.array([[0.1, 0.9, 0.5], [0.2, 0.3, 0.3], [0.6, 0.6, 0.1]])
+    group = np.array([4, 4, 7])
+    assert metrics.group_ranks(similarity, group).tolist() == [0, 0.5, 2]
+    assert metrics.group_ranks(similarity, np.arange(3)).tolist() == [2, 0.5, 2]
+    lost = metrics.group_ranks(np.full((3, 3), np.nan), group)
+    assert lost.tolist() == [1, 1, 2]
+
+
 def test_a_constant_model_scores_as_chance_does():
     n = 200
     rank = metrics.ranks(np.ones((n, n)))

@@ -10,6 +10,7 @@ from PIL import Image
 from cmr_jax import config, photometric
 from cmr_jax.data.source import ExamSource
 from cmr_jax.drawing import curves, history, sheet
+from cmr_jax.journal import Journal, forget_after
 from tests.conftest import run, tiny_config
 
 ALL = [f"train/{name}" for name in ("loss", "accuracy", "scale", "lr")]
@@ -86,15 +87,18 @@ def test_runs_over_one_another_differ_by_colour(tmp_path):
     assert len({line.get_linestyle() for line in lines[:2]}) == 2
 
 
-def test_what_is_told_again_after_a_restart_counts_and_is_marked(tmp_path):
-    first, again = told(["train/loss"], range(1, 11)), told(["train/loss"], range(6, 9))
-    for line in again:
-        line["train/loss"] = 9.0
-    found = history.read(write(tmp_path / "a", first + again), "a")
+def test_where_a_run_went_on_is_marked(tmp_path):
+    with Journal(tmp_path, 0) as first:
+        for line in told(["train/loss"], range(1, 11)):
+            first.write(line.pop("step"), line)
+    forget_after(tmp_path, 6)
+    with Journal(tmp_path, 6) as again:
+        for line in told(["train/loss"], range(7, 10)):
+            again.write(line.pop("step"), line)
+    found = history.read(tmp_path, "a")
     assert found.restarts == (6,)
-    steps, values = found.series["train/loss"]
-    assert list(steps) == [1, 2, 3, 4, 5, 6, 7, 8]
-    assert list(values[5:]) == [9, 9, 9]
+    assert list(found.series) == ["train/loss"]
+    assert list(found.series["train/loss"].steps) == list(range(1, 10))
     marks = [line for line in curves.draw([found]).axes[0].lines if line.get_linestyle() == ":"]
     assert [line.get_xdata()[0] for line in marks] == [6]
 

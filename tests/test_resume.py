@@ -15,10 +15,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from cmr_jax import checkpoint, hosts, provenance, run_files, trainer
+from cmr_jax import checkpoint, hashing, hosts, provenance, run_files, trainer
 from cmr_jax.checkpoint import Checkpoints, Saved
 from cmr_jax.data import identity, pipeline
 from cmr_jax.provenance import Provenance
+from cmr_jax.tokenizer import Tokenizer
 from cmr_jax.types import TrainState
 from tests import faults
 
@@ -63,7 +64,7 @@ def test_asked_to_leave_it_saves_and_the_same_command_goes_on(tiny, whole, tmp_p
         return loaded
 
     at_batch(14, ask)
-    with pytest.raises(hosts.Leaving, match=r"saved step \d+ of 24"):
+    with hosts.watched(), pytest.raises(hosts.Leaving, match=r"saved step \d+ of 24"):
         trainer.run(experiment(tiny), tmp_path / "run")
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     left = checkpoint.steps_in(tmp_path / "run")[-1]
@@ -73,10 +74,10 @@ def test_asked_to_leave_it_saves_and_the_same_command_goes_on(tiny, whole, tmp_p
 
 
 def test_ctrl_c_is_the_same_and_a_second_one_is_not_waited_for():
-    with hosts.watched() as asked:
-        assert not asked(1)
+    with hosts.watched():
+        assert not hosts.asked()
         os.kill(os.getpid(), signal.SIGINT)
-        assert asked(2)
+        assert hosts.asked()
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
 
@@ -94,6 +95,33 @@ def test_another_config_is_refused_until_that_is_accepted(tiny, whole):
     trainer.check_same(was, now, whole, accept_changes=True)
 
 
+def test_another_model_is_no_damage_and_leaves_the_folder_as_it_was(tiny, whole):
+    before = (whole / "config.json").read_text()
+    cfg = experiment(tiny)
+    cfg.model.text.width = 16
+    with pytest.raises(ValueError, match=r"of another model or optimiser: .* there and .* here"):
+        trainer.run(cfg, whole, accept_changes=True, devices=jax.devices()[:1])
+    assert (whole / "config.json").read_text() == before
+
+
+def test_what_cannot_be_reached_is_not_called_damaged(whole, monkeypatch):
+    def stale(*_, **__):
+        raise OSError(116, "Stale file handle")
+
+    with contextlib.closing(Checkpoints(whole, writes=False)) as checkpoints:
+        monkeypatch.setattr(checkpoints._manager, "restore", stale)
+        with pytest.raises(ValueError, match=r"cannot read .*Stale") as told:
+            checkpoints.checksums()
+    assert "away" not in str(told.value)
+
+
+def test_a_checkpoint_of_an_older_version_is_called_that(whole, tmp_path):
+    shutil.copytree(whole, tmp_path / "run")
+    shutil.rmtree(tmp_path / "run" / checkpoint.FOLDER / "24" / "run")
+    found, said = params_or_error(tmp_path / "run", 24)
+    assert "is of an older version" in said
+
+
 def test_other_data_is_refused_and_the_same_data_elsewhere_is_not(tiny, whole, tmp_path):
     moved = tmp_path / "moved"
     shutil.copytree(tiny, moved)
@@ -107,6 +135,15 @@ def test_other_data_is_refused_and_the_same_data_elsewhere_is_not(tiny, whole, t
     other = {str(moved): identity.fingerprint(str(moved))}
     (change,) = Provenance.of(cfg, marks[0]).changes(Provenance.of(cfg, other))
     assert change.startswith(f"the data was {tiny} (")
+    groups = tmp_path / "groups.csv"
+    groups.write_text("exam_id,group\n")
+    cfg.data.groups = str(groups)
+    tokenizer = Tokenizer.load(tiny)
+    before = trainer.provenance_of(cfg, [str(tiny)], tokenizer)
+    groups.write_text("exam_id,group\na,b\n")
+    assert before.changes(trainer.provenance_of(cfg, [str(tiny)], tokenizer))
+    groups.write_text("exam_id,group\n")
+    assert before.changes(trainer.provenance_of(cfg, [str(tiny)], Tokenizer(b"other")))
 
 
 def test_an_option_that_an_older_version_lacks_stood_at_its_default(tiny):
@@ -154,18 +191,21 @@ def test_the_newest_are_kept_and_the_best(tmp_path, tiny):
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "int32", "bool", "uint8"])
 def test_a_checksum_sees_every_bit_and_every_place(dtype):
-    x = jnp.asarray(np.random.default_rng(0).integers(0, 2, (3, 4, 5)), dtype)
-    whole = checkpoint.checksums({"a": x, "b": x + x})
-    assert whole == checkpoint.checksums({"a": x, "b": x + x})
+    values = np.random.default_rng(0).normal(size=(3, 4, 5)) * 3
+    x = jnp.asarray(values > 0 if dtype == "bool" else values, dtype)
+    whole = hashing.checksums({"a": x, "b": x[1:]})
+    assert whole == hashing.checksums({"a": x, "b": x[1:]})
     changed = x.at[1, 2, 3].set(1 - x[1, 2, 3] if dtype != "bool" else ~x[1, 2, 3])
-    assert checkpoint.checksums({"a": changed})["a"] != whole["a"]
+    assert hashing.checksums({"a": changed})["a"] != whole["a"]
+    opposite = ~x if dtype == "bool" else -x
+    assert hashing.checksums({"a": opposite})["a"] != whole["a"]
     order = np.argsort(np.asarray(x).ravel(), kind="stable")
     traded = x.ravel()[order].reshape(x.shape)
-    assert checkpoint.checksums({"a": traded})["a"] != whole["a"]
+    assert hashing.checksums({"a": traded})["a"] != whole["a"]
     mesh = jax.make_mesh((2,), ("x",), devices=jax.devices()[:2])
     spec = jax.sharding.PartitionSpec(None, "x")
     lying = jax.device_put(x, jax.NamedSharding(mesh, spec))
-    assert checkpoint.checksums({"a": lying})["a"] == whole["a"]
+    assert hashing.checksums({"a": lying})["a"] == whole["a"]
 
 
 def damage(path: pathlib.Path, rng: random.Random) -> str:

@@ -48,12 +48,17 @@ def validate(config: Experiment) -> None:
         "contrast.chunk": config.contrast.chunk,
         "run.log_every": config.run.log_every,
         "run.save_every": config.run.save_every,
+        "run.keep": config.run.keep,
+        "run.eval_exams": config.run.eval_exams,
         "data.clip.frames": clip.frames,
     }
     for name, value in positive.items():
         if value < 1:
             raise ValueError(f"{name} is {value}; it must be at least 1.")
     _check_sites(config.data)
+    for name in ("keep_best", "eval_every", "skip_nonfinite", "stop_after"):
+        if getattr(config.run, name) < 0:
+            raise ValueError(f"run.{name} is {getattr(config.run, name)}; 0 is the least.")
     if config.data.batch < 2:
         raise ValueError("data.batch is 1: a contrastive batch needs at least 2 exams.")
     if config.data.micro_batch < 0 or config.data.batch % (config.data.micro_batch or 1):

@@ -32,7 +32,10 @@ def _texts(values: memoryview) -> list[memoryview]:
 
 
 def _floats(values: memoryview) -> list[float]:
-    packed = b"".join(bytes(value) for _, value in _fields(values))
+    found = [value for _, value in _fields(values)]
+    if not all(isinstance(value, memoryview) and len(value) % 4 == 0 for value in found):
+        raise ValueError("floats are not of four bytes each")
+    packed = b"".join(found)
     return [value for (value,) in struct.iter_unpack("<f", packed)]
 
 

@@ -9,6 +9,19 @@ from cmr_jax.schema import EXAMS, MANIFEST_FILE
 PIECE = 1 << 22  # bytes read at a time
 
 
+def of_bytes(content: bytes) -> str:
+    """16 hex digits."""
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
+def of_file(path: str) -> str:
+    """16 hex digits of a file's content; a ValueError where it cannot be read."""
+    try:
+        return of_bytes(pathlib.Path(path).read_bytes())
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}.") from error
+
+
 def fingerprint(path: str, split: str = "train") -> str:
     """16 hex digits of a split's exam records and of the checksums of all pixels.
 

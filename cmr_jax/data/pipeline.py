@@ -6,6 +6,7 @@ of hosts.
 
 import dataclasses
 import json
+import logging
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -20,6 +21,8 @@ from cmr_jax.data.broken import Broken, BrokenRecord
 from cmr_jax.data.sites import Source
 from cmr_jax.tokenizer import Tokenizer
 from cmr_jax.types import Batch, Coordinates
+
+log = logging.getLogger(__name__)
 
 
 class Loaded(NamedTuple):
@@ -82,6 +85,9 @@ class TrainBatches:
         except ValueError as error:  # of a thread or a worker, with notes of where in its graph
             self.close()
             raise ValueError(str(error)) from None
+        except RuntimeError as error:
+            self.close()
+            raise ValueError(f"a reader has failed, or was killed: {error}") from None
         exams = tuple(str(exam) for exam in arrays.pop("exam_id"))
         met = tuple(b for text in arrays.pop("broken") for b in broken.load(str(text)))
         self._broken.update((b.record, b) for b in met)
@@ -116,6 +122,7 @@ class EvalBatches:
     source: Source
     cfg: config.Experiment
     tokenizer: Tokenizer
+    strict: bool = True  # an exam that cannot be read is an error; else it is named and left out
 
     def __iter__(self) -> Iterator[tuple[Batch, int]]:
         """(batch, how many of its exams are real)."""
@@ -130,11 +137,15 @@ class EvalBatches:
                 try:
                     elements.append(_through(steps, index, rng))
                 except BrokenRecord as error:
+                    if not self.strict:
+                        log.warning("%s cannot be read: %s", self.source.name(index), error)
+                        continue
                     raise ValueError(
                         f"{self.source.name(index)} cannot be read: {error}. "
                         "Copy the data again, or prepare it again: evaluation leaves nothing out."
                     ) from None
-            real = len(elements)
+            if not (real := len(elements)):
+                continue
             elements += elements[-1:] * (size - real)
             arrays = _stack(elements)
             del arrays["exam_id"], arrays["broken"]

@@ -98,13 +98,18 @@ def deal(source: Source, usable: Sequence[int], data: config.Data, seed: int):
     """An endless data set of usable exams: each site shuffled, and sites mixed by their shares."""
     sites = _by_site(source, usable)
     dealt = [
-        grain.MapDataset.source(exams).seed(seed + at).shuffle().repeat(None)
+        grain.MapDataset.source(exams).seed(_seed_of(seed, at)).shuffle().repeat(None)
         for at, exams in enumerate(sites)
     ]
     if len(dealt) == 1:
         return dealt[0]
     weights = data.shares or tuple(float(len(exams)) for exams in sites)
     return grain.MapDataset.mix(dealt, weights).seed(seed)
+
+
+def _seed_of(seed: int, site: int) -> int:
+    """A seed of its own for each site and run; the first has the run's."""
+    return int(np.random.SeedSequence((seed, site)).generate_state(1)[0]) if site else seed
 
 
 def _by_site(source: Source, usable: Sequence[int]) -> list[Sequence[int]]:

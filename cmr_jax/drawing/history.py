@@ -10,6 +10,7 @@ import numpy as np
 from scipy import stats
 
 from cmr_jax.journal import METRICS_FILE as FILE
+from cmr_jax.journal import RESUMED
 from cmr_jax.types import Float
 
 HOST_MEMORY = "memory/host_mb"
@@ -35,19 +36,14 @@ class History(NamedTuple):
 def read(workdir: pathlib.Path, name: str) -> History:
     """The history in a workdir; broken lines are left out.
 
-    A ValueError where there is no file, or no number in it.  Where steps go back, the run was
-    taken up from there: what is told again counts.
+    A ValueError where there is no file, or no number in it.
     """
     told: dict[str, dict[int, float]] = {}
-    restarts, last = [], -1
+    restarts = []
     for line in _lines(workdir):
         step = line.pop("step")
-        if step < last:
-            restarts.append(step)
-            for values in told.values():
-                for later in [s for s in values if s >= step]:
-                    del values[later]
-        last = step
+        if RESUMED in line:
+            restarts.append(line.pop(RESUMED))
         for key, value in line.items():
             if isinstance(value, int | float) and math.isfinite(value):
                 told.setdefault(key, {})[step] = float(value)

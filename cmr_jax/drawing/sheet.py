@@ -17,8 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
 from cmr_jax import config, photometric
-from cmr_jax.data import pipeline, recipes
-from cmr_jax.data.source import ExamSource
+from cmr_jax.data import pipeline, recipes, sites
 from cmr_jax.drawing import ACCENT, INK, MUTED
 from cmr_jax.schema import Sequence, Stack, View
 from cmr_jax.types import Float
@@ -57,7 +56,7 @@ def config_of(workdir: pathlib.Path) -> config.Experiment:
 
 def draw(cfg: config.Experiment) -> Figure:
     """The sheet of a config and the data that it names."""
-    source = ExamSource(cfg.data.path, "train")
+    source = sites.open_training(cfg.data)
     exams = _exams(source, cfg.data)
     columns = _columns(cfg, source, exams)
     rows = 1 + sum(len(exam.frames) for exam in exams)
@@ -69,7 +68,7 @@ def draw(cfg: config.Experiment) -> Figure:
     return figure
 
 
-def _exams(source: ExamSource, data: config.Data) -> list[Shown]:
+def _exams(source: sites.Source, data: config.Data) -> list[Shown]:
     """The exams that have most kinds of pictures, of the first ones."""
     (read, *_), rng = recipes.pictures(source, data, train=False), np.random.default_rng(0)
     some = [_shown(read.random_map(i, rng)) for i in recipes.usable(source, data.clip)[:LOOKED_AT]]
@@ -88,7 +87,7 @@ def _shown(record: dict[str, Any]) -> Shown:
 
 
 def _columns(
-    cfg: config.Experiment, source: ExamSource, exams: list[Shown]
+    cfg: config.Experiment, source: sites.Source, exams: list[Shown]
 ) -> dict[str, list[np.ndarray]]:
     """Titles, and of each a picture for every row."""
 
@@ -121,7 +120,7 @@ def _alone(cfg: config.Experiment, option: str) -> config.Experiment:
 class _Training:
     """The transforms of the loader, then those of the step, of frames that were read."""
 
-    def __init__(self, cfg: config.Experiment, source: ExamSource, train: bool = True):
+    def __init__(self, cfg: config.Experiment, source: sites.Source, train: bool = True):
         _, *self._moves = recipes.pictures(source, cfg.data, train)
         self._cfg, self._train = cfg, train
         self._step = jax.jit(functools.partial(photometric.seen_in_training, cfg.data))
@@ -177,7 +176,7 @@ def _picture(
     axes.set_yticks([])
 
 
-def _sampling(figure: SubFigure, cfg: config.Experiment, source: ExamSource, exam: Shown) -> None:
+def _sampling(figure: SubFigure, cfg: config.Experiment, source: sites.Source, exam: Shown) -> None:
     """Of each draw of one exam: where a cine was read, among all that is stored, and its pictures."""
     read, *_ = recipes.pictures(source, cfg.data, train=True)
     grid = figure.subplots(DRAWS, FILM + 1, width_ratios=[2.5] + [1] * FILM, squeeze=False)

@@ -21,10 +21,10 @@ import jax
 from jax.experimental import multihost_utils
 
 from cmr_jax.hosts import launchers, leader
-from cmr_jax.hosts.leaving import EXIT_CODE, Leaving, watched
+from cmr_jax.hosts.leaving import EXIT_CODE, Leaving, told, watched
 from cmr_jax.hosts.member import Member
 
-__all__ = ["EXIT_CODE", "Leaving", "barrier", "is_first", "join", "together", "watched"]
+__all__ = ["EXIT_CODE", "Leaving", "asked", "barrier", "is_first", "join", "together", "watched"]
 
 BARRIER_S = 600.0
 JOIN_S = 300.0
@@ -52,6 +52,8 @@ def join(
     member = Member(place, timeout_s)
     host, _, port = member.coordinator.rpartition(":")
     _past_proxies(host)
+    # It would take SIGTERM for itself, and fixes the step to leave at before a run knows its own.
+    jax.config.update("jax_enable_preemption_service", False)
     jax.distributed.initialize(
         member.coordinator,
         place.processes,
@@ -76,6 +78,17 @@ def barrier(name: str, timeout_s: float = BARRIER_S) -> None:
         _member.barrier(name, timeout_s)
     elif jax.process_count() > 1:  # joined by somebody else's jax.distributed.initialize
         multihost_utils.sync_global_devices(name)
+
+
+def asked() -> bool:
+    """Whether to leave now: at one and the same call in all processes, and at every later one.
+
+    All call it equally often, under `watched`.  Any of them may have been asked.
+    """
+    if _member:
+        return _member.leaves(told())
+    # Joined by somebody else's jax.distributed.initialize, they have no line to agree on it.
+    return told() and jax.process_count() == 1
 
 
 @contextlib.contextmanager

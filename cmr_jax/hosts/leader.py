@@ -25,6 +25,7 @@ class Leader:
         self._place, self._timeout_s = place, timeout_s
         self._names = list(place.names)
         self._links: dict[int, Link] = {}
+        self._asked, self._calls = False, dict[int, int]()  # to leave; how far each is
         self._arrived: dict[str, set[int]] = collections.defaultdict(set)
         self._changed = threading.Condition()
         self._refusal, self._started, self._over = "", False, False
@@ -123,6 +124,17 @@ class Leader:
             with self._changed:
                 absent = sorted(set(range(self._place.processes)) - self._arrived[name])
             link.send(absent=absent, at=name)
+        elif message.get("asks"):
+            with self._changed:
+                first, self._asked = not self._asked, True
+            if first:
+                self._tell(calls="?")
+        elif (calls := message.get("calls")) is not None:
+            with self._changed:
+                self._calls[process] = calls
+                everyone = len(self._calls) == self._place.processes
+            if everyone:
+                self._tell(leave_at=max(self._calls.values()) + 1)
         elif reason := message.get("failed"):
             self._over = True  # one cause is enough
             self._tell(failed=reason, process=process)

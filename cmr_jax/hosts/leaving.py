@@ -5,16 +5,15 @@ with an exit code of its own, by which a launcher knows to start it again.
 """
 
 import contextlib
-import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from types import FrameType
 
-import jax
-from jax.experimental import multihost_utils
-
 EXIT_CODE = 75  # EX_TEMPFAIL of sysexits.h: not done, try again
+SIGNALS = {signal.SIGTERM: signal.SIG_DFL, signal.SIGINT: signal.default_int_handler}
+
+_told = threading.Event()
 
 
 class Leaving(Exception):
@@ -22,38 +21,30 @@ class Leaving(Exception):
 
 
 @contextlib.contextmanager
-def watched() -> Iterator[Callable[[int], bool]]:
-    """Gives `asked(step)`: whether all processes leave after this step.
+def watched() -> Iterator[None]:
+    """Takes note of SIGTERM and Ctrl-C, for `told`.  A second one ends the process at once.
 
-    Call it at every step, in every process.  With several, JAX spreads the word and finds the step
-    that all can reach.  A second Ctrl-C or SIGTERM of a single process ends it at once.
+    Only a main thread may do so; elsewhere it does nothing.
     """
-    if jax.process_count() > 1:
-        # JAX listens for SIGTERM itself; Ctrl-C is made the same.
-        with _handler(signal.SIGINT, lambda *_: os.kill(os.getpid(), signal.SIGTERM)):
-            yield multihost_utils.reached_preemption_sync_point
-        return
-    told = threading.Event()
-
-    def tell(number: int, _: FrameType | None) -> None:
-        told.set()
-        for each in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(
-                each, signal.default_int_handler if each == signal.SIGINT else signal.SIG_DFL
-            )
-
-    with _handler(signal.SIGTERM, tell), _handler(signal.SIGINT, tell):
-        yield lambda step: told.is_set()
-
-
-@contextlib.contextmanager
-def _handler(number: int, handler: Callable) -> Iterator[None]:
-    """A signal's handler for a while; only a main thread may set one."""
+    _told.clear()
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(number, handler)
+
+    def tell(number: int, frame: FrameType | None) -> None:
+        _told.set()
+        for each, usual in SIGNALS.items():
+            signal.signal(each, usual)
+
+    before = {each: signal.signal(each, tell) for each in SIGNALS}
     try:
         yield
     finally:
-        signal.signal(number, before)
+        for each, handler in before.items():
+            signal.signal(each, handler)
+        _told.clear()
+
+
+def told() -> bool:
+    """Whether this process has been asked to leave."""
+    return _told.is_set()

@@ -44,6 +44,9 @@ class Member:
         self._absent: dict[str, list[int]] = {}
         self._met: collections.Counter[str] = collections.Counter()
         self._failing, self._over = threading.Event(), False
+        # Of leaving: how often `leaves` was called, how often when others were told, the call to
+        # leave at, and whether this process has passed on that it was asked.
+        self._calls, self._stood, self._leave_at, self._asks = 0, -1, -1, False
         self._link.send(process=place.process, processes=place.processes, host=socket.gethostname())
         answer = next(self._messages, {"failed": GONE, "process": 0})
         if "start" not in answer:
@@ -83,6 +86,22 @@ class Member:
             f"{labels(absent, self.names)} did not come to {name!r} within {timeout_s:g} s."
         )
 
+    def leaves(self, asked: bool) -> bool:
+        """Whether all leave at this call or left at one before; `asked`: this process is to.
+
+        Once anybody asks, all tell how many calls they have made (from a thread of their own: the
+        main one may be waiting for the others), and leave at the call after the furthest.  Who has
+        told waits at its next call until that is known.
+        """
+        if asked and not self._asks:
+            self._asks = True
+            self._link.send(asks=True)
+        with self._changed:
+            self._calls += 1
+            if self._stood >= 0:
+                self._changed.wait_for(lambda: self._leave_at >= 0)
+            return 0 <= self._leave_at <= self._calls
+
     def fail(self, reason: str) -> None:
         """Tells all others that this process ends, and waits until they have been told."""
         self._failing.set()
@@ -107,6 +126,11 @@ class Member:
                     self._over |= message["opened"] == LEAVE
                 elif "absent" in message:
                     self._absent[message["at"]] = message["absent"]
+                elif "calls" in message:
+                    self._stood = self._calls
+                    self._link.send(calls=self._calls)
+                elif "leave_at" in message:
+                    self._leave_at = message["leave_at"]
                 elif "failed" in message:
                     self._over = True
                     self._stop(message["process"], message["failed"])

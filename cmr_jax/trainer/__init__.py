@@ -7,13 +7,13 @@ write together (checkpoints) knows so itself.
 import contextlib
 import logging
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import jax
 
 from cmr_jax import checkpoint, config, hosts, journal, run_files, sharding, step, weights
-from cmr_jax.checkpoint import Checkpoints, Saved
+from cmr_jax.checkpoint import Checkpoints
 from cmr_jax.data import identity, pipeline, sites
 from cmr_jax.provenance import Provenance
 from cmr_jax.tokenizer import Tokenizer
@@ -46,33 +46,38 @@ def run(
     """
     mesh = prepare(cfg, devices)
     paths = sites.paths_of(cfg.data)  # or a word that none is said
-    # Its own checkpoint comes first, then the weights it is to start from, then fresh ones.
-    resumes = bool(checkpoint.steps_in(workdir))
-    given, tokenizer = {}, None
-    if start and start.paths and not resumes:
-        fresh = step.parameter_shapes(cfg, pipeline.example_batch(cfg, 1))
-        given, tokenizer = weights.start(cfg, fresh, start.paths, start.options)
-    if resumes:
-        tokenizer = Tokenizer.load(workdir)
-    tokenizer = tokenizer or Tokenizer.load(sites.vocabulary_of(cfg.data))
-    check_vocabulary(cfg, tokenizer)
-    share = sharding.share_of(mesh, jax.process_index())
-    batches = pipeline.TrainBatches(cfg, tokenizer, share.index, share.count)
-    now = Provenance.of(cfg, {path: identity.fingerprint(path) for path in paths})
-    with jax.set_mesh(mesh), contextlib.closing(batches):
-        with opened(cfg, workdir, tokenizer, now, accept_changes) as (checkpoints, saved):
-            ways = sharding.batch_ways(mesh)
-            state = step.init_state(cfg, mesh, pipeline.example_batch(cfg, ways))
-            state = step.with_parameters(state, given)
+    with jax.set_mesh(mesh), held(workdir), opened(cfg, workdir) as checkpoints:
+        saved = checkpoints.latest()
+        # Its own checkpoint comes first, then the weights it is to start from, then fresh ones.
+        given, tokenizer = {}, None
+        if saved:
+            tokenizer = Tokenizer.load(workdir)
+            if start and start.paths:
+                log.warning("--weights are not read again: the run has a checkpoint of its own")
+        elif start and start.paths:
+            fresh = step.parameter_shapes(cfg, pipeline.example_batch(cfg, 1))
+            given, tokenizer = weights.start(cfg, fresh, start.paths, start.options)
+        tokenizer = tokenizer or Tokenizer.load(sites.vocabulary_of(cfg.data))
+        check_vocabulary(cfg, tokenizer)
+        now = provenance_of(cfg, paths, tokenizer)
+        if saved:
+            check_same(saved.provenance, now, workdir, accept_changes)
+        share = sharding.share_of(mesh, jax.process_index())
+        batches = pipeline.TrainBatches(cfg, tokenizer, share.index, share.count)
+        with contextlib.closing(batches):
+            example = pipeline.example_batch(cfg, sharding.batch_ways(mesh))
+            state = step.with_parameters(step.init_state(cfg, mesh, example), given)
             if saved:
                 state = checkpoints.restore(state)
                 batches.restore(saved.data)
-            log.info("%s", _first_lines(cfg, mesh, workdir, int(state.step), batches))
+            at = int(state.step)
+            written(cfg, workdir, tokenizer, at)
+            log.info("%s", _first_lines(cfg, mesh, workdir, at, batches))
             looks = validation.of(cfg, mesh, tokenizer)
-            with _journal(workdir, int(state.step)) as written:
-                tools = Tools(batches, checkpoints, now, looks, written, workdir)
-                state = fit(cfg, mesh, state, tools, saved.skipped if saved else 0)
-        if (best := checkpoints.best_step()) is not None and looks:
+            with _journal(workdir, at) as told:
+                tools = Tools(batches, checkpoints, now, looks, told, workdir)
+                state = fit(cfg, mesh, state, tools, saved)
+        if (best := checkpoints.best_step()) is not None:
             folder = workdir / checkpoint.FOLDER / str(best)
             log.info("best by %s: step %d (--weights=%s)", checkpoint.BEST, best, folder)
     return state
@@ -96,37 +101,46 @@ def check_vocabulary(cfg: config.Experiment, tokenizer: Tokenizer) -> None:
 
 
 @contextlib.contextmanager
-def opened(
-    cfg: config.Experiment,
-    workdir: pathlib.Path,
-    tokenizer: Tokenizer,
-    now: Provenance,
-    accept_changes: bool,
-) -> Iterator[tuple[Checkpoints, Saved | None]]:
-    """The workdir, held for this run alone: its checkpoints, and what is beside the newest state."""
-    hosts.barrier("workdir read")  # nobody reads what the first is writing
+def held(workdir: pathlib.Path) -> Iterator[None]:
+    """The workdir for this run alone, by the first process for all."""
     with run_files.held(workdir) if hosts.is_first() else contextlib.nullcontext():
         hosts.barrier("workdir held")
-        checkpoints = Checkpoints(workdir, cfg.run.keep, cfg.run.keep_best)
-        saved = checkpoints.latest()
-        if saved:
-            check_same(saved.provenance, now, workdir, accept_changes)
-        if hosts.is_first():
-            # Only now: a run that is refused leaves the folder as it was.
-            run_files.write(workdir, cfg, tokenizer)
-            journal.forget_after(workdir, checkpoints.latest_step() or 0)
-        hosts.barrier("workdir made")
-        run_files.await_all(workdir)
-        try:
-            yield checkpoints, saved
-        except Exception as error:
-            # The save under way is to be good, where all are here to finish it.
-            if jax.process_count() == 1 or isinstance(error, FloatingPointError):
-                with contextlib.suppress(ValueError):
-                    checkpoints.close()
-            raise
-        checkpoints.close()
+        yield
         hosts.barrier("workdir left")
+
+
+@contextlib.contextmanager
+def opened(cfg: config.Experiment, workdir: pathlib.Path) -> Iterator[Checkpoints]:
+    """The checkpoints of a workdir; a save under way at the end is waited for."""
+    checkpoints = Checkpoints(workdir, cfg.run.keep, cfg.run.keep_best)
+    try:
+        yield checkpoints
+    except Exception as error:
+        # It is to be good, where all are here to finish it.
+        if jax.process_count() == 1 or isinstance(error, FloatingPointError | hosts.Leaving):
+            with contextlib.suppress(ValueError):
+                checkpoints.close()
+        raise
+    checkpoints.close()
+
+
+def provenance_of(cfg: config.Experiment, paths: Sequence[str], tokenizer: Tokenizer) -> Provenance:
+    """What this run is made of."""
+    data = {path: identity.fingerprint(path) for path in paths}
+    data["tokenizer"] = identity.of_bytes(tokenizer.model)
+    if cfg.data.groups:
+        data[cfg.data.groups] = identity.of_file(cfg.data.groups)
+    return Provenance.of(cfg, data)
+
+
+def written(cfg: config.Experiment, workdir: pathlib.Path, tokenizer: Tokenizer, at: int) -> None:
+    """Makes the workdir that of a run which goes on from this step.  Only once nothing can be refused
+    any more: else the folder would be left as that of another run."""
+    if hosts.is_first():
+        run_files.write(workdir, cfg, tokenizer)
+        journal.forget_after(workdir, at)
+    hosts.barrier("workdir made")
+    run_files.await_all(workdir)
 
 
 def check_same(

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
+PATIENCE_S = 10  # with a source that hangs; its thread ends with the process
 
 
 class Ahead(Generic[T]):
@@ -53,7 +54,7 @@ class Ahead(Generic[T]):
         self, kind: type | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._over.set()
-        while self._thread.is_alive():  # it may be waiting for room
-            with contextlib.suppress(queue.Empty):
+        deadline = time.monotonic() + PATIENCE_S
+        while self._thread.is_alive() and time.monotonic() < deadline:
+            with contextlib.suppress(queue.Empty):  # it may be waiting for room
                 self._made.get(timeout=0.05)
-        self._thread.join()

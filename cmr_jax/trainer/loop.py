@@ -35,9 +35,11 @@ def fit(
     mesh: jax.sharding.Mesh,
     state: TrainState,
     tools: Tools,
-    skipped: int = 0,
+    saved: Saved | None = None,
 ) -> TrainState:
     """Trains to the last step.  Raises hosts.Leaving where it was asked to go, with all saved.
+
+    `saved` came with the state, if it is of a checkpoint.
 
     What is saved goes with the position of the batch that was learned from last, however far ahead
     others have been read.
@@ -47,9 +49,11 @@ def fit(
     stop = min(cfg.optim.steps, cfg.run.stop_after or cfg.optim.steps)
     meter = Meter(cfg, mesh)
     progress = Progress(cfg.optim.steps, first)
-    watch = Monitor(cfg, tools.workdir, guard.Groups.of(state.params), skipped)
-    feed = Ahead(placed(tools.batches, mesh))
-    with hosts.watched() as asked, feed, watch as monitor:
+    before = (saved.skipped, saved.skipped_in_a_row) if saved else (0, 0)
+    watch = Monitor(cfg, tools.workdir, guard.Groups.of(state.params), before)
+    if hosts.asked():
+        raise hosts.Leaving(f"asked to leave before step {first + 1}")
+    with Ahead(placed(tools.batches, mesh)) as feed, watch as monitor:
         for at in range(first + 1, stop + 1):
             loaded = next(feed)
             state, parts = train_step(state, loaded.batch, key)
@@ -58,7 +62,7 @@ def fit(
                 jax.block_until_ready(parts)
                 meter.begin(at, feed.waited)
                 progress.begin(at)
-            leaves = asked(at)
+            leaves = hosts.asked()
             last = leaves or at == stop
             values: dict[str, float] = {}
             if at % cfg.run.log_every == 0 or last:
@@ -66,17 +70,19 @@ def fit(
                 values |= told(parts) | meter.look(at, feed.waited)
             metrics = {}
             if tools.validation and (at % cfg.run.eval_every == 0 or at == cfg.optim.steps):
+                monitor.settle()
                 metrics = tools.validation(state)
             if tools.journal and (values or metrics):
-                values |= metrics | ({"train/skipped": monitor.skipped} if monitor.skipped else {})
+                values |= metrics
+                if skipped := monitor.passed_over[0]:
+                    values["train/skipped"] = skipped
                 tools.journal.write(at, values)
                 progress.show(at, words(values), last or bool(metrics))
-            if at % cfg.run.save_every == 0 or last:
+            if at % cfg.run.save_every == 0 or last or metrics:  # so that the best is there to keep
                 monitor.settle()  # what is saved is known to be finite
-                saved = Saved(loaded.state, tools.provenance, monitor.skipped)
+                saved = Saved(loaded.state, tools.provenance, *monitor.passed_over)
                 tools.checkpoints.save(state, saved, metrics)
             if leaves and at < cfg.optim.steps:
-                tools.checkpoints.close()
                 raise hosts.Leaving(f"asked to leave: saved step {at} of {cfg.optim.steps}")
     return state
 

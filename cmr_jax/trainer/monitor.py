@@ -29,10 +29,10 @@ class Monitor:
         cfg: config.Experiment,
         workdir: pathlib.Path,
         groups: guard.Groups,
-        skipped: int = 0,
+        passed_over: tuple[int, int] = (0, 0),
     ):
         self._cfg, self._workdir, self._groups = cfg, workdir, groups
-        self.skipped, self._in_a_row = skipped, 0
+        self.passed_over = passed_over  # steps so far, and in a row
         self._pending: tuple[int, Parts, Loaded] | None = None
         self._files: dict[str, Lines] = {}
 
@@ -52,19 +52,20 @@ class Monitor:
             return
         (step, parts, loaded), self._pending = self._pending, None
         finite = np.asarray(jax.device_get(parts[FINITE]))
+        skipped, in_a_row = self.passed_over
         if finite.all():
-            self._in_a_row = 0
+            self.passed_over = skipped, 0
             return
-        self.skipped, self._in_a_row = self.skipped + 1, self._in_a_row + 1
+        self.passed_over = skipped + 1, in_a_row + 1
         names = self._groups.broken(finite[:-1]) + ([] if finite[-1] else ["the loss"])
         self._write(NONFINITE, step, {"not_finite": names, "exams": loaded.exams})
         what = f"step {step}: not finite: {_listed(names)} (exams of it: {self._file(NONFINITE)})"
-        if self._in_a_row > self._cfg.run.skip_nonfinite:
+        if in_a_row + 1 > self._cfg.run.skip_nonfinite:
             raise FloatingPointError(
                 f"{what}. The last checkpoint is good. Look at the exams, lower "
                 "--config.optim.lr, or pass over such steps with --config.run.skip_nonfinite=10."
             )
-        log.warning("%s: passed over, %d so far", what, self.skipped)
+        log.warning("%s: passed over, %d so far", what, skipped + 1)
 
     def __enter__(self) -> "Monitor":
         return self

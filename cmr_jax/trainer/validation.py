@@ -35,7 +35,7 @@ class Validation:
         cfg.data.batch, cfg.data.micro_batch = cfg.data.micro_batch or cfg.data.batch, 0
         cfg.data.texts = 1
         self._cfg, self._mesh = cfg, mesh
-        self._batches = EvalBatches(source, cfg, tokenizer)
+        self._batches = EvalBatches(source, cfg, tokenizer, strict=False)
         self._look = step.make_look(cfg, mesh)
 
     def __call__(self, state: TrainState) -> dict[str, float]:
@@ -51,15 +51,20 @@ class Validation:
                 group.append(local.report_group[:real, 0])
                 if real == self._cfg.data.batch:
                     losses.append(float(loss))
-        groups = np.concatenate(group)
+        groups = np.concatenate([*group, np.zeros(0, np.int32)])
         told = groups >= 0
+        if told.sum() < 2:
+            log.warning("fewer than two exams of %s have an impression: nothing to look at", SPLIT)
+            return {}
         a, b = (metrics.normalise(np.concatenate(x)[told]) for x in (text, video))
         ranks = [metrics.group_ranks(s, groups[told]) for s in (a @ b.T, b @ a.T)]
         values = {
             "val/mrr": float(np.mean([1 / (1 + r) for r in ranks])),
             "val/recall_at_5": float(np.mean([metrics.recall_at(r, 5) for r in ranks])),
         }
-        return values | ({"val/loss": float(np.mean(losses))} if losses else {})
+        if losses and np.isfinite(losses).all():
+            values["val/loss"] = float(np.mean(losses))
+        return values
 
     def _placed(self) -> Iterator[tuple[Batch, Batch, int]]:
         """Each batch over the devices and as it was loaded, and how many of its exams are real."""
