@@ -277,7 +277,6 @@ def small_disk(tmp_path):
     gc.collect()  # of hundreds of writes that failed, and that nobody asks for
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_full_disk_is_one_line_and_the_run_goes_on_when_there_is_room(tiny, whole, small_disk):
     place, grow = small_disk
     with pytest.raises((ValueError, OSError), match=r"No space left|No room|full|space") as told:

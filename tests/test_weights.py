@@ -552,7 +552,7 @@ def test_a_run_starts_from_another_and_goes_on_from_its_own(smoke, tmp_path):
     # With a checkpoint of its own, files to start from are not even opened.
     smoke.optim.steps = 2
     gone = trainer.Start(["/nowhere"], weights.Options())
-    assert int(trainer.run(smoke, tmp_path / "second", gone).step) == 2
+    assert int(trainer.run(smoke, tmp_path / "second", gone, accept_changes=True).step) == 2
 
 
 def test_clips_of_another_length_keep_the_rows_they_have(state, tmp_path):

@@ -46,7 +46,7 @@ def run(
     """
     mesh = prepare(cfg, devices)
     paths = sites.paths_of(cfg.data)  # or a word that none is said
-    with jax.set_mesh(mesh), held(workdir), opened(cfg, workdir) as checkpoints:
+    with held(workdir), opened(cfg, workdir) as checkpoints:
         saved = checkpoints.latest()
         # Its own checkpoint comes first, then the weights it is to start from, then fresh ones.
         given, tokenizer = {}, None
@@ -64,7 +64,7 @@ def run(
             check_same(saved.provenance, now, workdir, accept_changes)
         share = sharding.share_of(mesh, jax.process_index())
         batches = pipeline.TrainBatches(cfg, tokenizer, share.index, share.count)
-        with contextlib.closing(batches):
+        with jax.set_mesh(mesh), contextlib.closing(batches):
             example = pipeline.example_batch(cfg, sharding.batch_ways(mesh))
             state = step.with_parameters(step.init_state(cfg, mesh, example), given)
             if saved:
