@@ -45,7 +45,11 @@ def run(
     where it was asked to go.
     """
     mesh = prepare(cfg, devices)
-    paths = sites.paths_of(cfg.data)  # or a word that none is said
+    # What is asked for must be there, in all processes, before a folder is made for it.
+    paths = sites.paths_of(cfg.data)
+    own = None if start and start.paths else Tokenizer.load(sites.vocabulary_of(cfg.data))
+    sites.open_training(cfg.data)
+    hosts.barrier("data there")
     with held(workdir), opened(cfg, workdir) as checkpoints:
         saved = checkpoints.latest()
         # Its own checkpoint comes first, then the weights it is to start from, then fresh ones.
@@ -57,7 +61,7 @@ def run(
         elif start and start.paths:
             fresh = step.parameter_shapes(cfg, pipeline.example_batch(cfg, 1))
             given, tokenizer = weights.start(cfg, fresh, start.paths, start.options)
-        tokenizer = tokenizer or Tokenizer.load(sites.vocabulary_of(cfg.data))
+        tokenizer = tokenizer or own or Tokenizer.load(sites.vocabulary_of(cfg.data))
         check_vocabulary(cfg, tokenizer)
         now = provenance_of(cfg, paths, tokenizer)
         if saved:
