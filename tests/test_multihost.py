@@ -35,7 +35,7 @@ def get_config():
         data=c.Data({path!r}, 8, clip=c.Clip(sax_slices=1, phases=2, lge_slices=1, size=32)),
         # A large epsilon: Adam makes whole steps of gradients that are but the noise of zero.
         optim=c.Optim(lr=1e-2, warmup_steps=1, steps=4, eps=1e-2),
-        run=c.Run(log_every=1, save_every=2, eval_every=3, record_exams=True),
+        run=c.Run(log_every=1, save_every=2, record_exams=True),
     )
 """
 # What compiles fastest: a third of the time of these tests.
@@ -161,9 +161,6 @@ def assert_same(a: pathlib.Path, b: pathlib.Path) -> None:
     )
     losses = [[line["train/loss"] for line in lines(w)] for w in (a, b)]
     np.testing.assert_allclose(*losses, atol=1e-5)
-    looks = [[x for line in lines(w) for k, x in line.items() if "val/" in k] for w in (a, b)]
-    np.testing.assert_allclose(*looks, atol=1e-5)
-    assert len(looks[0]) >= 4
     assert len(set(losses[0])) == 4  # it moves
     params = []
     for workdir in (a, b):

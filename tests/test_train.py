@@ -46,7 +46,7 @@ def test_eight_devices_and_one_give_the_same_curve(smoke):
 
 def test_it_learns_and_the_loss_goes_down(smoke, tmp_path):
     smoke.optim.steps, smoke.optim.lr, smoke.run.save_every = 60, 3e-3, 60
-    trainer.run(smoke, tmp_path)
+    trainer.run(smoke, tmp_path, devices=jax.devices()[:1])
     curve = losses(tmp_path)
     assert np.mean(curve[-10:]) < np.mean(curve[:10]) - 0.15
 
@@ -62,7 +62,7 @@ def test_training_never_opens_labels(smoke, tmp_path, monkeypatch):
 
         monkeypatch.setattr(module, name, spy)
     smoke.optim.steps = 2
-    trainer.run(smoke, tmp_path)
+    trainer.run(smoke, tmp_path, devices=jax.devices()[:1])
     assert any(path.endswith("manifest.json") for path in opened)  # the spy sees
     assert not [path for path in opened if path.endswith(LABELS_FILE)]
 
@@ -96,7 +96,7 @@ def test_positives_are_own_texts_or_equal_ones(smoke):
 
 def test_export_reads_back_to_equal_embeddings(smoke, tmp_path):
     smoke.optim.steps = 2
-    trainer.run(smoke, tmp_path / "run")
+    trainer.run(smoke, tmp_path / "run", devices=jax.devices()[:1])
     weights.save(tmp_path / "export", weights.load(str(tmp_path / "run")))
     a, b = (
         Embedder(weights.load(str(tmp_path / n)), 8).exams(smoke.data.path, "test")
@@ -110,7 +110,7 @@ def test_export_reads_back_to_equal_embeddings(smoke, tmp_path):
 
 def test_a_foreign_config_is_refused(smoke, tmp_path):
     smoke.optim.steps = 1
-    trainer.run(smoke, tmp_path)
+    trainer.run(smoke, tmp_path, devices=jax.devices()[:1])
     plain = json.loads((tmp_path / "config.json").read_text())
     (tmp_path / "config.json").write_text(json.dumps(plain | {"surprise": 1}))
     with pytest.raises(ValueError, match="surprise"):
@@ -127,7 +127,7 @@ def test_config_survives_json(smoke):
 def test_runs_of_several_seeds_differ_and_are_found(smoke, tmp_path):
     smoke.optim.steps = 1
     for smoke.run.seed in (3, 4):
-        trainer.run(smoke, tmp_path / f"seed{smoke.run.seed}")
+        trainer.run(smoke, tmp_path / f"seed{smoke.run.seed}", devices=jax.devices()[:1])
     assert [p.name for p in weights.runs(str(tmp_path))] == ["seed3", "seed4"]
     assert weights.runs(str(tmp_path / "seed3")) == [tmp_path / "seed3"]
     assert weights.runs("/nowhere") == [

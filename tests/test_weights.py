@@ -531,10 +531,10 @@ def test_towers_start_from_a_vit_and_a_bert(cfg, state, tmp_path):
 
 def test_a_run_starts_from_another_and_goes_on_from_its_own(smoke, tmp_path):
     smoke.optim.steps, smoke.optim.lr, smoke.optim.warmup_steps = 1, 0.0, 0
-    first = trainer.run(smoke, tmp_path / "first")
+    first = trainer.run(smoke, tmp_path / "first", devices=jax.devices()[:1])
     smoke.run.seed = 5
     start = trainer.Start([str(tmp_path / "first")], weights.Options())
-    second = trainer.run(smoke, tmp_path / "second", start)
+    second = trainer.run(smoke, tmp_path / "second", start, devices=jax.devices()[:1])
     for a, b in zip(jax.tree.leaves(first.params), jax.tree.leaves(second.params), strict=True):
         np.testing.assert_array_equal(a, b)
     # An export is a start too, as a folder and as its file; what else lies there is itself.
@@ -552,7 +552,14 @@ def test_a_run_starts_from_another_and_goes_on_from_its_own(smoke, tmp_path):
     # With a checkpoint of its own, files to start from are not even opened.
     smoke.optim.steps = 2
     gone = trainer.Start(["/nowhere"], weights.Options())
-    assert int(trainer.run(smoke, tmp_path / "second", gone, accept_changes=True).step) == 2
+    assert (
+        int(
+            trainer.run(
+                smoke, tmp_path / "second", gone, accept_changes=True, devices=jax.devices()[:1]
+            ).step
+        )
+        == 2
+    )
 
 
 def test_clips_of_another_length_keep_the_rows_they_have(state, tmp_path):
