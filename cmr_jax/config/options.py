@@ -148,9 +148,7 @@ class Run:
     eval_every: int = 0  # steps between looks at exams of the val split; 0: never
     eval_exams: int = 1024  # of them, at most
     skip_nonfinite: int = 0  # such steps in a row that change nothing but are counted; 0: stop
-    record_exams: bool = (
-        False  # write the exams of every step to exams-0.jsonl (-1, ...: of other processes)
-    )
+    record_exams: bool = False  # of every step, in exams-0.jsonl (-1, ...: by process)
     stop_after: int = 0  # leave after this many steps in all, as if interrupted; 0: never
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
-from cmr_jax import config, photometric
+from cmr_jax import config, photometric, run_files
 from cmr_jax.data import pipeline, recipes, sites
 from cmr_jax.drawing import ACCENT, INK, MUTED
 from cmr_jax.schema import Sequence, Stack, View
@@ -48,9 +48,11 @@ class Shown(NamedTuple):
 
 def config_of(workdir: pathlib.Path) -> config.Experiment:
     """The config that a run stored; a ValueError where there is none."""
-    path = workdir / "config.json"
+    path = workdir / run_files.CONFIG_FILE
     if not path.is_file():
-        raise ValueError(f"{workdir} holds no config.json. Name the --workdir of a run.")
+        raise ValueError(
+            f"{workdir} holds no {run_files.CONFIG_FILE}. Name the --workdir of a run."
+        )
     return config.from_json(json.loads(path.read_text()))
 
 
