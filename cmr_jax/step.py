@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from cmr_jax import accumulate, config, guard, losses, optim, photometric, sharding
+from cmr_jax import accumulate, augment, config, guard, losses, optim, sharding
 from cmr_jax.config import Objective, Positives
 from cmr_jax.models import dual_encoder
 from cmr_jax.types import (
@@ -51,7 +51,7 @@ class Contrastive(NamedTuple):
 
     def embed(self, params: Params, batch: Batch, key: jax.Array) -> Embeddings:
         """What the towers make of a batch, or of a part of one."""
-        batch = photometric.seen_in_training(self.cfg.data, batch, key)
+        batch = augment.seen_in_training(self.cfg.data, batch, key)
         params = optim.resting(self.cfg.optim, params)
         return dual_encoder.apply(self.cfg.model, params, batch, train=True, key=key)
 

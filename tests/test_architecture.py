@@ -15,7 +15,7 @@ FLOORS = [  # a module may import what stands on a lower floor, and its own room
     ["sharding", "metrics", "tokenizer", "journal", "hosts", "provenance"],
     ["losses", "optim", "guard", "hashing"],
     ["models", "data", "accumulate"],
-    ["photometric"],
+    ["augment"],
     ["step", "checkpoint", "run_files"],
     ["weights"],
     ["embedding", "programs"],

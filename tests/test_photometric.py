@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from cmr_jax import config, photometric
+from cmr_jax import augment, config
+from cmr_jax.augment import geometric, photometric
 from cmr_jax.config import Data, Layout
 from cmr_jax.data import pipeline
 from tests.conftest import tiny_config
@@ -19,7 +20,7 @@ EXAMS = 24
 def only(**on: float) -> Data:
     """Options with these alone switched on."""
     data = tiny_config("").data
-    for name in photometric.OPTIONS:
+    for name in (*geometric.OPTIONS, *photometric.OPTIONS):
         setattr(data, name, on.get(name, 0.0))
     return data
 
@@ -40,7 +41,7 @@ def batch():
 @functools.cache
 def program(**on: float):
     data = only(**on)
-    return jax.jit(lambda batch, key: photometric.seen_in_training(data, batch, key).video)
+    return jax.jit(lambda batch, key: augment.seen_in_training(data, batch, key).video)
 
 
 def changed(batch, key=KEY, **on: float) -> np.ndarray:
@@ -182,7 +183,7 @@ def test_what_is_off_leaves_the_batch_as_it_is(batch):
     off.augment = False
     published.clip.layout = Layout.PUBLISHED  # which has its own, in the loader
     for data in (none, off, published):
-        assert photometric.seen_in_training(data, batch, KEY) is batch
+        assert augment.seen_in_training(data, batch, KEY) is batch
 
 
 @pytest.mark.parametrize("name", photometric.OPTIONS)

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cmr_jax import config, photometric
+from cmr_jax import augment, config
 from cmr_jax.data.source import ExamSource
 from cmr_jax.drawing import curves, history, sheet
 from cmr_jax.journal import Journal, forget_after
+from cmr_jax.models import dropping
 from tests.conftest import run, tiny_config
 
 ALL = [f"train/{name}" for name in ("loss", "accuracy", "scale", "lr")]
@@ -209,12 +210,8 @@ def test_the_strong_draw_is_one_of_trainings_own(tiny, smoke):
     assert any(np.array_equal(shown, one) for one in drawn)
     far = np.abs(drawn - still.seen(exam, 1)).mean((1, 2, 3))
     assert np.abs(shown - still.seen(exam, 1)[0]).mean() == pytest.approx(far.max())
-    moved = training._moves[0].random_map(
-        {"video": exam.record["video"][exam.frames]}, np.random.default_rng(5)
-    )["video"]
-    keys = photometric.keys_of(
-        jax.random.fold_in(jax.random.key(0), photometric.OWN), np.array([5])
-    )
-    mask = np.ones((1, len(moved)), bool)
-    expected = photometric.pictures(smoke.data, moved[None], mask, keys)
+    assert not training._moves  # of the loader: it has none in this layout
+    pictures = exam.record["video"][exam.frames]
+    keys = dropping.keys_of(jax.random.fold_in(jax.random.key(0), augment.OWN), np.array([5]))
+    expected = augment.pictures(smoke.data, pictures[None], np.ones((1, len(pictures)), bool), keys)
     np.testing.assert_allclose(drawn[5], expected[0, ..., 0], atol=1e-6)

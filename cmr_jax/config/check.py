@@ -8,7 +8,8 @@ from cmr_jax.schema import View
 
 VIDEO_SHARES = ("dropout", "frame_dropout", "patch_dropout")
 TEXT_SHARES = ("dropout", "attention_dropout")
-DATA_SHARES = ("gain", "offset", "bias_field", "noise")
+DATA_SHARES = ("zoom", "gain", "offset", "bias_field", "noise")
+MOST_TURN = 45  # degrees: beyond, up is no longer up
 
 
 def validate(config: Experiment) -> None:
@@ -56,6 +57,7 @@ def validate(config: Experiment) -> None:
         if value < 1:
             raise ValueError(f"{name} is {value}; it must be at least 1.")
     _check_sites(config.data)
+    _check_moves(config.data)
     for name in ("keep_best", "eval_every", "skip_nonfinite", "stop_after"):
         if getattr(config.run, name) < 0:
             raise ValueError(f"run.{name} is {getattr(config.run, name)}; 0 is the least.")
@@ -83,6 +85,16 @@ def validate(config: Experiment) -> None:
             re.compile(getattr(config.optim, name))
         except re.error as error:
             raise ValueError(f"optim.{name} is not a regular expression: {error}.") from None
+
+
+def _check_moves(data: Data) -> None:
+    if not 0 <= data.rotate_deg <= MOST_TURN:
+        raise ValueError(f"data.rotate_deg is {data.rotate_deg}; it is 0 to {MOST_TURN} degrees.")
+    if not 0 <= data.shift < data.clip.size / 2:
+        raise ValueError(
+            f"data.shift is {data.shift}; it is 0 or more, and below half of data.clip.size "
+            f"{data.clip.size}."
+        )
 
 
 def _check_sites(data: Data) -> None:

@@ -82,10 +82,10 @@ class Data:
     vocabulary: str = ""  # a tokenizer or vocabulary file; without one, the data's own
     permute_reports: bool = False  # a control: reports permuted among exams, by run.seed
     workers: int = 0  # processes that read ahead
-    shift: int = 4  # pixels of random shift
+    # What training does to pictures, on the device (cmr_jax/augment), drawn for each exam; 0: none.
+    shift: int = 4  # up to so many pixels, along rows and along columns
     rotate_deg: float = 10.0  # of random turn in the plane: pictures lie differently by site
     zoom: float = 0.04  # share of random zoom: below measurement error, so size stays true
-    # Of grey values, on the device (cmr_jax/photometric.py), drawn for each exam; 0: none.
     gain: float = 0.15  # a scanner's arbitrary scale: times 1 minus to 1 plus this
     offset: float = 0.05  # window level: up or down by this share of the full range
     bias_field: float = 0.2  # coil sensitivity, smooth over the picture: exp of minus to plus this

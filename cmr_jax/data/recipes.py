@@ -15,7 +15,6 @@ from cmr_jax.data.transforms import (
     Arrays,
     BorrowReport,
     ChooseTexts,
-    Jitter,
     ReadClip,
     group_of,
 )
@@ -87,8 +86,7 @@ def pictures(source: Source, data: config.Data, train: bool) -> list:
     if data.clip.layout is Layout.PUBLISHED:
         resized = published.ResizePublished(data.clip, train and data.augment)
         return [published.ReadPublished(source, data.clip, train), resized]
-    jitter = [Jitter(data.shift, data.zoom, data.rotate_deg)] if train and data.augment else []
-    return [ReadClip(source, data.clip, train), *jitter]
+    return [ReadClip(source, data.clip, train)]
 
 
 def usable(source: Source, clip: config.Clip) -> Sequence[int]:

@@ -5,7 +5,6 @@ import re
 import zlib
 from typing import Any
 
-import cv2
 import grain
 import numpy as np
 
@@ -18,7 +17,6 @@ from cmr_jax.schema import Sequence, Stack, View
 from cmr_jax.tokenizer import Tokenizer
 
 Record = dict[str, Any]
-COLOURS = 4  # as many as OpenCV moves at once
 NO_TEXT = -1  # report_group of a text that is not there
 
 
@@ -110,46 +108,6 @@ def spread(available: int, wanted: int, rng: np.random.Generator | None = None) 
         return [int(middle) for middle in (bounds[:-1] + bounds[1:]) / 2]
     whole = np.floor(bounds + rng.random()).astype(int)
     return rng.integers(whole[:-1], whole[1:]).tolist()
-
-
-@dataclasses.dataclass(frozen=True)
-class Jitter(grain.transforms.RandomMap):
-    """Shift, a turn in the plane, a zoom below measurement error: how two scans of a heart lie.
-
-    Never a flip: left and right are anatomy.  One draw for the whole exam.  What differs in
-    brightness is drawn where the model runs.
-    """
-
-    shift: int
-    zoom: float
-    rotate_deg: float
-
-    def random_map(self, element: Record, rng: np.random.Generator) -> Record:
-        """Moves every frame alike."""
-        video = element["video"]
-        size = video.shape[1]
-        zoom = 1 + rng.uniform(-self.zoom, self.zoom)
-        turn = np.deg2rad(rng.uniform(-self.rotate_deg, self.rotate_deg))
-        across = zoom * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
-        middle = np.full(2, (size - 1) / 2)
-        move = middle - across @ middle + rng.uniform(-self.shift, self.shift, 2)
-        matrix = np.concatenate([across, move[:, None]], axis=1)
-        return element | {"video": warp(video, matrix)}
-
-
-def warp(video: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """Every picture (t h w 1, uint8) moved alike; `matrix` (2, 3) says where a pixel goes.
-
-    Four at a time, as the colours of one: where a pixel comes from is worked out once for them.
-    """
-    cv2.setNumThreads(0)  # Grain has threads, and workers, of its own
-    size = video.shape[2], video.shape[1]
-    moved = np.empty_like(video)
-    for first in range(0, len(video), COLOURS):
-        together = cv2.merge(list(video[first : first + COLOURS]))
-        together = cv2.warpAffine(together, matrix, size, borderMode=cv2.BORDER_REPLICATE)
-        cv2.split(together, list(moved[first : first + COLOURS]))
-    return moved
 
 
 @dataclasses.dataclass(frozen=True)

@@ -16,7 +16,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
-from cmr_jax import config, photometric, run_files
+from cmr_jax import augment, config, run_files
 from cmr_jax.data import pipeline, recipes, sites
 from cmr_jax.drawing import ACCENT, INK, MUTED
 from cmr_jax.schema import Sequence, Stack, View
@@ -120,12 +120,12 @@ def _alone(cfg: config.Experiment, option: str) -> config.Experiment:
 
 
 class _Training:
-    """The transforms of the loader, then those of the step, of frames that were read."""
+    """The transforms of the loader, if it has any, then those of the step, of frames that were read."""
 
     def __init__(self, cfg: config.Experiment, source: sites.Source, train: bool = True):
         _, *self._moves = recipes.pictures(source, cfg.data, train)
         self._cfg, self._train = cfg, train
-        self._step = jax.jit(functools.partial(photometric.seen_in_training, cfg.data))
+        self._step = jax.jit(functools.partial(augment.seen_in_training, cfg.data))
 
     def seen(self, exam: Shown, draws: int = TRIES) -> Float[np.ndarray, "d t h w"]:
         """The frames of an exam as the towers see them, in 0..1, draw after draw."""

@@ -1,57 +1,25 @@
-"""Grey values in training: changed as scanners change them, never as hearts do.
+"""Grey values: changed as scanners change them, never as hearts do.
 
 In the order in which they come about: the coil hears what is near it louder, the receiver adds
 noise to a complex signal whose magnitude is stored, the scale is arbitrary, and so is the window.
-A draw depends on the step's key and the exam's row in the global batch, and on nothing else: the
-same exam looks the same on one device and on many, in a batch and in a part of it.
-
-It runs where the step runs.  The pictures travel there as stored, a byte for each pixel.
 """
 
-import functools
 import math
 
 import jax
 import jax.numpy as jnp
 
-from cmr_jax.config import Data, Layout
+from cmr_jax.config import Data
 from cmr_jax.hashing import mixed
-from cmr_jax.models.dropping import keys_of
-from cmr_jax.types import Array, Batch, Bool, Float, Key, UInt8, UInt32
+from cmr_jax.types import Array, Float, Key, UInt32
 
 OPTIONS = ("gain", "offset", "bias_field", "noise")  # of config.Data
-OWN = 0x9107  # sets these draws apart from others of the same step
 WAVES = ((0, 1), (1, 0), (1, 1), (0, 2), (2, 0))  # half waves down and across a coil's picture
 STEPS = 1 << 16  # an angle or a chance has so many values
 
 
-def is_on(data: Data) -> bool:
-    """Whether anything changes.  The published layout has its own transforms, in the loader."""
-    own = data.clip.layout is Layout.STACKS
-    return data.augment and own and any(getattr(data, name) for name in OPTIONS)
-
-
-def seen_in_training(data: Data, batch: Batch, key: Key[Array, ""]) -> Batch:
-    """The batch with pictures of float32 in 0..1, changed; where nothing is on, as it is."""
-    if not is_on(data):
-        return batch
-    keys = keys_of(jax.random.fold_in(key, OWN), jnp.asarray(batch.row))
-    return batch._replace(video=pictures(data, batch.video, batch.frame_mask, keys))
-
-
-def pictures(
-    data: Data,
-    video: UInt8[Array, "b t h w c"] | Float[Array, "b t h w c"],
-    mask: Bool[Array, "b t"],
-    keys: Key[Array, " b"],
-) -> Float[Array, "b t h w c"]:
-    """Each exam's pictures in 0..1, changed by its key; frames that are not there stay empty."""
-    stored = jnp.asarray(video, jnp.float32) / (255 if video.dtype == jnp.uint8 else 1)
-    changed = jax.vmap(functools.partial(_exam, data))(stored, keys)
-    return jnp.where(jnp.asarray(mask)[:, :, None, None, None], changed, stored)
-
-
-def _exam(data: Data, x: Float[Array, "t h w c"], key: Key[Array, ""]) -> Float[Array, "t h w c"]:
+def changed(data: Data, x: Float[Array, "t h w c"], key: Key[Array, ""]) -> Float[Array, "t h w c"]:
+    """An exam's pictures in 0..1 as another scanner, coil and window would have made them."""
     # A key for each, so that one draws the same whatever else is on.
     coil, receiver, scale, window = jax.random.split(key, 4)
     if data.bias_field:
