@@ -26,7 +26,7 @@ PACKAGES = (
 # where its data lies (which exams they are, the data's own fingerprint says).
 FREE = re.compile(
     r"mesh\..*|run\.(?!seed|skip_nonfinite).*|contrast\.(form|chunk)|model\.(remat|attention|unroll)"
-    r"|data\.(path|paths|groups|vocabulary|workers|micro_batch|broken_share)"
+    r"|data\.(path|paths|groups|vocabulary|workers|threads|micro_batch|broken_share)"
 )
 
 

@@ -44,6 +44,7 @@ def validate(config: Experiment) -> None:
     positive = {
         "data.batch": config.data.batch,
         "data.texts": config.data.texts,
+        "data.threads": config.data.threads,
         "optim.steps": config.optim.steps,
         "optim.hold": config.optim.hold,
         "contrast.chunk": config.contrast.chunk,

@@ -82,6 +82,7 @@ class Data:
     vocabulary: str = ""  # a tokenizer or vocabulary file; without one, the data's own
     permute_reports: bool = False  # a control: reports permuted among exams, by run.seed
     workers: int = 0  # processes that read ahead
+    threads: int = 2  # of each process that read: more, where storage is slow to answer
     # What training does to pictures, on the device (cmr_jax/augment), drawn for each exam; 0: none.
     shift: int = 4  # up to so many pixels, along rows and along columns
     rotate_deg: float = 10.0  # of random turn in the plane: pictures lie differently by site

@@ -62,7 +62,7 @@ class TrainBatches:
                 cfg.data.batch,
                 grain.sharding.ShardOptions(shard_index=host, shard_count=hosts),
                 read_options=grain.ReadOptions(
-                    num_threads=2, prefetch_buffer_size=2 * cfg.data.batch
+                    num_threads=cfg.data.threads, prefetch_buffer_size=2 * cfg.data.batch
                 ),
                 multiprocessing_options=grain.MultiprocessingOptions(num_workers=workers)
                 if workers

@@ -1,10 +1,10 @@
 """Opens prepared data: exams by index, and single slices of them.  Labels are not here."""
 
 import dataclasses
+import itertools
 import json
 import math
 import pathlib
-from collections.abc import Iterable
 
 import numpy as np
 
@@ -137,10 +137,6 @@ def _text(values: list) -> str:
 
 def _has_places(stack: Stack) -> bool:
     """Whether each slice has its place, its moments, and a size."""
-    numbers: Iterable[float] = (
-        stack.spacing_mm,
-        *stack.slice_mm,
-        *(p for s in stack.phases for p in s),
-    )
-    known = all(isinstance(n, int | float) and math.fabs(n) < LARGEST for n in numbers)
+    numbers = [stack.spacing_mm, *stack.slice_mm, *itertools.chain.from_iterable(stack.phases)]
+    known = math.isfinite(sum(numbers)) and max(map(abs, numbers)) < LARGEST
     return known and stack.spacing_mm > 0 and 0 < len(stack.slice_mm) == len(stack.phases)

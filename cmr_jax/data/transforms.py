@@ -69,28 +69,31 @@ class ReadClip(grain.transforms.RandomMap):
 
 def clip_arrays(frames: list[tuple], length: int, size: int) -> Record:
     """Arrays of `length` from (stack, slice, phase, picture) of each frame, padded and masked."""
-    video = np.zeros((length, size, size, 1), np.uint8)
-    values = {
-        "view": np.zeros(length, np.int32),
-        "sequence": np.zeros(length, np.int32),
-        "stack": np.zeros(length, np.int32),
-        "slice_mm": np.zeros(length, np.float32),
-        "phase": np.zeros(length, np.float32),
-        "is_cine": np.zeros(length, bool),
-        "spacing_mm": np.ones(length, np.float32),
-    }
-    numbers: dict[int, int] = {}
-    for at, (stack, i, t, picture) in enumerate(frames):
+    video = np.empty((length, size, size, 1), np.uint8)
+    video[len(frames) :] = 0
+    for at, (*_, picture) in enumerate(frames):
         if picture.shape != (size, size):
             raise ValueError(
                 f"stored frames are {picture.shape[0]} x {picture.shape[1]}, data.clip.size is {size}. "
                 f"Use --config.data.clip.size={picture.shape[0]} or prepare the data with --size {size}."
             )
         video[at, :, :, 0] = picture
-        values["view"][at], values["sequence"][at] = stack.view, stack.sequence
-        values["stack"][at] = numbers.setdefault(stack.first_frame, len(numbers))
-        values["slice_mm"][at], values["phase"][at] = stack.slice_mm[i], stack.phases[i][t]
-        values["is_cine"][at], values["spacing_mm"][at] = stack.is_cine, stack.spacing_mm
+    numbers: dict[int, int] = {}
+    columns = {
+        "view": (np.int32, 0, [stack.view for stack, *_ in frames]),
+        "sequence": (np.int32, 0, [stack.sequence for stack, *_ in frames]),
+        "stack": (
+            np.int32,
+            0,
+            [numbers.setdefault(s.first_frame, len(numbers)) for s, *_ in frames],
+        ),
+        "slice_mm": (np.float32, 0, [stack.slice_mm[i] for stack, i, *_ in frames]),
+        "phase": (np.float32, 0, [stack.phases[i][t] for stack, i, t, _ in frames]),
+        "is_cine": (bool, False, [stack.is_cine for stack, *_ in frames]),
+        "spacing_mm": (np.float32, 1, [stack.spacing_mm for stack, *_ in frames]),
+    }
+    left = length - len(frames)
+    values = {k: np.array(some + [none] * left, kind) for k, (kind, none, some) in columns.items()}
     mask = np.arange(length) < len(frames)
     return {"video": video, "coordinates": values, "frame_mask": mask}
 
