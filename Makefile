@@ -24,7 +24,7 @@ demo-short: setup
 
 # Two processes; a file stays with one of them, and so does the data it prepares.
 test: setup
-	$(RUN) -m pytest -q -n 2 --dist loadfile --durations=25
+	$(RUN) -m pytest -q -n 2 --dist loadfile --durations=40
 
 # The shortest way through everything, for another Python.
 smoke: setup

@@ -38,11 +38,6 @@ def get_config():
         run=c.Run(log_every=1, save_every=2, record_exams=True),
     )
 """
-# What compiles fastest: a third of the time of these tests.
-FAST = {
-    "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
-    "XLA_FLAGS": "--xla_cpu_use_fusion_emitters=false",
-}
 OF_CPP = re.compile(r"\[Gloo\]|[IWE]\d{4} ")  # lines that XLA writes past Python
 
 
@@ -81,7 +76,7 @@ def start(
     return subprocess.Popen(
         [sys.executable, "-m", *command],
         cwd=ROOT,
-        env=os.environ | CHILD | FAST | {"JAX_NUM_CPU_DEVICES": str(devices)},
+        env=os.environ | CHILD | {"JAX_NUM_CPU_DEVICES": str(devices)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -180,8 +180,8 @@ def test_what_is_dropped_depends_on_the_exam_and_not_on_its_neighbours(batch):
     whole = embed(params, batch, key)
     some = np.array([11, 2, 7])
     few = embed(params, jax.tree.map(lambda x: x[some], batch), key)
-    np.testing.assert_allclose(few.video, whole.video[some], atol=1e-6)
-    np.testing.assert_allclose(few.text, whole.text[some], atol=1e-6)
+    np.testing.assert_allclose(few.video, whole.video[some], atol=1e-5)
+    np.testing.assert_allclose(few.text, whole.text[some], atol=1e-5)
     moved = embed(params, batch._replace(row=batch.row + 1), key)
     assert np.abs(np.asarray(moved.video - whole.video)).max(1).min() > 1e-3
     assert np.abs(np.asarray(moved.text - whole.text)).max((1, 2)).min() > 1e-3
