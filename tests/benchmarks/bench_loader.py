@@ -24,7 +24,7 @@ from typing import NamedTuple
 import numpy as np
 
 ROOT = pathlib.Path(__file__).parents[2]
-EXAMS, BATCH, ROUNDS, BATCHES = 12, 4, 3, 24
+EXAMS, BATCH, ROUNDS, BATCHES = 12, 4, 7, 24
 COPIES = 50  # of each exam's record, all with the same frames
 AHEAD = 8  # batches that are not counted: readers had time to fill their buffers before
 WANTED_FRAMES_PER_S = 6200
