@@ -26,7 +26,9 @@ def command(name: str, argv: list[str]) -> Iterator[None]:
         fail(name, error)
 
 
-def weights_flags(many: bool = False) -> Callable[[], tuple[Any, dict[str, Any]]]:
+def weights_flags(
+    many: bool = False, required: bool = True
+) -> Callable[[], tuple[Any, dict[str, Any]]]:
     """Defines how a command line is told of weights; gives a function that reads it.
 
     The function returns the path (of `many`: the paths), and what `weights.Options.of` takes.
@@ -36,7 +38,7 @@ def weights_flags(many: bool = False) -> Callable[[], tuple[Any, dict[str, Any]]
         path = flags.DEFINE_multi_string("weights", [], text)
     else:
         text = "Workdir of a run, an export, or a file or folder of the published CMR-CLIP."
-        path = flags.DEFINE_string("weights", None, text, required=True)
+        path = flags.DEFINE_string("weights", None, text, required=required and not many)
     partial = flags.DEFINE_boolean("partial", False, "Take what fits and start the rest anew.")
     inflate = flags.DEFINE_enum(
         "inflate",

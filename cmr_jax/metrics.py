@@ -75,26 +75,6 @@ def average_ranks(x: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
     return (last - (counts - 1) / 2)[inverse]
 
 
-def bootstrap_patients(
-    patient: Int[np.ndarray, " n"], draws: int, seed: int
-) -> list[Int[np.ndarray, " m"]]:
-    """Index sets of `draws` resamples of whole patients, with replacement."""
-    rng = np.random.default_rng(seed)
-    names, inverse = np.unique(patient, return_inverse=True)
-    members = [np.flatnonzero(inverse == i) for i in range(len(names))]
-    picks = rng.integers(len(names), size=(draws, len(names)))
-    return [np.concatenate([members[i] for i in pick]) for pick in picks]
-
-
-def interval(values: Float[np.ndarray, " draws"]) -> tuple[float, float]:
-    """95 % percentile interval; draws without a value are left out."""
-    kept = values[~np.isnan(values)]
-    if not len(kept):
-        return float("nan"), float("nan")
-    low, high = np.percentile(kept, [2.5, 97.5])
-    return float(low), float(high)
-
-
 def interval_of_runs(values: Float[np.ndarray, " runs"]) -> tuple[float, float]:
     """95 % interval of the mean over independent runs (Student's t); at least two runs."""
     error = values.std(ddof=1) / np.sqrt(len(values))

@@ -5,7 +5,8 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from cmr_jax import metrics
-from cmr_jax.evals import retrieval, zero_shot
+from cmr_jax.evals import zero_shot
+from cmr_jax.evals.statistics.resamples import Resamples
 
 
 def test_ranks_by_hand():
@@ -39,62 +40,11 @@ def test_auc_equals_scikit_learn_with_ties():
     assert np.isnan(metrics.auc(np.zeros(5, bool), np.arange(5.0)))
 
 
-def test_bootstrap_draws_whole_patients():
-    patient = np.array([0, 0, 1, 2, 2, 2])
-    for draw in metrics.bootstrap_patients(patient, 50, 0):
-        counts = np.bincount(draw, minlength=6)
-        assert counts[0] == counts[1]
-        assert counts[3] == counts[4] == counts[5]
-
-
-def test_perfect_pairs_are_found_and_random_ones_are_not():
-    rng = np.random.default_rng(1)
-    z = rng.normal(size=(100, 16))
-    draws = metrics.bootstrap_patients(np.arange(100), 200, 0)
-    perfect, ranks = retrieval.evaluate(z, z, draws)
-    assert perfect["report_to_exam"]["R@1"]["value"] == 1
-    assert ranks["rank_exam_to_report"].max() == 1
-    chance, _ = retrieval.evaluate(z, rng.normal(size=(100, 16)), draws)
-    r10 = chance["report_to_exam"]["R@10"]
-    assert r10["low"] <= r10["chance"] <= r10["high"]
-
-
-def test_median_rank_and_its_interval_by_hand():
-    """Texts 0..4 find their exams at ranks 1, 1, 3, 5, 5."""
-    n = 5
-    place = {0: 0, 1: 0, 2: 2, 3: 4, 4: 4}
-    similarity = np.zeros((n, n))
-    for text, better in place.items():
-        others = [i for i in range(n) if i != text]
-        similarity[text, text] = 0.5
-        similarity[text, others] = 0.1
-        similarity[text, others[:better]] = 0.9
-    rank = metrics.ranks(similarity)
-    draws = [np.array([0, 0, 1, 1, 1]), np.array([3, 3, 4, 4, 4])]
-    block = retrieval._summary(rank, n, draws)
-    assert block["MedR"] == {
-        "value": 3,
-        "low": pytest.approx(1.1),  # 2.5 % of the way from 1 to 5
-        "high": pytest.approx(4.9),
-        "chance": 3,
-    }
-    assert block["R@1"]["value"] == 0.4
-    assert block["R@1"]["chance"] == 0.2
-    assert block["R@5"] == {"value": 1, "low": 1, "high": 1, "chance": 1}
-    assert block["R@50"]["chance"] == 1
-
-
-def test_the_interval_of_one_run_is_of_the_draws_alone():
-    summary = zero_shot._summary(np.array([[0.9, 0.5, 0.6, 0.7]]))
-    assert summary["value"] == 0.9
-    assert (summary["low"], summary["high"]) == pytest.approx((0.505, 0.695))
-
-
 def test_zero_shot_counts_every_finding_with_enough_positives():
     rng = np.random.default_rng(2)
     labels = {"lge": (np.arange(60) < 20) * 1.0, "hcm": (np.arange(60) < 4) * 1.0}
     score = {"lge": labels["lge"] + rng.normal(0, 0.1, 60), "hcm": rng.normal(size=60)}
-    block = zero_shot.evaluate([score], labels, metrics.bootstrap_patients(np.arange(60), 50, 0))
+    block = zero_shot.evaluate([score], labels, Resamples(np.arange(60), 50))
     assert block["findings"]["lge"]["n_positive"] == 20
     assert block["mean_auc"]["value"] == pytest.approx(1.0)
     assert block["left_out"] == {"hcm": 4}
@@ -109,7 +59,7 @@ def test_the_interval_of_runs_is_students():
 def test_several_runs_are_averaged_and_widen_the_interval():
     label = {"f": (np.arange(80) < 40) * 1.0}
     good, bad = {"f": label["f"]}, {"f": -label["f"]}
-    draws = metrics.bootstrap_patients(np.arange(80), 100, 0)
+    draws = Resamples(np.arange(80), 100)
     block = zero_shot.evaluate([good, bad], label, draws)["findings"]["f"]["auc"]
     assert block["value"] == 0.5
     assert (block["low"], block["high"]) == (0.0, 1.0)

@@ -1,6 +1,7 @@
 """The page of an evaluation: one file, nothing loaded from elsewhere, every foreign text escaped."""
 
 import html
+import math
 import string
 from typing import Any, NamedTuple
 
@@ -10,6 +11,9 @@ DIFFERENCES = {
     "behind_embedding_probe": "AUC below the model's embeddings, same labels",
     "motion_auc_drop": "AUC lost on findings of motion",
 }
+
+
+FINDING_COLUMNS = ("AUC (95 %)", "average precision (95 %)", "positive")
 
 
 class Found(NamedTuple):
@@ -92,6 +96,10 @@ def _section(s: Section) -> str:
     ]
     parts += [
         _retrieval_table(s.block.get("retrieval", {})),
+        *(
+            _retrieval_table(block, f"what has the {name.replace('_', ' ')}")
+            for name, block in s.block.get("retrieval_of_alike", {}).items()
+        ),
         _findings_table(s.block),
         _controls(s.block.get("controls", {})),
         *(_protocol(name, p) for name, p in s.block.get("protocols", {}).items()),
@@ -109,33 +117,33 @@ def _headline(block: dict[str, Any]) -> str:
         r10 = block["retrieval"]["report_to_exam"]["R@10"]
         text = (
             f"A report finds its exam among the first 10 of {block['n_exams']} in <b>{r10['value']:.0%}</b> of "
-            f"cases ({r10['low']:.0%} to {r10['high']:.0%}; chance {r10['chance']:.1%})."
+            f"cases ({_span(r10, '.0%')}; chance {r10['chance']:.1%})."
         )
     if mean := block.get("zero_shot", {}).get("mean_auc"):
         count = len(block["zero_shot"]["findings"])
         text += (
             f" Prompts alone rank {count} findings with a mean AUC of <b>{mean['value']:.2f}</b> "
-            f"({mean['low']:.2f} to {mean['high']:.2f}; chance 0.5)."
+            f"({_span(mean, '.2f')}; chance 0.5)."
         )
     return f'<p class="big">{text}</p><p class="note">{block["n_patients"]} patients; splits share no patient.</p>'
 
 
-def _retrieval_table(retrieval: dict[str, Any]) -> str:
+def _retrieval_table(retrieval: dict[str, Any], right: str = "its own") -> str:
     rows = [
         [f"{way.replace('_', ' ')}, {measure}", _value(m), f"{m['chance']:.3g}"]
         for way, measures in retrieval.items()
         for measure, m in measures.items()
     ]
-    return _html_table(["retrieval", "value (95 %)", "chance"], rows) if rows else ""
+    return _html_table([f"right is {right}", "value (95 %)", "chance"], rows) if rows else ""
 
 
 def _findings_table(block: dict[str, Any]) -> str:
     zero_shot = block.get("zero_shot", {})
     rows = [
-        [name.replace("_", " "), _value(f["auc"]), str(f["n_positive"])]
+        [name.replace("_", " "), _value(f["auc"]), _value(f["auprc"]), str(f["n_positive"])]
         for name, f in zero_shot.get("findings", {}).items()
     ]
-    return _html_table(["finding, zero-shot", "AUC (95 %)", "positive"], rows) if rows else ""
+    return _html_table(["finding, zero-shot", *FINDING_COLUMNS], rows) if rows else ""
 
 
 def _controls(controls: dict[str, Any]) -> str:
@@ -180,8 +188,15 @@ def _figure(found: Found) -> str:
     return f"<figure>{picture}<figcaption>{_e(caption)}</figcaption></figure>"
 
 
-def _value(m: dict[str, float]) -> str:
-    return f"{m['value']:.3g} ({m['low']:.3g} to {m['high']:.3g})"
+def _value(m: dict[str, float], shape: str = ".3g") -> str:
+    return f"{m['value']:{shape}} ({_span(m, shape)})"
+
+
+def _span(m: dict[str, float], shape: str) -> str:
+    """An interval in words: there is none where resamples cannot tell."""
+    if not math.isfinite(m["low"]):
+        return "no interval"
+    return f"{m['low']:{shape}} to {m['high']:{shape}}"
 
 
 def _e(text: str) -> str:

@@ -1,7 +1,6 @@
 """All evaluators over all data sets: embeddings in, one block of numbers per data set out."""
 
 import dataclasses
-import math
 import pathlib
 from typing import Any
 
@@ -12,9 +11,23 @@ import pyarrow.parquet as pq
 import cmr_jax
 from cmr_jax import metrics
 from cmr_jax.data import pipeline
-from cmr_jax.data.source import ExamSource
+from cmr_jax.data.source import Exam, ExamSource
+from cmr_jax.data.transforms import group_of
 from cmr_jax.embedding import Embedder, ExamEmbeddings
-from cmr_jax.evals import controls, labels, pictures, protocol, report, retrieval, zero_shot
+from cmr_jax.evals import (
+    compare,
+    controls,
+    labels,
+    pictures,
+    protocol,
+    report,
+    retrieval,
+    zero_shot,
+)
+from cmr_jax.evals.statistics import measures
+from cmr_jax.evals.statistics.estimate import Estimate, estimate
+from cmr_jax.evals.statistics.measures import Measure
+from cmr_jax.evals.statistics.resamples import Resamples
 
 SCHEMA_VERSION = 1
 # What a visitor of the page sees found.
@@ -58,23 +71,24 @@ def evaluate(
     for name, path in data.items():
         split = options.split if name == "internal" else _all_of(path, options.split)
         embedded = embedder.exams(path, split)
-        block, per_exam, score, found, draws = _measure(embedder, embedded, path, options)
+        _check_finite(name, embedded)
+        block, per_exam, score, found, resamples = _measure(embedder, embedded, path, options)
         if options.controls and block["zero_shot"].get("findings"):
             block["controls"] = _controls(
-                embedder, permuted, path, split, score, embedded, block, found, draws
+                embedder, permuted, path, split, score, embedded, block, found, resamples
             )
         blocks[name] = block
-        tables.append(_table(name, embedded, per_exam, score))
+        tables.append(_table(name, embedded, per_exam, score, found))
         sections.append(_section(name, embedder, embedded, ExamSource(path, split), block))
-    pq.write_table(pa.concat_tables(tables, promote_options="default"), out / "scores.parquet")
+    pq.write_table(pa.concat_tables(tables, promote_options="default"), out / compare.SCORES_FILE)
     meta = {
         "program": f"cmr_jax {cmr_jax.__version__}",
         "split": options.split,
         "bootstrap_draws": options.draws,
-        "interval": "95 % percentile bootstrap over patients, Student's t over runs",
+        "interval": "95 %, BCa bootstrap over patients; Student's t over runs",
     }
     (out / "report.html").write_text(report.page(meta, sections))
-    return _finite({"schema_version": SCHEMA_VERSION, "meta": meta, "data": blocks})
+    return {"schema_version": SCHEMA_VERSION, "meta": meta, "data": blocks}
 
 
 def _all_of(path: str, split: str) -> str:
@@ -92,47 +106,68 @@ def _all_of(path: str, split: str) -> str:
         raise
 
 
+def _check_finite(name: str, embedded: ExamEmbeddings) -> None:
+    """A score that is no number would be ranked as if it were one."""
+    sides = np.concatenate([embedded.video, embedded.text], axis=1)
+    if broken := int((~np.isfinite(sides).all(1)).sum()):
+        raise ValueError(
+            f"the model's embeddings of {broken} of {len(sides)} exams of {name} are not finite. "
+            "Take weights of an earlier step."
+        )
+
+
 def _measure(embedder: Embedder, embedded: ExamEmbeddings, path: str, options: Options):
     exams = embedded.exams
     _, patient = np.unique([e.patient_id for e in exams], return_inverse=True)
-    draws = metrics.bootstrap_patients(patient, options.draws, options.seed)
+    resamples = Resamples(patient, options.draws, options.seed)
     paired = np.flatnonzero([bool(e.impression) for e in exams])
+    found = labels.read(path, [e.exam_id for e in exams])
     block: dict[str, Any] = {"n_patients": int(patient.max() + 1), "n_exams": len(exams)}
     per_exam: dict[str, np.ndarray] = {}
     if len(paired):
-        where = {int(i): k for k, i in enumerate(paired)}
-        paired_draws = [np.array([where[i] for i in d if i in where], int) for d in draws]
-        block["retrieval"], ranks = retrieval.evaluate(
-            embedded.video[paired], embedded.text[paired], [d for d in paired_draws if len(d)]
-        )
+        pairs = embedded.video[paired], embedded.text[paired], resamples.of(paired)
+        block["retrieval"], ranks = retrieval.evaluate(*pairs)
+        block["retrieval_of_alike"] = {
+            name: retrieval.evaluate(*pairs, groups[paired])[0]
+            for name, groups in _alike(exams, found).items()
+        }
         for key, rank in ranks.items():
             per_exam[key] = np.full(len(exams), np.nan)
             per_exam[key][paired] = rank
     score = zero_shot.scores(embedded.video, embedder.texts)
-    found = labels.read(path, [e.exam_id for e in exams])
-    block["zero_shot"] = zero_shot.evaluate([score], found, draws)
+    block["zero_shot"] = zero_shot.evaluate([score], found, resamples)
     if options.protocols and len(paired):
         given = (embedded.video, embedded.text, paired, patient, found, embedder.texts)
         block["protocols"] = {
             name: protocol.evaluate(protocol.PROTOCOLS[name], *given) for name in options.protocols
         }
-    return block, per_exam, score, found, draws
+    return block, per_exam, score, found, resamples
+
+
+def _alike(exams: list[Exam], found: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Ways in which exams are each other's answer: most normal hearts read alike."""
+    groups = {"same_words": np.array([group_of(e.impression) for e in exams])}
+    yes_or_no = [v for v in found.values() if np.isin(v[~np.isnan(v)], (0, 1)).all()]
+    if yes_or_no:
+        vectors = np.nan_to_num(np.stack(yes_or_no, 1), nan=-1)
+        groups["same_labels"] = np.unique(vectors, axis=0, return_inverse=True)[1]
+    return groups
 
 
 def _controls(
-    embedder, permuted, path, split, score, embedded, block, found, draws
+    embedder, permuted, path, split, score, embedded, block, found, resamples
 ) -> dict[str, Any]:
     findings = list(block["zero_shot"]["findings"])
     blocks: dict[str, Any] = {}
 
     def scored(name: str, what: str, *runs: dict[str, np.ndarray]) -> dict[str, Any]:
-        blocks[name] = {"what": what} | zero_shot.evaluate(list(runs), found, draws)
+        blocks[name] = {"what": what} | zero_shot.evaluate(list(runs), found, resamples)
         return blocks[name]
 
     shuffled = embedder.exams(path, split, controls.shuffle_phases)
     scores = zero_shot.scores(shuffled.video, embedder.texts)
     moved = scored("shuffled_phases", "the same model, phases of every cine shuffled", scores)
-    moved["motion_auc_drop"] = _motion_drop(score, scores, found, draws, findings)
+    moved["motion_auc_drop"] = _motion_drop(score, scores, found, resamples, findings)
     if permuted:
         others = [zero_shot.scores(e.exams(path, split).video, e.texts) for e in permuted]
         what = f"trained on reports permuted among patients, {len(others)} runs"
@@ -165,42 +200,43 @@ def _controls(
                 ("model", asked),
                 ("embedding_probe", supervised["embedding_probe"]),
             ):
-                baseline[f"behind_{better}"] = _ahead(of, supervised[name], found, draws)
+                baseline[f"behind_{better}"] = _ahead(of, supervised[name], found, resamples)
     return blocks
 
 
-def _motion_drop(score, shuffled, found, draws, findings) -> dict[str, float]:
+def _motion_drop(score, shuffled, found, resamples, findings) -> dict[str, float]:
     """How much AUC the findings of motion lose."""
     names = [f for f in controls.MOTION_FINDINGS if f in findings]
-    return _ahead({n: score[n] for n in names}, shuffled, found, draws)
+    return _ahead({n: score[n] for n in names}, shuffled, found, resamples)
 
 
-def _ahead(better, worse, found, draws) -> dict[str, float]:
+def _ahead(better, worse, found, resamples: Resamples) -> dict[str, float]:
     """By how much one mean AUC is above another, on the same patients in every draw."""
+    known = {name: np.flatnonzero(~np.isnan(found[name])) for name in better}
 
-    def difference(rows: np.ndarray) -> float:
-        gained = []
-        for name, score in better.items():
-            rows_known = rows[~np.isnan(found[name][rows])]
-            positive = found[name][rows_known] > 0.5
-            gained.append(
-                metrics.auc(positive, score[rows_known])
-                - metrics.auc(positive, worse[name][rows_known])
-            )
-        return float(np.mean(gained)) if gained else float("nan")
+    def mean_auc(scores: dict[str, np.ndarray]) -> Measure:
+        return zero_shot.mean_of(
+            zero_shot.among(rows, measures.auc(found[name][rows] > 0.5, scores[name][rows]))
+            for name, rows in known.items()
+        )
 
-    low, high = metrics.interval(np.array([difference(d) for d in draws]))
-    everyone = np.arange(len(next(iter(worse.values()))))
-    return {"value": difference(everyone), "low": low, "high": high, "chance": 0.0}
+    if not known:
+        return Estimate(*[float("nan")] * 3).to_json(chance=0.0)
+    above, below = mean_auc(better), mean_auc(worse)
+    return estimate(lambda w: above(w) - below(w), resamples).to_json(chance=0.0)
 
 
-def _table(name: str, embedded: ExamEmbeddings, per_exam: dict, score: dict) -> pa.Table:
+def _table(
+    name: str, embedded: ExamEmbeddings, per_exam: dict, score: dict, found: dict
+) -> pa.Table:
     columns: dict[str, Any] = {
         "data": [name] * len(embedded.exams),
         "exam_id": [e.exam_id for e in embedded.exams],
         "patient_id": [e.patient_id for e in embedded.exams],
     }
-    return pa.table(columns | per_exam | {f"zero_shot_{k}": v for k, v in score.items()})
+    scores = {compare.SCORE + k: v for k, v in score.items()}
+    truths = {compare.LABEL + k: v for k, v in found.items()}
+    return pa.table(columns | per_exam | scores | truths)
 
 
 def _section(
@@ -225,12 +261,3 @@ def _section(
             for i in best
         ]
     return report.Section(name, block, plots, queries)
-
-
-def _finite(value: Any) -> Any:
-    """JSON has no NaN: what could not be computed is null."""
-    if isinstance(value, dict):
-        return {k: _finite(v) for k, v in value.items()}
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

@@ -1,12 +1,16 @@
 """Findings from words alone: how much nearer an exam is to "is there" than to "is not"."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
 from cmr_jax import metrics
 from cmr_jax.evals.prompts import PROMPTS
+from cmr_jax.evals.statistics import measures
+from cmr_jax.evals.statistics.estimate import Estimate, estimate
+from cmr_jax.evals.statistics.measures import Measure, Weights
+from cmr_jax.evals.statistics.resamples import Resamples
 
 LEAST_POSITIVES = 10
 EmbedTexts = Callable[[list[str]], np.ndarray]
@@ -26,42 +30,62 @@ def scores(video: np.ndarray, embed_texts: EmbedTexts) -> dict[str, np.ndarray]:
 
 
 def evaluate(
-    runs: list[dict[str, np.ndarray]], labels: dict[str, np.ndarray], draws: list[np.ndarray]
+    runs: list[dict[str, np.ndarray]], labels: dict[str, np.ndarray], resamples: Resamples
 ) -> dict[str, Any]:
-    """AUC of each labelled finding and their mean, with 95 % intervals over patients.
+    """AUC and average precision of each labelled finding, and the mean AUC, with 95 % intervals.
 
-    Of several runs, AUCs are averaged and the interval is Student's t over the runs, whose number is
-    small and whose differences are larger than those of patients.  Every finding with enough
-    positives counts in the mean; rarer ones are listed as left out.
+    Of one run they are over patients.  Of several, numbers are averaged and the interval is
+    Student's t over the runs, whose number is small and whose differences are larger than those of
+    patients.  Every finding with enough of both classes counts in the mean; rarer ones are listed as
+    left out.
     """
     findings: dict[str, Any] = {}
-    left_out, by_finding = {}, []
+    left_out, every = {}, []
     for name in runs[0]:
         if name not in labels:
             continue
-        known = ~np.isnan(labels[name])
-        positive = labels[name] > 0.5
-        if min(positive[known].sum(), (~positive)[known].sum()) < LEAST_POSITIVES:
-            left_out[name] = int(positive[known].sum())
+        known = np.flatnonzero(~np.isnan(labels[name]))
+        positive = labels[name][known] > 0.5
+        if min(positive.sum(), (~positive).sum()) < LEAST_POSITIVES:
+            left_out[name] = int(positive.sum())
             continue
-        everyone = np.flatnonzero(known)
-        rows = [everyone, *(d[known[d]] for d in draws if len(runs) == 1)]
-        by_finding.append([[metrics.auc(positive[r], run[name][r]) for r in rows] for run in runs])
+        aucs = [among(known, measures.auc(positive, run[name][known])) for run in runs]
+        precisions = [
+            among(known, measures.average_precision(positive, run[name][known])) for run in runs
+        ]
+        every.append(aucs)
         findings[name] = {
-            "auc": _summary(np.array(by_finding[-1])),
-            "n_positive": int(positive[known].sum()),
+            "auc": _summary(aucs, resamples, chance=0.5),
+            "auprc": _summary(precisions, resamples, chance=float(positive.mean())),
+            "n_positive": int(positive.sum()),
         }
     if not findings:
         return {"findings": {}, "left_out": left_out}
-    mean = _summary(np.nanmean(by_finding, axis=0))
+    mean = _summary([mean_of(aucs) for aucs in zip(*every, strict=True)], resamples, chance=0.5)
     return {"mean_auc": mean, "findings": findings, "left_out": left_out}
 
 
-def _summary(aucs: np.ndarray) -> dict[str, float]:
-    """Of AUCs (runs, 1 + draws): the first column is of everyone, the others of resamples."""
-    whole = aucs[:, 0]
-    if len(whole) == 1:
-        low, high = metrics.interval(aucs[0, 1:])
-    else:
-        low, high = np.clip(metrics.interval_of_runs(whole), 0.0, 1.0).tolist()
-    return {"value": float(whole.mean()), "low": low, "high": high, "chance": 0.5}
+def among(rows: np.ndarray, measure: Measure) -> Measure:
+    """A measure of some exams, as one of all."""
+    return lambda w: measure(w[:, rows])
+
+
+def mean_of(several: Iterable[Measure]) -> Measure:
+    """Of findings, say; a resample in which one has no value has the mean of the others."""
+    several = tuple(several)
+
+    def of(w: Weights) -> np.ndarray:
+        values = np.stack([measure(w) for measure in several])
+        known = ~np.isnan(values)
+        total = np.where(known, values, 0).sum(0)
+        return np.where(known.any(0), total / np.maximum(known.sum(0), 1), np.nan)
+
+    return of
+
+
+def _summary(runs: list[Measure], resamples: Resamples, chance: float) -> dict[str, float]:
+    if len(runs) == 1:
+        return estimate(runs[0], resamples).to_json(chance=chance)
+    whole = np.array([resamples.everyone(measure) for measure in runs])
+    low, high = np.clip(metrics.interval_of_runs(whole), 0.0, 1.0).tolist()
+    return Estimate(float(whole.mean()), low, high).to_json(chance=chance)

@@ -1,0 +1,1 @@
+"""How sure a number is: measures over weighted exams, resampled by patient."""
