@@ -23,11 +23,12 @@ trap 'asked=1; echo "time is nearly up: asked to save and leave" >&2
 export SRUN_CPUS_PER_TASK=${SLURM_CPUS_PER_TASK:-8}
 # Every process sees all GPUs of its node and takes the one of its rank.
 srun --kill-on-bad-exit=1 --gpu-bind=none "${command[@]}" &
-code=0
-while kill -0 $! 2>/dev/null; do  # a trapped signal ends `wait`, not srun
-  code=0
-  wait $! || code=$?
+started=$!
+while kill -0 "$started" 2>/dev/null; do  # a trapped signal ends `wait`, not srun
+  wait "$started" || true
 done
+code=0
+wait "$started" || code=$?  # bash remembers how it ended, however soon that was
 if [[ $code == 75 || ( -n $asked && $code != 0 ) ]]; then
   echo "back into the queue" >&2
   scontrol requeue "$SLURM_JOB_ID"
