@@ -7,6 +7,8 @@ import pytest
 
 from cmr_jax.evals import few_shot, probe, protocol, report
 
+pytestmark = pytest.mark.usefixtures("hasty")
+
 PUBLISHED, HONEST = (protocol.PROTOCOLS[n] for n in ("published", "honest"))
 
 

@@ -20,6 +20,8 @@ from cmr_jax.tokenizer import Tokenizer
 from cmr_jax.trainer.loop import to_device
 from tests.conftest import tiny_config
 
+pytestmark = pytest.mark.usefixtures("hasty")
+
 
 def losses(workdir: pathlib.Path) -> list[float]:
     lines = (workdir / "metrics.jsonl").read_text().splitlines()

@@ -27,6 +27,8 @@ from cmr_jax.weights import published as names
 from tests import torch_files
 from tests.conftest import CHILD, tiny_config
 
+pytestmark = pytest.mark.usefixtures("hasty")
+
 WORDS = [
     "[PAD]",
     "[UNK]",
