@@ -11,7 +11,7 @@ import pytest
 from cmr_jax.data.pipeline import EvalBatches, example_batch
 from cmr_jax.data.source import ExamSource
 from cmr_jax.embedding import Embedder
-from cmr_jax.evals import controls, labels, prompts, suite
+from cmr_jax.evals import controls, labels, prompts
 from cmr_jax.evals.statistics.resamples import Resamples
 from cmr_jax.models import dual_encoder
 from cmr_jax.schema import LABELS_FILE, View
@@ -90,7 +90,7 @@ def test_what_is_ahead_is_so_on_the_same_patients():
     found = {"f": np.array([1, 1, 0, 0, np.nan]), "g": np.array([1, 0, 1, 0, 1])}
     right = {"f": np.array([4, 3, 2, 1, 9.0]), "g": np.array([3, 2, 3, 1, 3.0])}
     wrong = {"f": -right["f"], "g": right["g"]}
-    ahead = suite._ahead(right, wrong, found, Resamples(np.arange(5), 100))
+    ahead = controls.ahead(right, wrong, found, Resamples(np.arange(5), 100))
     assert ahead["value"] == 0.5  # f by 1, g by 0
     assert ahead["chance"] == 0
     assert 0 <= ahead["low"] <= ahead["high"] <= 1
@@ -101,7 +101,7 @@ def test_motion_is_asked_of_findings_of_motion_alone():
     score = {name: np.array([4, 3, 2, 1.0]) for name in ("lv_dysfunction", "lge")}
     still = {"lv_dysfunction": -score["lv_dysfunction"], "lge": score["lge"]}
     found = dict.fromkeys(score, label)
-    drop = suite._motion_drop(score, still, found, Resamples(np.arange(4), 9), list(score))
+    drop = controls.motion_drop(score, still, found, Resamples(np.arange(4), 9), list(score))
     assert drop["value"] == 1.0
 
 

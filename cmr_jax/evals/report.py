@@ -129,12 +129,14 @@ def _headline(block: dict[str, Any]) -> str:
 
 
 def _retrieval_table(retrieval: dict[str, Any], right: str = "its own") -> str:
-    rows = [
-        [f"{way.replace('_', ' ')}, {measure}", _value(m), f"{m['chance']:.3g}"]
-        for way, measures in retrieval.items()
-        for measure, m in measures.items()
-    ]
-    return _html_table([f"right is {right}", "value (95 %)", "chance"], rows) if rows else ""
+    """A row for each measure, both ways beside each other: chance is the same either way."""
+    if not retrieval:
+        return ""
+    there, back = retrieval["report_to_exam"], retrieval["exam_to_report"]
+    rows = [[m, _value(there[m]), _value(back[m]), f"{there[m]['chance']:.3g}"] for m in there]
+    return _html_table(
+        [f"right is {right}", "report to exam (95 %)", "exam to report", "chance"], rows
+    )
 
 
 def _findings_table(block: dict[str, Any]) -> str:

@@ -24,9 +24,6 @@ from cmr_jax.evals import (
     retrieval,
     zero_shot,
 )
-from cmr_jax.evals.statistics import measures
-from cmr_jax.evals.statistics.estimate import Estimate, estimate
-from cmr_jax.evals.statistics.measures import Measure
 from cmr_jax.evals.statistics.resamples import Resamples
 
 SCHEMA_VERSION = 1
@@ -167,7 +164,7 @@ def _controls(
     shuffled = embedder.exams(path, split, controls.shuffle_phases)
     scores = zero_shot.scores(shuffled.video, embedder.texts)
     moved = scored("shuffled_phases", "the same model, phases of every cine shuffled", scores)
-    moved["motion_auc_drop"] = _motion_drop(score, scores, found, resamples, findings)
+    moved["motion_auc_drop"] = controls.motion_drop(score, scores, found, resamples, findings)
     if permuted:
         others = [zero_shot.scores(e.exams(path, split).video, e.texts) for e in permuted]
         what = f"trained on reports permuted among patients, {len(others)} runs"
@@ -200,30 +197,10 @@ def _controls(
                 ("model", asked),
                 ("embedding_probe", supervised["embedding_probe"]),
             ):
-                baseline[f"behind_{better}"] = _ahead(of, supervised[name], found, resamples)
+                baseline[f"behind_{better}"] = controls.ahead(
+                    of, supervised[name], found, resamples
+                )
     return blocks
-
-
-def _motion_drop(score, shuffled, found, resamples, findings) -> dict[str, float]:
-    """How much AUC the findings of motion lose."""
-    names = [f for f in controls.MOTION_FINDINGS if f in findings]
-    return _ahead({n: score[n] for n in names}, shuffled, found, resamples)
-
-
-def _ahead(better, worse, found, resamples: Resamples) -> dict[str, float]:
-    """By how much one mean AUC is above another, on the same patients in every draw."""
-    known = {name: np.flatnonzero(~np.isnan(found[name])) for name in better}
-
-    def mean_auc(scores: dict[str, np.ndarray]) -> Measure:
-        return zero_shot.mean_of(
-            zero_shot.among(rows, measures.auc(found[name][rows] > 0.5, scores[name][rows]))
-            for name, rows in known.items()
-        )
-
-    if not known:
-        return Estimate(*[float("nan")] * 3).to_json(chance=0.0)
-    above, below = mean_auc(better), mean_auc(worse)
-    return estimate(lambda w: above(w) - below(w), resamples).to_json(chance=0.0)
 
 
 def _table(
