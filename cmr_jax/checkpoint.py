@@ -132,8 +132,10 @@ class Checkpoints:
         return jax.tree.map(np.asarray, found.get("ema") or found["params"])
 
     def close(self) -> None:
-        """Waits for the save under way."""
+        """Waits for the save under way, and for what opening began: Orbax clears away what a kill has
+        left in a thread that a program which ends at once would cut off, in many lines."""
         try:
+            getattr(self._manager, "_maybe_await_cleanup_tmp_directory", lambda: None)()
             self._manager.wait_until_finished()
             self._manager.close()
         except Exception as error:  # as in `save`

@@ -1,5 +1,6 @@
 """Interrupted, refused, damaged, out of room: nothing is lost, and what is wrong is one line."""
 
+import asyncio
 import contextlib
 import gc
 import json
@@ -97,6 +98,20 @@ def test_ctrl_c_is_the_same_and_a_second_one_is_not_waited_for():
         assert hosts.asked()
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
+
+
+def test_closing_waits_for_what_opening_began(tmp_path, monkeypatch):
+    cleared = []
+
+    async def slowly(*_, **__):
+        await asyncio.sleep(0.3)
+        cleared.append(True)
+
+    monkeypatch.setattr(
+        "orbax.checkpoint.checkpoint_manager.temporary_paths.cleanup_temporary_paths", slowly
+    )
+    checkpoint.Checkpoints(tmp_path, 2, 1).close()
+    assert cleared
 
 
 def test_another_config_is_refused_until_that_is_accepted(tiny, whole):
