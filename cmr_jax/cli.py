@@ -38,7 +38,7 @@ def weights_flags(
         path = flags.DEFINE_multi_string("weights", [], text)
     else:
         text = "Workdir of a run, an export, or a file or folder of the published CMR-CLIP."
-        path = flags.DEFINE_string("weights", None, text, required=required and not many)
+        path = flags.DEFINE_string("weights", None, text, required=required)
     partial = flags.DEFINE_boolean("partial", False, "Take what fits and start the rest anew.")
     inflate = flags.DEFINE_enum(
         "inflate",

@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from cmr_jax.evals import compare
+from cmr_jax.evals import compare, retrieval
 from cmr_jax.evals.statistics import delong
 from tests.conftest import run
 
@@ -28,7 +28,7 @@ def scored(seed: int, strength: float, findings: int = 4) -> dict[str, np.ndarra
         label[truth.random(N) < 0.1] = np.nan
         columns[f"zero_shot_f{f}"] = strength * (label == 1) + rng.normal(size=N)
         columns[f"label_f{f}"] = label
-    for way in compare.WAYS:
+    for way in retrieval.WAYS:
         columns[f"rank_{way}"] = 1.0 + rng.integers(0, 40 if strength > 1 else 200, N)
     return columns
 
@@ -45,7 +45,7 @@ def test_a_better_model_is_found_better_and_the_other_way_round(tmp_path):
     block = compare.compare(a, b, 400)["data"]["internal"]
     assert (block["n_exams"], block["n_patients"]) == (N, len(np.unique(PATIENT)))
     assert block["mean_auc"]["verdict"] == "B is better"
-    for way in compare.WAYS:
+    for way in retrieval.WAYS:
         assert block["retrieval"][way]["MRR"]["verdict"] == "B is better"
     aucs = []
     for f in range(4):

@@ -57,18 +57,18 @@ _LISTS = {1: _texts, 2: _floats, 3: _ints}
 
 def _fields(message: memoryview) -> Iterator[tuple[int, Any]]:
     """Number and content of each field of a message."""
-    at, end = 0, len(message)
-    while at < end:
+    at = 0
+    while at < len(message):
         key, at = _varint(message, at)
-        if key & 7 == BYTES:
-            length, at = (message[at], at + 1) if message[at] < 0x80 else _varint(message, at)
-        elif key & 7 == VARINT:
+        if key & 7 == VARINT:
             value, at = _varint(message, at)
             yield key >> 3, value
             continue
+        if key & 7 == BYTES:
+            length, at = _varint(message, at)
         else:
             length = {FIXED32: 4, FIXED64: 8}[key & 7]
-        if at + length > end:
+        if at + length > len(message):
             raise ValueError("a field is longer than its message")
         yield key >> 3, message[at : at + length]
         at += length

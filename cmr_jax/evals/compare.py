@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from statsmodels.stats.multitest import multipletests
 
-from cmr_jax.evals import zero_shot
+from cmr_jax.evals import retrieval, zero_shot
 from cmr_jax.evals.statistics import delong, measures
 from cmr_jax.evals.statistics.estimate import LEVEL, Estimate, estimate
 from cmr_jax.evals.statistics.measures import Measure
@@ -23,7 +23,6 @@ SCORES_FILE = "scores.parquet"
 SCORE, LABEL = "zero_shot_", "label_"
 BETTER, WORSE, NOT_SHOWN = "B is better", "B is worse", "no difference shown"
 Columns = dict[str, np.ndarray]
-WAYS = ("report_to_exam", "exam_to_report")
 
 
 def compare(first: str, second: str, draws: int, seed: int = 0) -> dict[str, Any]:
@@ -95,7 +94,7 @@ def _findings(a: Columns, b: Columns, name: str, resamples: Resamples) -> dict[s
         scores = [side[SCORE + finding][rows].astype(float) for side in (a, b)]
         if not np.isfinite(scores).all():
             raise ValueError(f"scores of {finding} in {name} are not all finite.")
-        aucs = [zero_shot.among(rows, measures.auc(positive, score)) for score in scores]
+        aucs = [measures.among(rows, measures.auc(positive, score)) for score in scores]
         pairs.append(aucs)
         test = delong.difference(positive, scores[1], scores[0], resamples.patient[rows])
         findings[finding] = _pair(resamples, *aucs) | {"p_delong": test.p}
@@ -107,7 +106,7 @@ def _findings(a: Columns, b: Columns, name: str, resamples: Resamples) -> dict[s
             one["verdict"] = NOT_SHOWN
     if not findings:
         return {"findings": {}}
-    means = [zero_shot.mean_of(side) for side in zip(*pairs, strict=True)]
+    means = [measures.mean_of(side) for side in zip(*pairs, strict=True)]
     return {"mean_auc": _pair(resamples, *means), "findings": findings}
 
 
@@ -122,7 +121,7 @@ def _holm(p: list[float]) -> list[float]:
 
 def _retrieval(a: Columns, b: Columns, resamples: Resamples) -> dict[str, Any]:
     blocks = {}
-    for column in (f"rank_{way}" for way in WAYS):
+    for column in (f"rank_{way}" for way in retrieval.WAYS):
         if column not in a or column not in b:
             continue
         rows = np.flatnonzero(np.isfinite(a[column]) & np.isfinite(b[column]))
@@ -133,14 +132,14 @@ def _retrieval(a: Columns, b: Columns, resamples: Resamples) -> dict[str, Any]:
             "MRR": [1 / side[column][rows] for side in (a, b)],
         }
         blocks[column.removeprefix("rank_")] = {
-            measure: _pair(resamples, *(zero_shot.among(rows, measures.mean(v)) for v in two))
+            measure: _pair(resamples, *(measures.among(rows, measures.mean(v)) for v in two))
             for measure, two in values.items()
         }
     return blocks
 
 
 def _pair(resamples: Resamples, a: Measure, b: Measure) -> dict[str, Any]:
-    apart = estimate(lambda w: b(w) - a(w), resamples)
+    apart = estimate(measures.difference(b, a), resamples)
     values = {"a": resamples.everyone(a), "b": resamples.everyone(b)}
     return values | {"difference": apart.to_json(chance=0.0), "verdict": verdict(apart)}
 

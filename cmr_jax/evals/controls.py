@@ -12,7 +12,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from cmr_jax.data.source import Exam
-from cmr_jax.evals import zero_shot
 from cmr_jax.evals.statistics import measures
 from cmr_jax.evals.statistics.estimate import Estimate, estimate
 from cmr_jax.evals.statistics.measures import Measure
@@ -101,12 +100,12 @@ def ahead(better, worse, found, resamples: Resamples) -> dict[str, float]:
     known = {name: np.flatnonzero(~np.isnan(found[name])) for name in better}
 
     def mean_auc(scores: dict[str, np.ndarray]) -> Measure:
-        return zero_shot.mean_of(
-            zero_shot.among(rows, measures.auc(found[name][rows] > 0.5, scores[name][rows]))
+        return measures.mean_of(
+            measures.among(rows, measures.auc(found[name][rows] > 0.5, scores[name][rows]))
             for name, rows in known.items()
         )
 
     if not known:
         return Estimate(*[float("nan")] * 3).to_json(chance=0.0)
-    above, below = mean_auc(better), mean_auc(worse)
-    return estimate(lambda w: above(w) - below(w), resamples).to_json(chance=0.0)
+    apart = measures.difference(mean_auc(better), mean_auc(worse))
+    return estimate(apart, resamples).to_json(chance=0.0)

@@ -13,9 +13,6 @@ DIFFERENCES = {
 }
 
 
-FINDING_COLUMNS = ("AUC (95 %)", "average precision (95 %)", "positive")
-
-
 class Found(NamedTuple):
     """One exam that a query found: how near, what its report says, a moving picture."""
 
@@ -145,7 +142,8 @@ def _findings_table(block: dict[str, Any]) -> str:
         [name.replace("_", " "), _value(f["auc"]), _value(f["auprc"]), str(f["n_positive"])]
         for name, f in zero_shot.get("findings", {}).items()
     ]
-    return _html_table(["finding, zero-shot", *FINDING_COLUMNS], rows) if rows else ""
+    head = ["finding, zero-shot", "AUC (95 %)", "average precision (95 %)", "positive"]
+    return _html_table(head, rows) if rows else ""
 
 
 def _controls(controls: dict[str, Any]) -> str:
@@ -190,8 +188,8 @@ def _figure(found: Found) -> str:
     return f"<figure>{picture}<figcaption>{_e(caption)}</figcaption></figure>"
 
 
-def _value(m: dict[str, float], shape: str = ".3g") -> str:
-    return f"{m['value']:{shape}} ({_span(m, shape)})"
+def _value(m: dict[str, float]) -> str:
+    return f"{m['value']:.3g} ({_span(m, '.3g')})"
 
 
 def _span(m: dict[str, float], shape: str) -> str:

@@ -12,6 +12,7 @@ from cmr_jax.evals.statistics.estimate import estimate, share
 from cmr_jax.evals.statistics.resamples import Resamples
 
 KS = (1, 5, 10, 50)
+WAYS = ("report_to_exam", "exam_to_report")
 
 
 def evaluate(
@@ -30,7 +31,7 @@ def evaluate(
     right = own[:, None] == own[None]
     chance = measured(np.zeros_like(similarity), right)
     blocks, per_exam = {}, {}
-    for name, scores in (("report_to_exam", similarity), ("exam_to_report", similarity.T)):
+    for name, scores in zip(WAYS, (similarity, similarity.T), strict=True):
         of_query = measured(scores, right)
         blocks[name] = {
             measure: _summary(measure, values, resamples, float(_middle(measure)(chance[measure])))

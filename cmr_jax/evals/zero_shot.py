@@ -1,6 +1,6 @@
 """Findings from words alone: how much nearer an exam is to "is there" than to "is not"."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,7 @@ from cmr_jax import metrics
 from cmr_jax.evals.prompts import PROMPTS
 from cmr_jax.evals.statistics import measures
 from cmr_jax.evals.statistics.estimate import Estimate, estimate
-from cmr_jax.evals.statistics.measures import Measure, Weights
+from cmr_jax.evals.statistics.measures import Measure
 from cmr_jax.evals.statistics.resamples import Resamples
 
 LEAST_POSITIVES = 10
@@ -49,9 +49,10 @@ def evaluate(
         if min(positive.sum(), (~positive).sum()) < LEAST_POSITIVES:
             left_out[name] = int(positive.sum())
             continue
-        aucs = [among(known, measures.auc(positive, run[name][known])) for run in runs]
+        aucs = [measures.among(known, measures.auc(positive, run[name][known])) for run in runs]
         precisions = [
-            among(known, measures.average_precision(positive, run[name][known])) for run in runs
+            measures.among(known, measures.average_precision(positive, run[name][known]))
+            for run in runs
         ]
         every.append(aucs)
         findings[name] = {
@@ -61,26 +62,10 @@ def evaluate(
         }
     if not findings:
         return {"findings": {}, "left_out": left_out}
-    mean = _summary([mean_of(aucs) for aucs in zip(*every, strict=True)], resamples, chance=0.5)
+    mean = _summary(
+        [measures.mean_of(aucs) for aucs in zip(*every, strict=True)], resamples, chance=0.5
+    )
     return {"mean_auc": mean, "findings": findings, "left_out": left_out}
-
-
-def among(rows: np.ndarray, measure: Measure) -> Measure:
-    """A measure of some exams, as one of all."""
-    return lambda w: measure(w[:, rows])
-
-
-def mean_of(several: Iterable[Measure]) -> Measure:
-    """Of findings, say; a resample in which one has no value has the mean of the others."""
-    several = tuple(several)
-
-    def of(w: Weights) -> np.ndarray:
-        values = np.stack([measure(w) for measure in several])
-        known = ~np.isnan(values)
-        total = np.where(known, values, 0).sum(0)
-        return np.where(known.any(0), total / np.maximum(known.sum(0), 1), np.nan)
-
-    return of
 
 
 def _summary(runs: list[Measure], resamples: Resamples, chance: float) -> dict[str, float]:

@@ -8,7 +8,7 @@ Measures take weights (d, n), none negative, and give (d,) numbers: NaN where th
 AUC of one class alone.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 from jaxtyping import Bool, Float, Shaped
@@ -142,3 +142,26 @@ def calibration_error(
     at = np.minimum((probability * bins).astype(int), bins - 1)
     apart = (np.arange(bins) == at[:, None]) * (probability - positive)[:, None]
     return lambda w: _divided(np.abs(w @ apart).sum(1), w.sum(1))
+
+
+def among(rows: np.ndarray, measure: Measure) -> Measure:
+    """A measure of some exams, as one of all."""
+    return lambda w: measure(w[:, rows])
+
+
+def mean_of(several: Iterable[Measure]) -> Measure:
+    """Of findings, say; a resample in which one has no value has the mean of the others."""
+    several = tuple(several)
+
+    def of(w: Weights) -> np.ndarray:
+        values = np.stack([measure(w) for measure in several])
+        known = ~np.isnan(values)
+        total = np.where(known, values, 0).sum(0)
+        return np.where(known.any(0), total / np.maximum(known.sum(0), 1), np.nan)
+
+    return of
+
+
+def difference(first: Measure, second: Measure) -> Measure:
+    """First less second, of the same exams in every resample."""
+    return lambda w: first(w) - second(w)
