@@ -10,8 +10,8 @@ import pytest
 
 from cmr_jax.data.pipeline import EvalBatches, example_batch
 from cmr_jax.data.source import ExamSource
-from cmr_jax.embedding import Embedder
-from cmr_jax.evals import controls, labels, prompts
+from cmr_jax.embedding import Embedder, ExamEmbeddings
+from cmr_jax.evals import controls, labels, prompts, suite
 from cmr_jax.evals.statistics.resamples import Resamples
 from cmr_jax.models import dual_encoder
 from cmr_jax.schema import LABELS_FILE, View
@@ -129,3 +129,12 @@ def test_a_supervised_baseline_finds_what_is_there():
     features = rng.normal(size=(300, 5)) + label[:, None]
     scores = controls.supervised_scores(features[:200], {"f": label[:200]}, features[200:], ["f"])
     assert scores["f"][label[200:] > 0.5].mean() > scores["f"][label[200:] < 0.5].mean() + 1
+
+
+def test_embeddings_that_are_no_numbers_are_an_error():
+    fine = ExamEmbeddings(np.ones((2, 3)), np.ones((2, 3)), [])
+    suite._check_finite("internal", fine)
+    for side in ("video", "text"):
+        broken = fine._replace(**{side: np.array([[1, np.nan, 0], [1, 2, 3.0]])})
+        with pytest.raises(ValueError, match="1 of 2 exams of internal are not finite"):
+            suite._check_finite("internal", broken)
