@@ -1,17 +1,22 @@
 """One masked embedding pass over a split, shared by evaluation and search."""
 
+import abc
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import jax
 import numpy as np
 
 from cmr_jax.data import pipeline
+from cmr_jax.data.sites import Source
 from cmr_jax.data.source import Exam, ExamSource
 from cmr_jax.models import dual_encoder
 from cmr_jax.types import Batch
 from cmr_jax.weights import Weights
+
+TEXTS_AT_ONCE = 64
+Batches = Iterable[tuple[Batch, int]]  # a batch, and how many of its exams are real
 
 
 class ExamEmbeddings(NamedTuple):
@@ -22,46 +27,111 @@ class ExamEmbeddings(NamedTuple):
     exams: list[Exam]
 
 
-class Embedder:
-    """A model as a function: exams of a split, or texts, to arrays."""
+class Model(abc.ABC):
+    """What evaluation and search ask of a model, ours or another: clips and texts to arrays."""
 
-    def __init__(self, loaded: Weights, batch: int = 32):
-        # On the device once, not with every batch.
-        self.weights = loaded._replace(params=jax.device_put(loaded.params))
-        self.cfg = loaded.config
-        self.cfg.data.batch = batch
-        self.cfg.data.texts = 1
-        model = self.cfg.model
-        self._both = jax.jit(lambda params, b: dual_encoder.apply(model, params, b))
-        self._text = jax.jit(
-            lambda params, b: dual_encoder.apply(model, params, b, video=False).text
-        )
+    at_once: int = 32  # exams
 
-    def with_weights(self, loaded: Weights) -> "Embedder":
-        """Another model of the same shape as the same function: it is not compiled again."""
-        if loaded.config.model != self.cfg.model or loaded.config.data.clip != self.cfg.data.clip:
-            return Embedder(loaded, self.cfg.data.batch)
-        other = copy.copy(self)
-        other.weights = loaded._replace(params=jax.device_put(loaded.params))
-        return other
+    @property
+    def scale(self) -> float | None:
+        """Of a cosine in the logits of training; None where nobody said."""
+        return None
+
+    @abc.abstractmethod
+    def batches(self, source: Source) -> Batches:
+        """The clips of a split, in its order."""
+
+    @abc.abstractmethod
+    def video(self, batch: Batch) -> np.ndarray:
+        """Raw embeddings of clips, (b, e)."""
+
+    @abc.abstractmethod
+    def texts(self, texts: list[str]) -> np.ndarray:
+        """Raw embeddings of texts, (n, e)."""
+
+    def videos(
+        self, batches: Batches, change: Callable[[Batch], Batch] = lambda b: b
+    ) -> np.ndarray:
+        """Raw embeddings of the real exams of batches, (n, e); `change` may alter batches."""
+        return np.concatenate([self.video(change(b))[:real] for b, real in batches])
+
+    def clips(self, batch: Batch) -> np.ndarray:
+        """Raw embeddings of any number of clips, (n, e): in few sizes, each a program of its own."""
+        made = []
+        for first in range(0, len(batch.video), self.at_once):
+            part = jax.tree.map(lambda x, i=first: np.asarray(x)[i : i + self.at_once], batch)
+            size = len(part.video)
+            more = (1 << (size - 1).bit_length()) - size
+            part = jax.tree.map(lambda x, n=more: np.concatenate([x, x[-1:].repeat(n, 0)]), part)
+            row = np.arange(size + more, dtype=np.int32)
+            made.append(self.video(part._replace(row=row))[:size])
+        return np.concatenate(made)
 
     def exams(
         self, data: str, split: str, change: Callable[[Batch], Batch] = lambda b: b
     ) -> ExamEmbeddings:
         """Embeds every exam of a split; `change` may alter batches, for control runs."""
         source = ExamSource(data, split)
-        video, text = [], []
-        for batch, real in pipeline.EvalBatches(source, self.cfg, self.weights.tokenizer):
-            embedded = self._both(self.weights.params, change(batch))
-            video.append(np.asarray(embedded.video)[:real])
-            text.append(np.asarray(embedded.text)[:real, 0])
         exams = [source[i] for i in range(len(source))]
-        return ExamEmbeddings(np.concatenate(video), np.concatenate(text), exams)
+        # Many exams read alike: each impression once.
+        impressions, owner = np.unique([e.impression for e in exams], return_inverse=True)
+        text = self.texts(impressions.tolist())[owner]
+        return ExamEmbeddings(self.videos(self.batches(source), change), text, exams)
+
+
+class Embedder(Model):
+    """A model of ours as a function."""
+
+    def __init__(self, loaded: Weights, batch: int = 32):
+        # On the device once, not with every batch.
+        self.weights = loaded._replace(params=jax.device_put(loaded.params))
+        self.cfg = loaded.config
+        self.cfg.data.batch = self.at_once = batch
+        self.cfg.data.texts = 1
+        model = self.cfg.model
+        self._video = jax.jit(
+            lambda params, b: dual_encoder.apply(model, params, b, text=False).video
+        )
+        self._text = jax.jit(
+            lambda params, b: dual_encoder.apply(model, params, b, video=False)._replace(video=None)
+        )
+
+    @property
+    def scale(self) -> float:
+        """Of a cosine in the logits, as learned."""
+        return float(self._texts([""]).scale)
+
+    def with_weights(self, loaded: Weights) -> "Embedder":
+        """Another model of the same shape as the same function: it is not compiled again."""
+        if loaded.config.model != self.cfg.model or loaded.config.data.clip != self.cfg.data.clip:
+            return Embedder(loaded, self.at_once)
+        other = copy.copy(self)
+        other.weights = loaded._replace(params=jax.device_put(loaded.params))
+        return other
+
+    def batches(self, source: Source) -> Batches:
+        """As in training, but for nothing that is random."""
+        return pipeline.EvalBatches(source, self.cfg, self.weights.tokenizer)
+
+    def video(self, batch: Batch) -> np.ndarray:
+        """Embeds clips."""
+        return np.asarray(self._video(self.weights.params, batch))
 
     def texts(self, texts: list[str]) -> np.ndarray:
-        """Embeds texts, (n, e)."""
-        tokens, mask = self.weights.tokenizer.encode(texts, self.cfg.model.text.length)
+        """Embeds texts."""
+        parts = [texts[i : i + TEXTS_AT_ONCE] for i in range(0, len(texts), TEXTS_AT_ONCE)]
+        return np.concatenate(
+            [np.asarray(self._texts(part).text)[: len(part), 0] for part in parts]
+        )
+
+    def _texts(self, texts: list[str]):
+        # In few sizes: each is a program of its own.
+        size = 1 << (len(texts) - 1).bit_length()
+        tokens, mask = self.weights.tokenizer.encode(
+            texts + [""] * (size - len(texts)), self.cfg.model.text.length
+        )
         batch = pipeline.example_batch(self.cfg, 1)
-        row = np.arange(len(texts), dtype=np.int32)
-        batch = batch._replace(tokens=tokens[:, None], text_mask=mask[:, None], row=row)
-        return np.asarray(self._text(self.weights.params, batch))[:, 0]
+        batch = batch._replace(
+            tokens=tokens[:, None], text_mask=mask[:, None], row=np.arange(size, dtype=np.int32)
+        )
+        return self._text(self.weights.params, batch)

@@ -1,9 +1,10 @@
-"""Evaluates a model on patients it never saw: retrieval both ways, zero-shot findings, controls.
+"""Evaluates a model on patients it never saw: how good, how sure, for whom, and where it fails.
 
     python -m cmr_jax.evaluate --weights=W --data=D --out=DIR [--external NAME=DIR ...]
 
-Writes results.json, scores.parquet (per exam) and report.html (one page, hearts that move).
-Only here are labels opened.  Not a medical device.
+Writes report.html (one page, hearts that move), results.json, scores.parquet (per exam) and
+model_card.md.  Only here are labels opened.  --embed=MODULE:FUNCTION evaluates any other model of
+images and texts instead (see cmr_jax/evals/others).  Not a medical device.
 
     python -m cmr_jax.evaluate compare A B [--out=DIR]
 
@@ -13,17 +14,36 @@ and how sure that is; with --out it writes compare.json.
 
 import json
 import pathlib
+from typing import TYPE_CHECKING
 
 from absl import app, flags
 
 from cmr_jax import cli
+
+if TYPE_CHECKING:
+    from cmr_jax.embedding import Model
 
 _WEIGHTS = cli.weights_flags(required=False)
 _DATA = flags.DEFINE_string("data", None, "Prepared data.")
 _EXTERNAL = flags.DEFINE_multi_string("external", [], "More prepared data, as NAME=DIR.")
 _OUT = flags.DEFINE_string("out", None, "Folder to write.")
 _SPLIT = flags.DEFINE_string("split", "test", "Which split of --data.")
-_CONTROLS = flags.DEFINE_boolean("controls", True, "Baselines and shuffled motion (needs labels).")
+_CALIBRATION = flags.DEFINE_string(
+    "calibration", "val", "Split of --data whose labels give thresholds and probabilities."
+)
+_PARTS = flags.DEFINE_list(
+    "parts",
+    ["learned", "controls", "trust"],
+    "What is done beside retrieval and findings from words: learned (few-shot, supervised, "
+    "measurements), controls (baselines, shuffled motion), trust (groups, missing views, "
+    "attribution, unusual exams).",
+)
+_PROMPTS = flags.DEFINE_string(
+    "prompts", "reports", "A TOML file of prompts, or one that is shipped: reports, published."
+)
+_EMBED = flags.DEFINE_string(
+    "embed", None, "Code that embeds pictures and texts, MODULE:FUNCTION[:ARGUMENT]; no --weights."
+)
 _PERMUTED = flags.DEFINE_multi_string(
     "permuted_weights", [], "Model trained on permuted reports, or a folder of several seeds."
 )
@@ -43,30 +63,52 @@ def main(argv: list[str]) -> None:
         _compare(argv[2:])
         return
     with cli.command("cmr_jax.evaluate", argv):
-        from cmr_jax import weights  # after the flags: `--help` needs no devices
-        from cmr_jax.embedding import Embedder
-        from cmr_jax.evals import report, suite
+        # After the flags: `--help` needs no devices.
+        from cmr_jax.evals import suite, terminal
 
-        path, how = _WEIGHTS()
-        for name, value in (("weights", path), ("data", _DATA.value), ("out", _OUT.value)):
+        for name, value in (("data", _DATA.value), ("out", _OUT.value)):
             if value is None:
                 raise app.UsageError(f"--{name} is missing.")
-        data = {"internal": str(_DATA.value)} | dict(_named(pair) for pair in _EXTERNAL.value)
-        embedder = Embedder(weights.load(path, weights.Options.of(how)), _BATCH.value)
-        permuted = [
-            embedder.with_weights(weights.load(str(run)))
-            for folder in _PERMUTED.value
-            for run in weights.runs(folder)
-        ]
+        if unknown := set(_PARTS.value) - set(suite.PARTS):
+            raise app.UsageError(
+                f"--parts: {', '.join(sorted(unknown))}? {', '.join(suite.PARTS)}."
+            )
         options = suite.Options(
-            _SPLIT.value, _DRAWS.value, _CONTROLS.value, tuple(dict.fromkeys(_PROTOCOL.value))
+            split=_SPLIT.value,
+            calibration=_CALIBRATION.value,
+            draws=_DRAWS.value,
+            parts=tuple(_PARTS.value),
+            protocols=tuple(dict.fromkeys(_PROTOCOL.value)),
+            prompts=_PROMPTS.value,
         )
+        data = {suite.HOME: str(_DATA.value)}
+        for pair in _EXTERNAL.value:
+            data |= _named(pair, taken=data)
+        model, permuted = _models()
         out = pathlib.Path(str(_OUT.value))
-        results = suite.evaluate(embedder, permuted, data, options, out)
+        results = suite.evaluate(model, permuted, data, options, out)
     _write(out / "results.json", results)
     for name, block in results["data"].items():
-        print(report.table(name, block))
-    print(f"results.json, scores.parquet and report.html are in {out}")
+        print(terminal.table(name, block))
+    print(f"report.html, results.json, scores.parquet and model_card.md are in {out}")
+
+
+def _models() -> "tuple[Model, list[Model]]":
+    """The model to judge, and those that were trained on permuted reports."""
+    from cmr_jax import weights
+    from cmr_jax.embedding import Embedder
+    from cmr_jax.evals import others
+
+    path, how = _WEIGHTS()
+    if (path is None) == (_EMBED.value is None):
+        raise app.UsageError("say either --weights or --embed.")
+    if _EMBED.value is not None:
+        if _PERMUTED.value:
+            raise app.UsageError("--permuted_weights go with --weights.")
+        return others.load(_EMBED.value, _BATCH.value), []
+    embedder = Embedder(weights.load(path, weights.Options.of(how)), _BATCH.value)
+    runs = [run for folder in _PERMUTED.value for run in weights.runs(folder)]
+    return embedder, [embedder.with_weights(weights.load(str(run))) for run in runs]
 
 
 def _compare(folders: list[str]) -> None:
@@ -91,11 +133,11 @@ def _write(path: pathlib.Path, results: dict) -> None:
     path.write_text(json.dumps(plain(results), indent=1, allow_nan=False) + "\n")
 
 
-def _named(pair: str) -> tuple[str, str]:
+def _named(pair: str, taken: dict[str, str]) -> dict[str, str]:
     name, equals, folder = pair.partition("=")
-    if not (name and equals and folder) or name == "internal":
-        raise ValueError(f"--external {pair}: write NAME=DIR, with a name other than internal.")
-    return name, folder
+    if not (name and equals and folder) or name in taken:
+        raise ValueError(f"--external {pair}: write NAME=DIR, each with a name of its own.")
+    return {name: folder}
 
 
 if __name__ == "__main__":

@@ -54,7 +54,32 @@ class Sites:
         return self.sources[site], self._starts[site]
 
 
-Source = ExamSource | Sites
+class Some:
+    """Some exams of a source, in an order of their own."""
+
+    def __init__(self, source: "ExamSource | Sites", rows: Sequence[int]):
+        self._source, self._rows = source, rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: int) -> Exam:
+        return self._source[self._rows[index]]
+
+    def frames(self, stack: Stack, slice_index: int, exam_id: str = "") -> np.ndarray:
+        """One slice of a stack, uint8 (time, rows, columns); of that exam, if given."""
+        return self._source.frames(stack, slice_index, exam_id)
+
+    def name(self, index: int) -> str:
+        """An exam as messages name it."""
+        return self._source.name(self._rows[index])
+
+    def site(self, index: int) -> range:
+        """The exams of the same site: all."""
+        return range(len(self))
+
+
+Source = ExamSource | Sites | Some
 
 
 def open_training(data: config.Data) -> Source:

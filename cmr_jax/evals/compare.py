@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from statsmodels.stats.multitest import multipletests
 
-from cmr_jax.evals import retrieval, zero_shot
+from cmr_jax.evals import retrieval
+from cmr_jax.evals.answers import LEAST_TESTED
 from cmr_jax.evals.statistics import delong, measures
 from cmr_jax.evals.statistics.estimate import LEVEL, Estimate, estimate
 from cmr_jax.evals.statistics.measures import Measure
@@ -89,7 +90,7 @@ def _findings(a: Columns, b: Columns, name: str, resamples: Resamples) -> dict[s
             continue
         rows = np.flatnonzero(~np.isnan(a[column]))
         positive = a[column][rows] > 0.5
-        if min(positive.sum(), (~positive).sum()) < zero_shot.LEAST_POSITIVES:
+        if min(positive.sum(), (~positive).sum()) < LEAST_TESTED:
             continue
         scores = [side[SCORE + finding][rows].astype(float) for side in (a, b)]
         if not np.isfinite(scores).all():

@@ -1,77 +1,97 @@
-"""What a model must beat, and what must break it, or its score means something else.
+"""What must break a model, or its score means something else: its motion gone, its reports wrong."""
 
-Supervised baselines see the training labels, which the model never did: logistic regression on
-header facts alone, and on the mean picture; the same regression on the model's embeddings is the
-fair thing to compare them with.  Shuffled phases take the motion away
-and leave every picture as it was.
-"""
+from typing import Any
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
-from cmr_jax.data.source import Exam
+from cmr_jax.data.source import ExamSource
+from cmr_jax.embedding import Model
+from cmr_jax.evals import baselines, zero_shot
+from cmr_jax.evals.answers import Answers
+from cmr_jax.evals.cohort import Cohort
 from cmr_jax.evals.statistics import measures
 from cmr_jax.evals.statistics.estimate import Estimate, estimate
 from cmr_jax.evals.statistics.measures import Measure
 from cmr_jax.evals.statistics.resamples import Resamples
-from cmr_jax.schema import View
+from cmr_jax.evals.study import Study
+from cmr_jax.evals.zero_shot import Asked
 from cmr_jax.types import Batch
 
-MEAN_FRAME_PIXELS = 16
 # Findings that are seen in motion, at least in part.
 MOTION_FINDINGS = ("lv_dysfunction", "rv_dysfunction")
+PROBE = "embedding_probe"
+# With training labels, which the model itself never saw: on its embeddings, and on less.
+SUPERVISED = {
+    PROBE: "logistic regression on the model's embeddings, supervised",
+    "header_metadata": "logistic regression on header metadata, supervised",
+    "mean_frame": "logistic regression on the mean frame, supervised",
+}
 
 
-def header_features(exams: list[Exam]) -> np.ndarray:
-    """Who was scanned on what, and which stacks there are: everything but the pixels."""
-    rows = []
-    for exam in exams:
-        age = exam.age_band[:2]
-        views = [s.view for s in exam.stacks]
-        rows.append(
-            [
-                float(exam.vendor == "Siemens"),
-                float(exam.vendor == "GE"),
-                exam.field_strength_t,
-                float(exam.sex == "M"),
-                float(age) if age.isdigit() else 55.0,
-                len(exam.stacks),
-                *(views.count(view) for view in (View.SAX, View.CH2, View.CH3, View.CH4)),
-                np.mean([s.rr_ms for s in exam.stacks]),
-                np.mean([len(s.slice_mm) for s in exam.stacks]),
-            ]
-        )
-    return np.array(rows)
+def evaluate(
+    study: Study,
+    model: Model,
+    asked: Asked,
+    permuted: list[tuple[Model, Asked]],
+    trained: Cohort | None,
+    seed: int,
+) -> dict[str, Any]:
+    """Every control as a block of the same shape as the model's own findings; `permuted` are models
+    trained on other patients' reports."""
+    c, own = study.cohort, study.scores
+    blocks: dict[str, Any] = {}
+
+    def scored(name: str, what: str, *runs: dict[str, np.ndarray]) -> dict[str, Any]:
+        found = zero_shot.evaluate(list(runs), c.labels.findings, c.resamples)
+        blocks[name] = {"what": what} | found
+        return blocks[name]
+
+    source = ExamSource(c.path, c.split)
+    shuffled = asked.scores(model.videos(model.batches(source), shuffle_phases))
+    moved = scored("shuffled_phases", "the same model, phases of every cine shuffled", shuffled)
+    moved["motion_auc_drop"] = motion_drop(own, shuffled, study)
+    if permuted:
+        runs = [a.scores(m.videos(m.batches(source))) for m, a in permuted]
+        what = f"trained on reports permuted among patients, {len(runs)} runs"
+        scored("permuted_reports", what, *runs)
+    noise = baselines.noise(len(c), asked.questions, seed)
+    scored("noise", "random scores", noise)
+    words = baselines.words_in_reports([e.impression for e in c.exams], asked.questions)
+    scored("words_in_reports", "prompts' words searched in the reports (BM25), no pictures", words)
+    if trained is None:
+        return blocks
+    supervised = {
+        name: baselines.supervised_scores(known, trained, unseen, study.findings)
+        for name, (known, unseen) in _features(study, model, trained, source).items()
+    }
+    asked_scores = {name: own[name] for name in study.findings}
+    for name, scores in supervised.items():
+        if not scores:
+            continue
+        block = scored(name, SUPERVISED[name], scores)
+        if name != PROBE:
+            truth = c.labels.findings
+            block["behind_model"] = ahead(asked_scores, scores, truth, c.resamples)
+            block["behind_embedding_probe"] = ahead(supervised[PROBE], scores, truth, c.resamples)
+    return blocks
 
 
-def mean_frames(batches) -> np.ndarray:
-    """The mean over all frames of each exam, shrunk; batches are (Batch, real)."""
-    rows = []
-    for batch, real in batches:
-        mask = batch.frame_mask[:real, :, None, None]
-        video = batch.video[:real, ..., 0].astype(np.float32) * mask
-        mean = video.sum(1) / np.maximum(mask.sum(1), 1)
-        step = mean.shape[1] // MEAN_FRAME_PIXELS
-        small = mean[:, : step * MEAN_FRAME_PIXELS, : step * MEAN_FRAME_PIXELS]
-        small = small.reshape(real, MEAN_FRAME_PIXELS, step, MEAN_FRAME_PIXELS, step).mean((2, 4))
-        rows.append(small.reshape(real, -1))
-    return np.concatenate(rows)
-
-
-def supervised_scores(
-    train: np.ndarray, train_labels: dict[str, np.ndarray], test: np.ndarray, findings: list[str]
-) -> dict[str, np.ndarray]:
-    """Logistic regression per finding, fitted on training labels."""
-    found = {}
-    for name in findings:
-        label = train_labels[name]
-        known = ~np.isnan(label)
-        model = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=2000))
-        model.fit(train[known], label[known] > 0.5)
-        found[name] = model.decision_function(test)
-    return found
+def _features(
+    study: Study, model: Model, trained: Cohort, source: ExamSource
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Of the exams that are known, and of those under test."""
+    before = ExamSource(trained.path, trained.split)
+    return {
+        PROBE: (trained.video, study.cohort.video),
+        "header_metadata": (
+            baselines.header_features(trained.exams),
+            baselines.header_features(study.cohort.exams),
+        ),
+        "mean_frame": (
+            baselines.mean_frames(model.batches(before)),
+            baselines.mean_frames(model.batches(source)),
+        ),
+    }
 
 
 def shuffle_phases(batch: Batch, seed: int = 0) -> Batch:
@@ -89,23 +109,30 @@ def shuffle_phases(batch: Batch, seed: int = 0) -> Batch:
     return batch._replace(video=video)
 
 
-def motion_drop(score, shuffled, found, resamples: Resamples, findings) -> dict[str, float]:
+def motion_drop(
+    score: dict[str, np.ndarray], shuffled: dict[str, np.ndarray], study: Study
+) -> dict[str, Any]:
     """How much AUC the findings of motion lose."""
-    names = [f for f in MOTION_FINDINGS if f in findings]
-    return ahead({n: score[n] for n in names}, shuffled, found, resamples)
+    names = [f for f in MOTION_FINDINGS if f in study.findings]
+    c = study.cohort
+    return ahead({n: score[n] for n in names}, shuffled, c.labels.findings, c.resamples)
 
 
-def ahead(better, worse, found, resamples: Resamples) -> dict[str, float]:
-    """By how much one mean AUC is above another, on the same patients in every draw."""
-    known = {name: np.flatnonzero(~np.isnan(found[name])) for name in better}
+def ahead(
+    better: dict[str, np.ndarray],
+    worse: dict[str, np.ndarray],
+    findings: dict[str, np.ndarray],
+    resamples: Resamples,
+) -> dict[str, Any]:
+    """By how much one mean AUC is above another, on the same patients in every draw; of the findings
+    that both have."""
+    shared = [name for name in better if name in worse]
+    if not shared:
+        return Estimate(*[float("nan")] * 3).to_json(chance=0.0)
 
     def mean_auc(scores: dict[str, np.ndarray]) -> Measure:
-        return measures.mean_of(
-            measures.among(rows, measures.auc(found[name][rows] > 0.5, scores[name][rows]))
-            for name, rows in known.items()
-        )
+        return measures.mean_of(Answers.of(findings[n], scores[n]).auc() for n in shared)
 
-    if not known:
-        return Estimate(*[float("nan")] * 3).to_json(chance=0.0)
-    apart = measures.difference(mean_auc(better), mean_auc(worse))
-    return estimate(apart, resamples).to_json(chance=0.0)
+    return estimate(measures.difference(mean_auc(better), mean_auc(worse)), resamples).to_json(
+        chance=0.0
+    )

@@ -9,6 +9,12 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import accuracy_score, f1_score, roc_auc_score
 
+from cmr_jax.evals.answers import Answers
+from cmr_jax.evals.statistics import measures
+from cmr_jax.evals.statistics.estimate import estimate
+from cmr_jax.evals.statistics.measures import Measure
+from cmr_jax.evals.statistics.resamples import Resamples
+
 SHOTS = (1, 2, 4, 8, 16, 32)
 EPISODES = 100
 NORM = 3
@@ -76,3 +82,36 @@ def evaluate(
             for name in made[0]
         }
     return results
+
+
+def by_shots(
+    known: np.ndarray,
+    label: np.ndarray,
+    unseen: np.ndarray,
+    tested: Answers,
+    resamples: Resamples,
+    seed: int,
+    episodes: int = EPISODES,
+) -> tuple[dict[str, Any], dict[str, Measure]]:
+    """Mean AUC over episodes, and that as a measure, for each number of exams of either class that there are.
+
+    known (m, e) and their labels: one exam of a patient each; unseen (n, e), of which those of
+    `tested` count.  Intervals are over the patients tested; `std` is that over episodes: which few
+    exams one happens to have.
+    """
+    members = [np.flatnonzero(label == c) for c in (False, True)]
+    blocks: dict[str, Any] = {}
+    aucs: dict[str, Measure] = {}
+    for shots in (s for s in SHOTS if s <= min(map(len, members))):
+        scores = np.empty((episodes, len(tested.rows)))
+        for episode in range(episodes):
+            rng = np.random.default_rng([seed, shots, episode])
+            support = np.stack([rng.choice(m, shots, replace=False) for m in members])
+            away = distances(known[support], unseen[tested.rows])
+            scores[episode] = away[:, 0] / np.maximum(away.sum(1), 1e-12)
+        each = [measures.auc(tested.positive, s)(np.ones((1, s.size)))[0] for s in scores]
+        measure = measures.among(tested.rows, measures.auc_of_several(tested.positive, scores))
+        found = estimate(measure, resamples)
+        blocks[str(shots)] = found.to_json(chance=0.5, std=float(np.std(each, ddof=1)))
+        aucs[str(shots)] = measure
+    return blocks, aucs

@@ -27,6 +27,19 @@ def evaluate(
     seed: int,
 ) -> dict[str, float]:
     """Accuracy, F1 and AUC on the test rows; features (n, e), labels 0 or 1."""
+    likely = scores(train, train_label, test, double_softmax, seed)
+    predicted = likely > 0.5
+    return {
+        "accuracy": float(accuracy_score(test_label, predicted)),
+        "f1": float(f1_score(test_label, predicted)),
+        "auc": float(roc_auc_score(test_label, likely)),
+    }
+
+
+def scores(
+    train: np.ndarray, train_label: np.ndarray, test: np.ndarray, double_softmax: bool, seed: int
+) -> np.ndarray:
+    """Probability of the finding for each test row."""
     mean, spread = train.mean(0), np.maximum(train.std(0), 1e-12)
     train, test = ((x - mean) / spread for x in (train, test))
     layers = _fit(
@@ -35,13 +48,7 @@ def evaluate(
         jax.random.key(seed),
         double_softmax,
     )
-    likely = np.asarray(jax.nn.softmax(forward(layers, jnp.asarray(test, jnp.float32))))[:, 1]
-    predicted = likely > 0.5
-    return {
-        "accuracy": float(accuracy_score(test_label, predicted)),
-        "f1": float(f1_score(test_label, predicted)),
-        "auc": float(roc_auc_score(test_label, likely)),
-    }
+    return np.asarray(jax.nn.softmax(forward(layers, jnp.asarray(test, jnp.float32))))[:, 1]
 
 
 def forward(layers: Layers, x: jax.Array, key: jax.Array | None = None) -> jax.Array:

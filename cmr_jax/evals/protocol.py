@@ -13,9 +13,8 @@ import numpy as np
 from sklearn.model_selection import GroupShuffleSplit, train_test_split
 
 from cmr_jax import metrics
-from cmr_jax.evals import few_shot, probe
-from cmr_jax.evals.prompts import PUBLISHED_PROMPTS
-from cmr_jax.evals.zero_shot import EmbedTexts
+from cmr_jax.evals import few_shot, probe, questions
+from cmr_jax.evals.zero_shot import Asked, EmbedTexts
 
 TEST_SHARE, SPLIT_SEED = 0.3, 42
 KS = (1, 5, 10, 50)
@@ -77,11 +76,7 @@ def _ranked(rank: np.ndarray) -> dict[str, float]:
 
 def zero_shot(video: np.ndarray, embed_texts: EmbedTexts) -> dict[str, np.ndarray]:
     """Mean cosine of every exam with the published prompts of a finding."""
-    exams = metrics.normalise(video)
-    return {
-        finding: (exams @ metrics.normalise(embed_texts(list(prompts))).T).mean(1)
-        for finding, prompts in PUBLISHED_PROMPTS.items()
-    }
+    return Asked(questions.read(questions.PUBLISHED), embed_texts).scores(video)
 
 
 def at_cutoff(

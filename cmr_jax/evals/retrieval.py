@@ -62,3 +62,9 @@ def _summary(
         return share(values, resamples).to_json(chance=chance)
     middle = measures.median if measure == "MedR" else measures.mean
     return estimate(middle(values), resamples).to_json(chance=chance)
+
+
+def by_group_alone(groups: Int[np.ndarray, " n"]) -> dict[str, float]:
+    """Recall of who knows the group of each query and of each candidate, and nothing else."""
+    _, at, count = np.unique(groups, return_inverse=True, return_counts=True)
+    return {f"R@{k}": float(np.minimum(1, k / count[at]).mean()) for k in KS}

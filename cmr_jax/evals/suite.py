@@ -1,240 +1,193 @@
 """All evaluators over all data sets: embeddings in, one block of numbers per data set out."""
 
 import dataclasses
+import logging
 import pathlib
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 import cmr_jax
-from cmr_jax import metrics
-from cmr_jax.data import pipeline
-from cmr_jax.data.source import Exam, ExamSource
-from cmr_jax.data.transforms import group_of
-from cmr_jax.embedding import Embedder, ExamEmbeddings
+from cmr_jax.data.shards import splits_of
+from cmr_jax.data.source import ExamSource, read_manifest
+from cmr_jax.embedding import Model
 from cmr_jax.evals import (
+    card,
+    cohort,
     compare,
     controls,
     labels,
-    pictures,
-    protocol,
-    report,
-    retrieval,
-    zero_shot,
+    learned,
+    page,
+    questions,
+    verdict,
 )
-from cmr_jax.evals.statistics.resamples import Resamples
+from cmr_jax.evals.cohort import Cohort
+from cmr_jax.evals.study import Study
+from cmr_jax.evals.trust import passes, shift
+from cmr_jax.evals.zero_shot import Asked
+
+log = logging.getLogger(__name__)
 
 SCHEMA_VERSION = 1
-# What a visitor of the page sees found.
-QUERIES = (
-    "Severely reduced left ventricular systolic function, dilated left ventricle.",
-    "Asymmetric septal hypertrophy, hypertrophic cardiomyopathy.",
-    "Large circumferential pericardial effusion.",
-    "Diffuse late gadolinium enhancement, cardiac amyloidosis.",
-    "Normal biventricular size and systolic function.",
-)
-SHOWN_PER_QUERY = 3
-# With training labels, which the model itself never saw: on its embeddings, and on less.
-SUPERVISED = {
-    "embedding_probe": "logistic regression on the model's embeddings, supervised",
-    "header_metadata": "logistic regression on header metadata, supervised",
-    "mean_frame": "logistic regression on the mean frame, supervised",
-}
+HOME = "internal"
+TRAIN = "train"
+LEARNED, CONTROLS, TRUST = PARTS = ("learned", "controls", "trust")
+REPORT_FILE, CARD_FILE = "report.html", "model_card.md"
 
 
 @dataclasses.dataclass(frozen=True)
 class Options:
     """What to evaluate."""
 
-    split: str
-    draws: int
-    controls: bool
+    split: str = "test"
+    calibration: str = "val"  # thresholds and probabilities come from its labels
+    draws: int = 2000
+    parts: tuple[str, ...] = PARTS
     protocols: tuple[str, ...] = ()
+    prompts: str = questions.REPORTS
     seed: int = 0
 
 
+class Suite:
+    """A model, and the exams of home by which it is judged."""
+
+    def __init__(self, model: Model, permuted: list[Model], home: str, options: Options):
+        self.model, self.options = model, options
+        self.asked = Asked(questions.read(options.prompts), model.texts)
+        self.permuted = [(m, Asked(self.asked.questions, m.texts)) for m in permuted]
+        self.home: Cohort | None = None
+        self.trained = self._beside_test(home, TRAIN)
+        known = self._beside_test(home, options.calibration)
+        self.calibration = None if known is None else Study.of(known, self.asked)
+
+    def study(self, name: str, path: str) -> Study:
+        """Everything about one data set; home comes first."""
+        split = self.options.split if name == HOME else _split_of(path, self.options.split)
+        tested = self._embedded(name, path, split)
+        study = Study.of(tested, self.asked)
+        study.describe()
+        study.block |= self._strays(tested)
+        study.retrieve()
+        study.ask(self.asked)
+        if self.calibration is not None:
+            study.answer(self.calibration, self.model.scale)
+        study.by_protocols(self.options.protocols, self.model.texts)
+        if LEARNED in self.options.parts:
+            self._learn(study)
+        if CONTROLS in self.options.parts and study.findings:
+            self._control(study)
+        if TRUST in self.options.parts:
+            self._trust(study)
+        study.block["verdict"] = [s.to_json() for s in verdict.judge(study.block)]
+        self.home = self.home or tested
+        return study
+
+    def _learn(self, study: Study) -> None:
+        c = study.cohort
+        known = self.trained
+        if c.name != HOME and c.split != TRAIN and _has(c.path, TRAIN):
+            known = self._embedded(c.name, c.path, TRAIN)
+        if known is None:
+            return
+        log.info("%s: learning from %d exams of %s", c.name, len(known), known.name)
+        block, columns = learned.evaluate(known, c, self.options.seed)
+        study.block |= block
+        study.columns |= columns
+
+    def _control(self, study: Study) -> None:
+        log.info("%s: controls", study.cohort.name)
+        study.block["controls"] = controls.evaluate(
+            study, self.model, self.asked, self.permuted, self.trained, self.options.seed
+        )
+
+    def _trust(self, study: Study) -> None:
+        c = study.cohort
+        log.info("%s: what is lost with each view, and which pictures carry findings", c.name)
+        study.by_group(self.options.seed)
+        study.block["without"] = passes.without_kinds(study, self.model, self.asked)
+        study.block["attribution"] = passes.carried(
+            study, self.model, self.asked, self.options.seed
+        )
+        if self.trained is not None and self.calibration is not None:
+            near = shift.Nearness(self.trained.video, self.calibration.cohort.video)
+            study.block["shift"], study.columns["usual"] = shift.evaluate(near, c, self.home)
+
+    def _beside_test(self, home: str, split: str) -> Cohort | None:
+        """A split of home that is not the one under test; None where there is none."""
+        if split == self.options.split or not _has(home, split):
+            return None
+        return self._embedded(HOME, home, split)
+
+    def _embedded(self, name: str, path: str, split: str) -> Cohort:
+        log.info("%s: embedding %s", name, split)
+        return cohort.embed(self.model, name, path, split, self.options.draws, self.options.seed)
+
+    def _strays(self, tested: Cohort) -> dict[str, int]:
+        """Rows of labels that are of no exam, and patients who are on both sides."""
+        stray = labels.labelled_ids(tested.path)
+        for split in splits_of(tested.path) if stray else ():
+            source = ExamSource(tested.path, split)
+            stray -= {source[i].exam_id for i in range(len(source))}
+        known = {e.patient_id for e in self.trained.exams} if self.trained else set()
+        shared = known & {e.patient_id for e in tested.exams}
+        return {"labels_of_no_exam": len(stray), "patients_trained_on": len(shared)}
+
+
 def evaluate(
-    embedder: Embedder,
-    permuted: list[Embedder],
+    model: Model,
+    permuted: list[Model],
     data: dict[str, str],
     options: Options,
     out: pathlib.Path,
 ) -> dict[str, Any]:
-    """Evaluates every data set; writes scores.parquet and report.html; returns results.json."""
+    """Evaluates every data set, one of which is home; writes scores.parquet, report.html and
+    model_card.md; returns results.json."""
+    for path in data.values():
+        read_manifest(path)
     out.mkdir(parents=True, exist_ok=True)
-    blocks, sections, tables = {}, [], []
-    for name, path in data.items():
-        split = options.split if name == "internal" else _all_of(path, options.split)
-        embedded = embedder.exams(path, split)
-        _check_finite(name, embedded)
-        block, per_exam, score, found, resamples = _measure(embedder, embedded, path, options)
-        if options.controls and block["zero_shot"].get("findings"):
-            block["controls"] = _controls(
-                embedder, permuted, path, split, score, embedded, block, found, resamples
-            )
-        blocks[name] = block
-        tables.append(_table(name, embedded, per_exam, score, found))
-        sections.append(_section(name, embedder, embedded, ExamSource(path, split), block))
+    suite = Suite(model, permuted, data[HOME], options)
+    studies = [suite.study(name, path) for name, path in data.items()]
+    tables = [_table(study) for study in studies]
     pq.write_table(pa.concat_tables(tables, promote_options="default"), out / compare.SCORES_FILE)
     meta = {
         "program": f"cmr_jax {cmr_jax.__version__}",
         "split": options.split,
+        "prompts": options.prompts,
+        "seed": options.seed,
         "bootstrap_draws": options.draws,
         "interval": "95 %, BCa bootstrap over patients; Student's t over runs",
     }
-    (out / "report.html").write_text(report.page(meta, sections))
-    return {"schema_version": SCHEMA_VERSION, "meta": meta, "data": blocks}
+    log.info("drawing the report")
+    results = {
+        "schema_version": SCHEMA_VERSION,
+        "meta": meta,
+        "data": {study.cohort.name: study.block for study in studies},
+    }
+    (out / REPORT_FILE).write_text(page.page(meta, studies, model))
+    (out / CARD_FILE).write_text(card.card(results))
+    return results
 
 
-def _all_of(path: str, split: str) -> str:
+def _has(path: str, split: str) -> bool:
+    return split in splits_of(path) and len(ExamSource(path, split)) > 0
+
+
+def _split_of(path: str, split: str) -> str:
     """An external site may have one split only: then that one is used."""
-    try:
-        ExamSource(path, split)
-        return split
-    except ValueError:
-        for other in ("test", "val", "train"):
-            try:
-                ExamSource(path, other)
-                return other
-            except ValueError:
-                continue
-        raise
+    return next((s for s in (split, "test", "val", TRAIN) if _has(path, s)), split)
 
 
-def _check_finite(name: str, embedded: ExamEmbeddings) -> None:
-    """A score that is no number would be ranked as if it were one."""
-    sides = np.concatenate([embedded.video, embedded.text], axis=1)
-    if broken := int((~np.isfinite(sides).all(1)).sum()):
-        raise ValueError(
-            f"the model's embeddings of {broken} of {len(sides)} exams of {name} are not finite. "
-            "Take weights of an earlier step."
-        )
-
-
-def _measure(embedder: Embedder, embedded: ExamEmbeddings, path: str, options: Options):
-    exams = embedded.exams
-    _, patient = np.unique([e.patient_id for e in exams], return_inverse=True)
-    resamples = Resamples(patient, options.draws, options.seed)
-    paired = np.flatnonzero([bool(e.impression) for e in exams])
-    found = labels.read(path, [e.exam_id for e in exams])
-    block: dict[str, Any] = {"n_patients": int(patient.max() + 1), "n_exams": len(exams)}
-    per_exam: dict[str, np.ndarray] = {}
-    if len(paired):
-        pairs = embedded.video[paired], embedded.text[paired], resamples.of(paired)
-        block["retrieval"], ranks = retrieval.evaluate(*pairs)
-        block["retrieval_of_alike"] = {
-            name: retrieval.evaluate(*pairs, groups[paired])[0]
-            for name, groups in _alike(exams, found).items()
-        }
-        for key, rank in ranks.items():
-            per_exam[key] = np.full(len(exams), np.nan)
-            per_exam[key][paired] = rank
-    score = zero_shot.scores(embedded.video, embedder.texts)
-    block["zero_shot"] = zero_shot.evaluate([score], found, resamples)
-    if options.protocols and len(paired):
-        given = (embedded.video, embedded.text, paired, patient, found, embedder.texts)
-        block["protocols"] = {
-            name: protocol.evaluate(protocol.PROTOCOLS[name], *given) for name in options.protocols
-        }
-    return block, per_exam, score, found, resamples
-
-
-def _alike(exams: list[Exam], found: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Ways in which exams are each other's answer: most normal hearts read alike."""
-    groups = {"same_words": np.array([group_of(e.impression) for e in exams])}
-    yes_or_no = [v for v in found.values() if np.isin(v[~np.isnan(v)], (0, 1)).all()]
-    if yes_or_no:
-        vectors = np.nan_to_num(np.stack(yes_or_no, 1), nan=-1)
-        groups["same_labels"] = np.unique(vectors, axis=0, return_inverse=True)[1]
-    return groups
-
-
-def _controls(
-    embedder, permuted, path, split, score, embedded, block, found, resamples
-) -> dict[str, Any]:
-    findings = list(block["zero_shot"]["findings"])
-    blocks: dict[str, Any] = {}
-
-    def scored(name: str, what: str, *runs: dict[str, np.ndarray]) -> dict[str, Any]:
-        blocks[name] = {"what": what} | zero_shot.evaluate(list(runs), found, resamples)
-        return blocks[name]
-
-    shuffled = embedder.exams(path, split, controls.shuffle_phases)
-    scores = zero_shot.scores(shuffled.video, embedder.texts)
-    moved = scored("shuffled_phases", "the same model, phases of every cine shuffled", scores)
-    moved["motion_auc_drop"] = controls.motion_drop(score, scores, found, resamples, findings)
-    if permuted:
-        others = [zero_shot.scores(e.exams(path, split).video, e.texts) for e in permuted]
-        what = f"trained on reports permuted among patients, {len(others)} runs"
-        scored("permuted_reports", what, *others)
-    try:
-        train = ExamSource(path, "train")
-    except ValueError:
-        return blocks
-    known_embedded = embedder.exams(path, "train")
-    train_labels = labels.read(path, [e.exam_id for e in known_embedded.exams])
-    inputs = {
-        "embedding_probe": [
-            metrics.normalise(known_embedded.video),
-            metrics.normalise(embedded.video),
-        ],
-        "header_metadata": [
-            controls.header_features(e) for e in (known_embedded.exams, embedded.exams)
-        ],
-        "mean_frame": [
-            controls.mean_frames(pipeline.EvalBatches(s, embedder.cfg, embedder.weights.tokenizer))
-            for s in (train, ExamSource(path, split))
-        ],
-    }
-    supervised, asked = {}, {name: score[name] for name in findings}
-    for name, (known, unseen) in inputs.items():
-        supervised[name] = controls.supervised_scores(known, train_labels, unseen, findings)
-        baseline = scored(name, SUPERVISED[name], supervised[name])
-        if name != "embedding_probe":
-            for better, of in (
-                ("model", asked),
-                ("embedding_probe", supervised["embedding_probe"]),
-            ):
-                baseline[f"behind_{better}"] = controls.ahead(
-                    of, supervised[name], found, resamples
-                )
-    return blocks
-
-
-def _table(
-    name: str, embedded: ExamEmbeddings, per_exam: dict, score: dict, found: dict
-) -> pa.Table:
+def _table(study: Study) -> pa.Table:
+    c = study.cohort
     columns: dict[str, Any] = {
-        "data": [name] * len(embedded.exams),
-        "exam_id": [e.exam_id for e in embedded.exams],
-        "patient_id": [e.patient_id for e in embedded.exams],
+        "data": [c.name] * len(c),
+        "exam_id": [e.exam_id for e in c.exams],
+        "patient_id": [e.patient_id for e in c.exams],
     }
-    scores = {compare.SCORE + k: v for k, v in score.items()}
-    truths = {compare.LABEL + k: v for k, v in found.items()}
-    return pa.table(columns | per_exam | scores | truths)
-
-
-def _section(
-    name: str, embedder: Embedder, embedded: ExamEmbeddings, source: ExamSource, block
-) -> report.Section:
-    plots = [pictures.recall_plot(block["retrieval"])] if "retrieval" in block else []
-    if block["zero_shot"].get("findings"):
-        plots.insert(0, pictures.auc_plot(block["zero_shot"], block.get("controls", {})))
-    similarity = (
-        metrics.normalise(embedder.texts(list(QUERIES))) @ metrics.normalise(embedded.video).T
+    scores = {compare.SCORE + k: v for k, v in study.scores.items()}
+    truths = c.labels.findings | c.labels.measurements
+    return pa.table(
+        columns | study.columns | scores | {compare.LABEL + k: v for k, v in truths.items()}
     )
-    queries = {}
-    for query, row in zip(QUERIES, similarity, strict=True):
-        best = np.argsort(-row, kind="stable")[:SHOWN_PER_QUERY]
-        queries[query] = [
-            report.Found(
-                embedded.exams[i].exam_id,
-                float(row[i]),
-                embedded.exams[i].impression,
-                pictures.heart(source, embedded.exams[i]),
-            )
-            for i in best
-        ]
-    return report.Section(name, block, plots, queries)

@@ -56,6 +56,7 @@ def _levels(value: float, drawn: np.ndarray, jackknifed: np.ndarray) -> np.ndarr
 def share(hit: np.ndarray, resamples: Resamples) -> Estimate:
     """Of a yes or no for each exam: where all say the same, the exact interval over patients
     (Clopper 1934) stands in for draws that cannot differ."""
+    hit = np.asarray(hit, np.float64)
     found = estimate(mean(hit), resamples)
     if np.isfinite(found.value) and not np.isfinite(found.low) and not np.ptp(hit):
         patients = len(np.unique(resamples.patient))

@@ -58,6 +58,21 @@ def auc(positive: Bool[np.ndarray, " n"], score: Shaped[np.ndarray, " n"]) -> Me
     return of
 
 
+def auc_of_several(positive: Bool[np.ndarray, " n"], scores: Float[np.ndarray, "k n"]) -> Measure:
+    """Mean of the AUCs of k scores of the same exams."""
+    above = np.zeros((positive.sum(), (~positive).sum()))
+    for score in scores:
+        found, wrong = score[positive][:, None], score[~positive][None]
+        above += (found > wrong) + (found == wrong) / 2
+    above /= len(scores)
+
+    def of(w: Weights) -> np.ndarray:
+        found, wrong = w[:, positive], w[:, ~positive]
+        return _divided((found @ above * wrong).sum(1), found.sum(1) * wrong.sum(1))
+
+    return of
+
+
 def average_precision(positive: Bool[np.ndarray, " n"], score: Shaped[np.ndarray, " n"]) -> Measure:
     """Area under steps of precision over recall, as scikit-learn has it; equal scores are one step."""
     split = _by_score(positive, score)

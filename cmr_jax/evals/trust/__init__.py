@@ -1,0 +1,1 @@
+"""What a clinician must know beside how good: how sure, for whom, and where it fails."""

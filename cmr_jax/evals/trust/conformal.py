@@ -1,0 +1,81 @@
+"""When to say nothing: sets of answers that hold the truth as often as promised.
+
+Split conformal prediction with a threshold for each class (Vovk 2012, arXiv:1209.2673): of those who
+have a finding, and of those who have not, the share whose set holds the truth is at least the
+level, whatever the model, so long as new exams are like those calibrated on.  A set of one answer is
+an answer; of both or of none, an abstention.
+"""
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from cmr_jax.evals.answers import Answers
+from cmr_jax.evals.statistics.estimate import share
+from cmr_jax.evals.statistics.resamples import Resamples
+
+LEVEL = 0.9
+Sets = Bool[np.ndarray, "n 2"]  # whether "no" and "yes" are in the set
+
+
+def fit(
+    positive: Bool[np.ndarray, " m"], likely: Float[np.ndarray, " m"], level: float = LEVEL
+) -> Float[np.ndarray, " 2"]:
+    """How unlikely an answer of "no", and of "yes", may be to be in a set; one exam a patient.
+
+    Infinite for a class of which too few are known to promise anything: every set holds it.
+    """
+    most = []
+    for side, said in ((~positive, 1 - likely), (positive, likely)):
+        strange = np.sort(1 - said[side])
+        place = int(np.ceil((len(strange) + 1) * level))
+        most.append(strange[place - 1] if place <= len(strange) else np.inf)
+    return np.array(most)
+
+
+def sets(most: Float[np.ndarray, " 2"], likely: Float[np.ndarray, " n"]) -> Sets:
+    """The answers that are not too unlikely."""
+    return np.stack([likely, 1 - likely], 1) <= most
+
+
+def decided(found: Sets) -> Bool[np.ndarray, " n"]:
+    """Whether there is one answer."""
+    return found.sum(1) == 1
+
+
+def evaluate(
+    most: np.ndarray, likely: np.ndarray, tested: Answers, resamples: Resamples
+) -> dict[str, Any]:
+    """Coverage, of all and of either class; how many are decided, and how often those are right
+    where all were as likely as not."""
+    found = sets(most, likely)
+    holds = found[np.arange(len(found)), tested.positive.astype(int)]
+    one, right = decided(found), (likely > 0.5) == tested.positive
+    of = resamples.of(tested.rows)
+
+    def among(part: np.ndarray, value: np.ndarray) -> dict[str, Any]:
+        rows = np.flatnonzero(part)
+        if not len(rows):
+            return {"value": np.nan, "low": np.nan, "high": np.nan}
+        return share(value[rows], of.of(rows)).to_json()
+
+    every = np.ones(len(found), bool)
+    return {
+        "level": LEVEL,
+        "coverage": among(every, holds),
+        "coverage_with": among(tested.positive, holds),
+        "coverage_without": among(~tested.positive, holds),
+        "decided": among(every, one),
+        "right_where_decided": among(one, holds),
+        "right_of_all": among(every, right),
+        "curve": selective(likely, right),
+    }
+
+
+def selective(likely: np.ndarray, right: np.ndarray, points: int = 11) -> list[dict[str, float]]:
+    """Share of exams that are answered, the surest first, and how often those answers are wrong."""
+    order = np.argsort(-np.abs(likely - 0.5), kind="stable")
+    wrong = np.cumsum(~right[order]) / np.arange(1, len(right) + 1)
+    kept = np.unique(np.linspace(1, len(right), points).astype(int))
+    return [{"answered": k / len(right), "wrong": float(wrong[k - 1])} for k in kept]

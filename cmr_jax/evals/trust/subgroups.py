@@ -1,0 +1,106 @@
+"""For whom: the same findings within vendors, field strengths, sexes, ages and sites.
+
+The gap between the best and the worst group is never zero, however fair a model is: beside it stands
+the gap of groups of the same sizes that patients were dealt into at random.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from cmr_jax.data.source import Exam
+from cmr_jax.evals.answers import LEAST_LEARNED, Answers
+from cmr_jax.evals.cohort import Cohort
+from cmr_jax.evals.statistics import measures
+from cmr_jax.evals.statistics.estimate import estimate
+from cmr_jax.evals.statistics.measures import Measure
+
+DEALS = 200  # random groups
+ATTRIBUTES = ("vendor", "field_strength_t", "sex", "age_band", "site")
+
+
+def of_exams(exams: list[Exam]) -> dict[str, np.ndarray]:
+    """The group of each exam by each attribute; "" where the header says nothing."""
+    return {name: np.array([_word(getattr(exam, name)) for exam in exams]) for name in ATTRIBUTES}
+
+
+def _word(value: str | float) -> str:
+    if isinstance(value, str):
+        return value
+    return f"{value:g} T" if value > 0 else ""
+
+
+def evaluate(cohort: Cohort, scores: dict[str, np.ndarray], seed: int) -> dict[str, Any]:
+    """Mean AUC in every group, over the findings that every group has enough of."""
+    blocks = {}
+    for name, group in of_exams(cohort.exams).items():
+        findings = {
+            f: Answers.of(cohort.labels.findings[f], scores[f])
+            for f in scores
+            if f in cohort.labels.findings
+        }
+        members, findings = _comparable(group, findings)
+        if len(members) > 1:
+            blocks[name] = _block(cohort, group, members, findings, seed)
+    return blocks
+
+
+def _comparable(
+    group: np.ndarray, findings: dict[str, Answers]
+) -> tuple[list[str], dict[str, Answers]]:
+    """Groups in which some findings can be told, and the findings that all of them can tell."""
+    able = {
+        member: {
+            f for f, a in findings.items() if _within(a, group == member).fewest >= LEAST_LEARNED
+        }
+        for member in np.unique(group[group != ""]).tolist()
+    }
+    members = [member for member, told in able.items() if told]
+    # The smallest groups tell least: without them more findings can be compared.
+    while len(members) > 1 and not set.intersection(*(able[m] for m in members)):
+        members.remove(min(members, key=lambda m: len(able[m])))
+    shared = set.intersection(*(able[m] for m in members)) if members else set()
+    return members, {f: a for f, a in findings.items() if f in shared}
+
+
+def _within(answers: Answers, part: np.ndarray) -> Answers:
+    kept = part[answers.rows]
+    return Answers(*(x[kept] for x in answers))
+
+
+def _mean_auc(findings: dict[str, Answers], part: np.ndarray) -> Measure:
+    return measures.mean_of(_within(a, part).auc() for a in findings.values())
+
+
+def _block(cohort, group, members, findings, seed) -> dict[str, Any]:
+    resamples = cohort.resamples
+    groups = {
+        m: estimate(_mean_auc(findings, group == m), resamples).to_json(n=int((group == m).sum()))
+        for m in members
+    }
+    value = {m: g["value"] for m, g in groups.items()}
+    gap = max(value.values()) - min(value.values())
+    dealt = _dealt(cohort, group, members, findings, seed)
+    return {
+        "findings": sorted(findings),
+        "groups": groups,
+        "worst": min(value, key=value.__getitem__),
+        "gap": gap,
+        "gap_by_luck": float(np.mean(dealt)) if len(dealt) else np.nan,
+        "p": float((1 + (dealt >= gap).sum()) / (1 + len(dealt))) if len(dealt) else np.nan,
+    }
+
+
+def _dealt(cohort, group, members, findings, seed) -> np.ndarray:
+    """Gaps where patients have each other's groups."""
+    rng = np.random.default_rng(seed)
+    first = cohort.first_exams
+    _, owner = np.unique(cohort.resamples.patient, return_inverse=True)
+    everyone = np.ones((1, len(group)))
+    gaps = []
+    for _ in range(DEALS):
+        other = group[first][rng.permutation(len(first))][owner]
+        values = [_mean_auc(findings, other == m)(everyone)[0] for m in members]
+        gaps.append(max(values) - min(values))
+    found = np.array(gaps)
+    return found[np.isfinite(found)]
