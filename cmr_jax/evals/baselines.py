@@ -6,6 +6,7 @@ fair thing to compare them with.  A search for the prompts' words in the reports
 what the model is not shown.
 """
 
+import logging
 from typing import cast
 
 import bm25s
@@ -18,6 +19,8 @@ from cmr_jax.evals.answers import LEAST_LEARNED, Answers
 from cmr_jax.evals.cohort import Cohort
 from cmr_jax.evals.questions import Questions
 from cmr_jax.schema import View
+
+logging.getLogger("bm25s").setLevel(logging.WARNING)  # it tells of every index
 
 MEAN_FRAME_PIXELS = 16
 

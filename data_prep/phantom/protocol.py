@@ -4,6 +4,8 @@ import dataclasses
 
 from data_prep.phantom.tissue import Contrast
 
+SIEMENS, GE, PHILIPS = "SIEMENS", "GE MEDICAL SYSTEMS", "Philips Medical Systems"
+
 
 @dataclasses.dataclass(frozen=True)
 class Habits:
@@ -43,11 +45,27 @@ class Profile:
     through: int = 2  # samples across a slice
     missing: float = 0.06  # share of stacks that are not there
     habits: Habits | None = None  # None: every vendor exports alike, and in English
+    vendors: tuple[str, ...] = (SIEMENS, GE, PHILIPS)
+    noise: tuple[float, float] = (0.06, 0.14)  # from least to most, as a share of the signal
+    slice_mm: float = 8.0
 
 
 PROFILES = {
-    "demo": Profile(1150, 0, matrix=64, pixel_mm=3.0, sax_slices=5, lge_slices=4, phases=8),
+    "demo": Profile(1220, 0, matrix=64, pixel_mm=3.0, sax_slices=5, lge_slices=4, phases=8),
     "demo-short": Profile(320, 0, matrix=64, pixel_mm=3.0, sax_slices=5, lge_slices=3, phases=6),
+    # Another hospital: one vendor, noisier, finer pixels, thinner and more slices, more phases.
+    "elsewhere": Profile(
+        120,
+        11,
+        matrix=80,
+        pixel_mm=2.4,
+        sax_slices=7,
+        lge_slices=6,
+        phases=12,
+        vendors=(PHILIPS,),
+        noise=(0.14, 0.26),
+        slice_mm=6.0,
+    ),
     "tiny": Profile(24, 7, matrix=48, pixel_mm=5.0, sax_slices=5, lge_slices=3, phases=8),
     "clinical": Profile(20, 0, matrix=192, pixel_mm=1.6, sax_slices=11, lge_slices=10, phases=25),
     "habits": Profile(
@@ -74,7 +92,6 @@ def profile(spec: str) -> Profile:
 TILT_SD_DEG, SPIN_SD_DEG = 5.0, 35.0
 # Stills have time for finer pixels over the same field of view.
 LGE_PIXEL_SHARE = 0.75
-SIEMENS, GE, PHILIPS = "SIEMENS", "GE MEDICAL SYSTEMS", "Philips Medical Systems"
 DESCRIPTIONS = {
     (SIEMENS, Contrast.CINE): ("cine_tf2d_retro_{v}", "CINE_segmented_{v}", "trufi_{v}"),
     (SIEMENS, Contrast.LGE_PSIR): ("LGE_{v}_PSIR", "de_tfi_{v}_psir", "{v} late enhancement PSIR"),

@@ -17,7 +17,6 @@ from data_prep.phantom.population import exam_rng
 from data_prep.phantom.protocol import (
     DESCRIPTIONS,
     FIELDS,
-    GE,
     LGE_PIXEL_SHARE,
     PHILIPS,
     PHYSICS,
@@ -39,7 +38,7 @@ class Study:
         self.subject = sample_subject(chosen.seed, index)
         self.identity = identity(self.subject)
         rng = exam_rng(chosen.seed, index, 5)
-        self.vendor = (SIEMENS, GE, PHILIPS)[rng.integers(3)]
+        self.vendor = chosen.vendors[rng.integers(len(chosen.vendors))]
         self.tesla = float(rng.choice(FIELDS[self.vendor]))
         self.origin = rng.normal(0, 18, 3)
 
@@ -80,7 +79,7 @@ class Study:
         """What was scanned: cines and LGE, each at its own spacing; some stacks are missing."""
         p, rng = self.profile, exam_rng(self.profile.seed, self.index, 6)
         phases = np.arange(p.phases) / p.phases
-        noise = float(rng.uniform(0.06, 0.14))
+        noise = float(rng.uniform(*p.noise))
         coil_mm = float(rng.uniform(450, 900))  # scanners even out most of the coil's shading
         psir = rng.random() < 0.6
         # One planning for each view: LGE copies the planes of the cines.
@@ -98,7 +97,7 @@ class Study:
             pixel = p.pixel_mm * rng.uniform(0.94, 1.06) * (1.0 if cine else LGE_PIXEL_SHARE)
             slices = p.sax_slices if cine else p.lge_slices
             breath = rng.normal(0, 1.5, (slices, 2))
-            shape = (pixel, 8.0, p.matrix if cine else int(p.matrix / LGE_PIXEL_SHARE))
+            shape = (pixel, p.slice_mm, p.matrix if cine else int(p.matrix / LGE_PIXEL_SHARE))
             sax_plan, *lax_plans = plannings
             sax = plan_sax(self.heart, self.origin, slices, *shape, sax_plan, breath)
             planes = {"SAX": sax} | {

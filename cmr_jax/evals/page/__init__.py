@@ -30,11 +30,11 @@ PAGE = string.Template("""<!doctype html>
 <style>
 body { font: 15px/1.5 system-ui, sans-serif; color: #1b2733; max-width: 66rem; margin: 2rem auto; padding: 0 1rem }
 h1 { font-size: 1.5rem } h2 { margin-top: 2.5rem; border-bottom: 1px solid #d6dde3 } h3 { margin: 1.2rem 0 .4rem }
-.wide { overflow-x: auto } table { border-collapse: collapse; margin: .8rem 0; font-size: .9rem }
+.wide { overflow-x: auto } table { border-collapse: collapse; margin: .8rem 0; font-size: .85rem }
 caption { text-align: left; color: #55636f; padding-bottom: .3rem }
-th, td { padding: .25rem .7rem; text-align: right } thead th { border-bottom: 1px solid #d6dde3 }
+th, td { padding: .25rem .6rem; text-align: right } td { white-space: nowrap } thead th { border-bottom: 1px solid #d6dde3 }
 th:first-child, td:first-child { text-align: left } tr:nth-child(even) { background: #f3f6f8 }
-.summary { width: 100%; font-size: 1rem }
+.summary { width: 100%; font-size: 1rem } .summary td { white-space: normal }
 .summary th, .summary td { text-align: left; vertical-align: top; padding: .5rem .7rem }
 .summary th:first-child { white-space: nowrap }
 .verdict { list-style: none; padding: 0 } .verdict li { padding: .2rem 0 .2rem 1.2rem; position: relative }
@@ -83,8 +83,9 @@ def _section(study: Study, queries: np.ndarray) -> str:
     return "\n".join(
         [
             f"<h2>{markup.text(c.name)}</h2>",
-            *sections.sections(study),
+            *sections.good(study),
             markup.part("Hearts: right, wrong, and unsure", *shown, opened=True),
+            *sections.more(study),
             markup.part("Hearts that words find", *found),
         ]
     )

@@ -7,11 +7,15 @@ from cmr_jax.evals.page.markup import name, note, number, part, picture, table, 
 from cmr_jax.evals.study import Study
 
 
-def sections(study: Study) -> list[str]:
+def good(study: Study) -> list[str]:
+    """What comes first."""
+    return [part("Findings from words alone", *_findings(study.block), opened=True)]
+
+
+def more(study: Study) -> list[str]:
     """In the order in which questions come up."""
     b = study.block
     return [
-        part("Findings from words alone", *_findings(b), opened=True),
         part("Retrieval", *_retrieval(b)),
         part("Yes, no, or no answer", *_answers(b)),
         part("With labels: a few exams, or all", *_learned(b)),
@@ -93,7 +97,7 @@ def _answers(block: dict[str, Any]) -> list[str]:
             number(
                 b["probability"].get("before", {}).get("ece", {}).get("value", float("nan")), ".2f"
             ),
-            value(b["probability"]["brier"], ".3f"),
+            number(b["probability"]["brier"]["value"], ".3f"),
             f"{b['probability']['brier']['chance']:.3f}",
             value(b["abstention"]["coverage"], ".2f"),
             f"{b['abstention']['decided']['value']:.0%}",

@@ -59,7 +59,7 @@ def _good(block: dict[str, Any]) -> list[str]:
 def _sure(block: dict[str, Any]) -> list[str]:
     lines = []
     if mean := block["zero_shot"].get("mean_auc"):
-        lines.append(f"AUC between {span(mean, '.2f')} (95 %).")
+        lines.append(f"The AUC lies from {span(mean, '.2f')} (95 %).")
     findings = [f for f in block["zero_shot"]["findings"].values() if "abstention" in f]
     if findings:
         error, holds, decided = (

@@ -16,12 +16,21 @@ from cmr_jax.evals.statistics.estimate import estimate
 from cmr_jax.evals.statistics.measures import Measure
 
 DEALS = 200  # random groups
-ATTRIBUTES = ("vendor", "field_strength_t", "sex", "age_band", "site")
+ATTRIBUTES = {  # names, and where an exam's record has them
+    "vendor": "vendor",
+    "field_strength": "field_strength_t",
+    "sex": "sex",
+    "age_band": "age_band",
+    "site": "site",
+}
 
 
 def of_exams(exams: list[Exam]) -> dict[str, np.ndarray]:
     """The group of each exam by each attribute; "" where the header says nothing."""
-    return {name: np.array([_word(getattr(exam, name)) for exam in exams]) for name in ATTRIBUTES}
+    return {
+        name: np.array([_word(getattr(exam, field)) for exam in exams])
+        for name, field in ATTRIBUTES.items()
+    }
 
 
 def _word(value: str | float) -> str:
