@@ -1,6 +1,7 @@
 """Nothing that was planted gets out: prep, training, evaluation and export are searched whole."""
 
 import base64
+import dataclasses
 import os
 import pathlib
 import re
@@ -11,13 +12,13 @@ import pytest
 import tensorflow_datasets as tfds
 
 from cmr_jax.data.source import ExamSource
-from cmr_jax.evals import report
-from cmr_jax.evals.report import Found, Section
+from cmr_jax.evals import page
 from cmr_jax.tokenizer import Tokenizer
 from data_prep.phantom.__main__ import main
 from data_prep.phantom.identity import HOSTILE, SYLLABLES
 from data_prep.phantom.protocol import profile
 from data_prep.phantom.study import Study
+from tests import cohorts
 from tests.canary import Plants, leaks, rewrite, write_csv, write_report
 from tests.conftest import PREP, prepare, run
 
@@ -131,12 +132,13 @@ def test_hostile_strings_arrive_as_text(built):
     exams = [source[i] for source in sources for i in range(len(source))]
     marked = [e for e in exams if "<script>" in e.impression]
     assert marked
-    found = [Found(e.exam_id, 0.5, e.impression + HOSTILE[3], None) for e in marked]
-    block = {"n_exams": 1, "n_patients": 1, "zero_shot": {}}
-    page = report.page({"name": HOSTILE[0]}, [Section(HOSTILE[0], block, [], {HOSTILE[1]: found})])
-    assert "<script>" not in page
-    assert "&lt;script&gt;" in page
-    assert "\x1b" not in page
+    exams = [dataclasses.replace(e, impression=e.impression + HOSTILE[3], stacks=()) for e in marked]
+    rows = [(i, HOSTILE[1]) for i in range(len(exams))]
+    told = cohorts.study(cohorts.cohort(exams=exams))
+    shown = page._gallery(sources[0], told, HOSTILE[0], rows)
+    assert "<script>" not in shown
+    assert "&lt;script&gt;" in shown
+    assert "\x1b" not in shown
 
 
 CANARIES = 3  # exams that are written; one more has a report that must be withheld

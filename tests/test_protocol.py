@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from cmr_jax.evals import few_shot, probe, protocol, report
+from cmr_jax.evals import few_shot, probe, protocol
+from cmr_jax.evals.page import trusted
 
 pytestmark = pytest.mark.usefixtures("hasty")
 
@@ -115,7 +116,7 @@ def test_all_of_the_protocol_on_embeddings_that_know(rules):
     assert block["zero_shot"]["lge"]["auc"] > 0.9
     assert set(block["few_shot"]) == set(block["supervised"]) == {"lge", "hcm"}  # rare ones do not
     assert block["supervised"]["hcm"]["auc"] > 0.9
-    page = report._protocol(rules.name, block)
+    page = trusted.protocol(rules.name, block)
     assert f"<th>{rules.name} protocol</th>" in page
     assert f"<td>{block['supervised']['lge']['auc']:.3f}</td>" in page
     assert "<th>16-shot</th>" in page

@@ -24,8 +24,8 @@ def logistic(
 ) -> np.ndarray:
     """Scores of unseen rows: (n,) log odds of two classes, (n, classes) probabilities of more.
 
-    The penalty is that of the best mean AUC (of more classes, likelihood) over folds that part
-    patients; with too few of a class for folds, the strongest.
+    The penalty is that of the best likelihood over folds that part patients; with too few of a class
+    for folds, the strongest.
     """
     classes, count = np.unique(label, return_counts=True)
     folds = min(FOLDS, _fewest_patients(label, patient))
@@ -34,7 +34,7 @@ def logistic(
         model = GridSearchCV(
             model,
             {"logisticregression__C": INVERSE_PENALTIES},
-            scoring="roc_auc" if len(classes) == 2 else "neg_log_loss",
+            scoring="neg_log_loss",
             cv=StratifiedGroupKFold(folds),
         )
     fitted = _fitted(model, known, label, patient)

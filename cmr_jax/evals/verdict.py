@@ -31,10 +31,15 @@ def judge(block: dict[str, Any]) -> list[Statement]:
     """Of one data set."""
     said = [
         s
-        for rule in (_collapsed, _worth, _leaking, _controlled, _answers, _shifted)
+        for rule in (_collapsed, _leaking, _worth, _labelled, _controlled, _answers, _shifted)
         for s in rule(block)
     ]
     return sorted(said, key=lambda s: s.level)
+
+
+def _least(found: dict[str, Any]) -> float:
+    """The lower end of an interval; of a number that no resample changes, the number."""
+    return found["low"] if math.isfinite(found["low"]) else found["value"]
 
 
 def _collapsed(block: dict[str, Any]) -> list[Statement]:
@@ -53,7 +58,7 @@ def _worth(block: dict[str, Any]) -> list[Statement]:
     said = []
     if mean := block.get("zero_shot", {}).get("mean_auc"):
         text = f"a mean AUC of {mean['value']:.2f}"
-        if not mean["low"] > 0.5:
+        if not _least(mean) > 0.5:
             said.append(Statement(Level.BAD, f"Findings: {text}, no better than chance."))
         else:
             said.append(
@@ -63,8 +68,7 @@ def _worth(block: dict[str, Any]) -> list[Statement]:
         found = measures["R@10"]
         name = way.replace("_to_", " finds its ")
         text = f"{found['value']:.0%} among the first ten, chance {found['chance']:.0%}"
-        low = found["low"] if math.isfinite(found["low"]) else found["value"]
-        if low > found["chance"]:
+        if _least(found) > found["chance"]:
             said.append(Statement(Level.GOOD, f"{name.capitalize()}: {text}."))
         else:
             said.append(
@@ -91,7 +95,7 @@ def _leaking(block: dict[str, Any]) -> list[Statement]:
     )
     own = block.get("retrieval", {}).get("report_to_exam", {}).get("R@10")
     alone = block.get("labels_alone", {}).get("R@10")
-    if own and alone is not None and not own["low"] > alone:
+    if own and alone is not None and not _least(own) > alone:
         said.append(
             Statement(
                 Level.BAD,
@@ -102,11 +106,28 @@ def _leaking(block: dict[str, Any]) -> list[Statement]:
     return said
 
 
+def _labelled(block: dict[str, Any]) -> list[Statement]:
+    """What became of labels.csv: nothing is left out in silence."""
+    without, stray = block.get("exams_without_labels", 0), block.get("labels_of_no_exam", 0)
+    said = []
+    if stray:
+        said.append(
+            f"{stray} rows of labels.csv are of no exam here: were they made with another build or key?"
+        )
+    if without:
+        said.append(
+            f"{without} of {block['n_exams']} exams have no labels; findings are told of the others."
+        )
+    if unreadable := block.get("unreadable_labels", 0):
+        said.append(f"{unreadable} labels are no numbers where the others are, and count as absent.")
+    return [Statement(Level.DOUBT, text) for text in said]
+
+
 def _controlled(block: dict[str, Any]) -> list[Statement]:
     said = []
     controls = block.get("controls", {})
     header = controls.get("header_metadata", {}).get("behind_embedding_probe")
-    if header and not header["low"] > 0:
+    if header and not _least(header) > 0:
         said.append(
             Statement(
                 Level.BAD,
@@ -115,7 +136,7 @@ def _controlled(block: dict[str, Any]) -> list[Statement]:
             )
         )
     frame = controls.get("mean_frame", {}).get("behind_model")
-    if frame and not frame["low"] > 0:
+    if frame and not _least(frame) > 0:
         said.append(
             Statement(
                 Level.DOUBT,
@@ -123,7 +144,7 @@ def _controlled(block: dict[str, Any]) -> list[Statement]:
             )
         )
     permuted = controls.get("permuted_reports", {}).get("mean_auc")
-    if permuted and permuted["low"] > 0.5:
+    if permuted and _least(permuted) > 0.5:
         said.append(
             Statement(
                 Level.BAD,
@@ -154,7 +175,7 @@ def _answers(block: dict[str, Any]) -> list[Statement]:
 
 def _shifted(block: dict[str, Any]) -> list[Statement]:
     shift = block.get("shift", {}).get("unusual")
-    if not shift or not shift["low"] > 2 * shift["chance"]:
+    if not shift or not _least(shift) > 2 * shift["chance"]:
         return []
     return [
         Statement(

@@ -29,7 +29,7 @@ class Wordings(NamedTuple):
         against = self.absent.mean(1) if self.absent.shape[1] else 0.0
         return self.present.mean(1) - against
 
-    def each(self) -> Float[np.ndarray, "n p+a"]:
+    def each(self) -> Float[np.ndarray, "n w"]:
         """The score, had there been but one wording of a side and all of the other."""
         score = self.score[:, None]
         one = self.present - self.present.mean(1, keepdims=True)

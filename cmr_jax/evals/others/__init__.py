@@ -14,7 +14,7 @@ import importlib
 import importlib.util
 import pathlib
 import sys
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -29,6 +29,7 @@ from cmr_jax.types import Batch
 SAX_SLICES, PHASES, LGE_SLICES = 3, 4, 3
 
 
+@runtime_checkable
 class PicturesAndTexts(Protocol):
     """What FUNCTION gives."""
 

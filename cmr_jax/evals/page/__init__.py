@@ -32,7 +32,8 @@ body { font: 15px/1.5 system-ui, sans-serif; color: #1b2733; max-width: 66rem; m
 h1 { font-size: 1.5rem } h2 { margin-top: 2.5rem; border-bottom: 1px solid #d6dde3 } h3 { margin: 1.2rem 0 .4rem }
 .wide { overflow-x: auto } table { border-collapse: collapse; margin: .8rem 0; font-size: .85rem }
 caption { text-align: left; color: #55636f; padding-bottom: .3rem }
-th, td { padding: .25rem .6rem; text-align: right } td { white-space: nowrap } thead th { border-bottom: 1px solid #d6dde3 }
+th, td { padding: .25rem .6rem; text-align: right } td { white-space: nowrap }
+thead th { border-bottom: 1px solid #d6dde3 }
 th:first-child, td:first-child { text-align: left } tr:nth-child(even) { background: #f3f6f8 }
 .summary { width: 100%; font-size: 1rem } .summary td { white-space: normal }
 .summary th, .summary td { text-align: left; vertical-align: top; padding: .5rem .7rem }

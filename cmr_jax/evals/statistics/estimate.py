@@ -70,6 +70,8 @@ def plain(value: Any) -> Any:
     """JSON has no NaN: what could not be computed is null."""
     if isinstance(value, dict):
         return {k: plain(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [plain(v) for v in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value

@@ -35,7 +35,7 @@ class Scaling(NamedTuple):
 def fit(known: Answers) -> Scaling:
     """On exams that are not to be judged."""
     centre, spread = known.score.mean(), known.score.std()
-    if not spread > 0:  # all alike: the share that has the finding is all there is to say
+    if not np.ptp(known.score):  # all alike: the share that has the finding is all there is to say
         share = np.clip(known.positive.mean(), 1e-6, 1 - 1e-6)
         return Scaling(np.inf, float(np.log(share / (1 - share))))
     model = LogisticRegression(C=INVERSE_PENALTY).fit(

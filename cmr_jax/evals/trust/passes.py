@@ -31,6 +31,8 @@ def carried(study: Study, model: Model, asked: Asked, seed: int) -> dict[str, An
     c = study.cohort
     chosen = attribution.choose(c, study.scores, study.findings)
     rows = sorted({row for some in chosen.values() for row in some})
+    if not rows:
+        return {}
     source = Some(ExamSource(c.path, c.split), rows)
     batches = [_of_one(b, i) for b, real in model.batches(source) for i in range(real)]
     found = attribution.carried(rows, iter(batches), model.clips, asked.scores)
