@@ -4,9 +4,9 @@
         --key-file FILE --out DIR
 
 A SOURCE is a folder of DICOM or NIfTI files (tar and zip archives are read where they lie), one
-archive, a folder in a cloud (gs://..., s3://...), dicomweb:URL, or phantom:NAME.  A build that was
-stopped goes on where it was when the same command runs again; --update adds exams to a finished
-one.
+archive, a folder in a cloud (gs://..., s3://...), dicomweb:URL, phantom:NAME, or a public set in
+its own layout, acdc:DIR or mnms:DIR (with its labels and its split).  A build that was stopped goes
+on where it was when the same command runs again; --update adds exams to a finished one.
 
 Reports and labels join to exams by any of patient_id, study_instance_uid, accession_number; in a
 table, reports need a column report_text.  Options this program does not know go to Apache Beam
@@ -33,6 +33,7 @@ from data_prep.driver import Build, build  # noqa: E402
 from data_prep.engine import Engines, WorkerError  # noqa: E402
 from data_prep.exam.plan import CLINICAL, Choice  # noqa: E402
 from data_prep.orders import Rules  # noqa: E402
+from data_prep.public import is_public  # noqa: E402
 from data_prep.read.cloud import connect, is_cloud  # noqa: E402
 from data_prep.read.source import open_source  # noqa: E402
 from data_prep.reports.table import read_labels, read_reports  # noqa: E402
@@ -53,7 +54,10 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
         help="JSON with token, or user and password, chmod 600 (or see CMR_DICOMWEB_TOKEN)",
     )
     add("--reports", help="CSV, TSV, JSON lines, HL7 v2, FHIR, or a folder of these or of texts")
-    add("--labels", help="CSV of labels; only evaluation ever opens them")
+    add(
+        "--labels",
+        help="CSV of labels; only evaluation ever opens them, but for a column split (train, val, test)",
+    )
     add("--site", required=True, help="short name of the site: letters, digits, - and _")
     add(
         "--key-file", help="secret, 32 random bytes, chmod 600 (or CMR_JAX_PREP_KEY, hex or base64)"
@@ -126,12 +130,13 @@ def prepare(args: argparse.Namespace) -> Build:
     from_phantom = args.dicom.startswith("phantom:")
     source = open_source(args.dicom, args.dicomweb_credentials)
     pseudonyms = load_key(args.key_file, args.dicom)
-    if not args.reports and not from_phantom and not args.keep_unpaired:
+    known = from_phantom or is_public(args.dicom)  # who made it says what is true of it
+    if not args.reports and not known and not args.keep_unpaired:
         raise ValueError(
             "--reports is missing: a file or folder of reports, or --keep-unpaired to go without."
         )
     reports = args.reports or (args.dicom if from_phantom else None)
-    labels = args.labels or (args.dicom if from_phantom else None)
+    labels = args.labels or (args.dicom if known else None)
     if not source.units():
         raise ValueError(f"--dicom {args.dicom} holds no files.")
     rules = Rules(
@@ -139,7 +144,7 @@ def prepare(args: argparse.Namespace) -> Build:
         site=args.site,
         splits=_splits(args.splits),
         exams_per_shard=max(args.exams_per_shard, 1),
-        keep_unpaired=args.keep_unpaired,
+        keep_unpaired=args.keep_unpaired or is_public(args.dicom),
     )
     job = Build(
         source=source,

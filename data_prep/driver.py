@@ -22,7 +22,7 @@ from cmr_jax.schema import (
 from data_prep import notes, pipeline, update, workshop
 from data_prep.engine import Engines
 from data_prep.exam.plan import Choice, ExamSummary
-from data_prep.orders import NOTHING_YET, Existing, Rules, ShardOrder, make_orders
+from data_prep.orders import NOTHING_YET, SPLIT_COLUMN, Existing, Rules, ShardOrder, make_orders
 from data_prep.pipeline import HEADERS, Graphs
 from data_prep.qc import people
 from data_prep.qc.account import Account
@@ -200,7 +200,10 @@ def _labels(
     job: Build, planned: _Planned, checksums: dict[str, str], old: pathlib.Path | None
 ) -> None:
     of = job.rules.pseudonyms.of
-    rows = {of("study", uid): row for uid, row in planned.joined.labels.items()}
+    rows = {
+        of("study", uid): {k: v for k, v in row.items() if k != SPLIT_COLUMN}
+        for uid, row in planned.joined.labels.items()
+    }
     patients = {of("study", uid): owner for uid, owner in planned.owners.items()}
     labels.write(job.out, {k: v for k, v in rows.items() if k in checksums}, patients)
     if old and not job.labels and (old / LABELS_FILE).exists():

@@ -10,6 +10,8 @@ from data_prep.exam.plan import ExamSummary
 from data_prep.read.reject import Reject, Why
 from data_prep.reports.joined import Impression, Joined
 
+SPLIT_COLUMN = "split"  # of labels
+
 
 @dataclasses.dataclass(frozen=True)
 class ExamOrder:
@@ -68,6 +70,7 @@ def make_orders(
     Raises ValueError where the new input says that patients of the existing build are others.
     """
     first_dates = _first_dates(summaries, owners)
+    given = _given_splits(joined, owners)
     _check_history(rules, summaries, owners, existing)
     by_split: dict[str, list[ExamOrder]] = defaultdict(list)
     rejects = []
@@ -75,7 +78,10 @@ def make_orders(
         impression = joined.impressions.get(summary.study_uid)
         owner = owners[summary.study_uid]
         exam_id = rules.pseudonyms.of("study", summary.study_uid)
-        patient_id, split = rules.pseudonyms.of("patient", owner), split_of(rules, owner)
+        patient_id, split = (
+            rules.pseudonyms.of("patient", owner),
+            given.get(owner) or split_of(rules, owner),
+        )
         if exam_id in existing.exams:
             if existing.exams[exam_id] != (patient_id, split):
                 raise ValueError(
@@ -147,6 +153,23 @@ def _first_dates(summaries: list[ExamSummary], owners: dict[str, str]) -> dict[s
             owner = owners[summary.study_uid]
             first[owner] = min(first.get(owner, date), date)
     return first
+
+
+def _given_splits(joined: Joined, owners: dict[str, str]) -> dict[str, str]:
+    """Splits of patients that labels tell in a column `split`: those of a set's authors.
+
+    A ValueError where it is no split, or a patient is in two.
+    """
+    given: dict[str, str] = {}
+    for study, row in joined.labels.items():
+        split = row.get(SPLIT_COLUMN, "")
+        if split not in ("", *SPLITS):
+            raise ValueError(
+                f"--labels: a split must be {', '.join(SPLITS)} or empty, and one is none of these."
+            )
+        if split and given.setdefault(owners[study], split) != split:
+            raise ValueError("--labels: exams of one patient are in two splits.")
+    return given
 
 
 def split_of(rules: Rules, owner: str) -> str:

@@ -35,7 +35,9 @@ def known_and_unseen(n=240, e=6, seed=0, noise=1.0):
                 {"large": (size > 0.5).astype(float)},
                 video,
                 measurements={"edv": 150 + 30 * size},
-                classes={"disease": np.where(size > 0.8, "dcm", np.where(size < -0.8, "hcm", "no"))},
+                classes={
+                    "disease": np.where(size > 0.8, "dcm", np.where(size < -0.8, "hcm", "no"))
+                },
             )
         )
     return made
@@ -141,13 +143,16 @@ def test_diseases_are_told_apart_as_scikit_learn_counts(monkeypatch):
     unseen.labels.classes["disease"][:4] = ""
     unseen.labels.classes["disease"][4] = "rare"
     block = classes.evaluate(known, unseen, seed=0)["disease"]
-    assert block["classes"] == ["dcm", "hcm", "no"] and block["n"] == 235
+    assert block["classes"] == ["dcm", "hcm", "no"]
+    assert block["n"] == 235
     table = np.array(block["confusion"])
     truth = np.repeat(np.arange(3), table.sum(1))
     said = np.concatenate([np.repeat(np.arange(3), row) for row in table])
     assert table.sum() == 235
     assert block["accuracy"]["value"] == pytest.approx(accuracy_score(truth, said))
-    assert block["balanced_accuracy"]["value"] == pytest.approx(balanced_accuracy_score(truth, said))
+    assert block["balanced_accuracy"]["value"] == pytest.approx(
+        balanced_accuracy_score(truth, said)
+    )
     assert block["macro_f1"]["value"] == pytest.approx(f1_score(truth, said, average="macro"))
     assert block["accuracy"]["chance"] == pytest.approx(table.sum(1).max() / 235)
     assert block["balanced_accuracy"]["value"] > 0.6

@@ -132,7 +132,9 @@ def test_hostile_strings_arrive_as_text(built):
     exams = [source[i] for source in sources for i in range(len(source))]
     marked = [e for e in exams if "<script>" in e.impression]
     assert marked
-    exams = [dataclasses.replace(e, impression=e.impression + HOSTILE[3], stacks=()) for e in marked]
+    exams = [
+        dataclasses.replace(e, impression=e.impression + HOSTILE[3], stacks=()) for e in marked
+    ]
     rows = [(i, HOSTILE[1]) for i in range(len(exams))]
     told = cohorts.study(cohorts.cohort(exams=exams))
     shown = page._gallery(sources[0], told, HOSTILE[0], rows)

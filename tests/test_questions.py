@@ -113,7 +113,12 @@ def test_a_column_is_of_findings_of_measurements_or_of_words(tmp_path):
     np.testing.assert_array_equal(found.measurements["mixed"], [3, np.nan, 2, np.nan])
     assert found.classes["disease"].tolist() == ["hcm", "dcm", "", ""]
     assert (found.unlabelled, found.unreadable) == (1, 1)
-    assert {*found.findings, *found.measurements, *found.classes} == {"lge", "ef", "mixed", "disease"}
+    assert {*found.findings, *found.measurements, *found.classes} == {
+        "lge",
+        "ef",
+        "mixed",
+        "disease",
+    }
     assert labels.labelled_ids(str(tmp_path)) == {"a", "b", "c", "d"}
 
 

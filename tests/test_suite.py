@@ -62,7 +62,9 @@ def test_results_are_json_and_as_before_where_they_were_before(evaluated):
     read = json.loads(json.dumps(plain(results), allow_nan=False))
     assert read["schema_version"] == 1
     for block in read["data"].values():
-        assert {"n_exams", "n_patients", "retrieval", "retrieval_of_alike", "zero_shot"} <= set(block)
+        assert {"n_exams", "n_patients", "retrieval", "retrieval_of_alike", "zero_shot"} <= set(
+            block
+        )
         for finding in block["zero_shot"]["findings"].values():
             assert {"auc", "auprc", "n_positive", "wordings"} <= set(finding)
             assert finding["auc"]["low"] is None or 0 <= finding["auc"]["low"] <= 1
@@ -103,7 +105,10 @@ def test_the_page_answers_the_four_questions_and_loads_nothing(evaluated):
     for block in results["data"].values():
         for statement in block["verdict"]:
             assert statement["text"].split(":")[0] in page
-    assert set(re.findall(r'src="([^",]{0,20})', page)) <= {"data:image/png;base6", "data:image/webp;base"}
+    assert set(re.findall(r'src="([^",]{0,20})', page)) <= {
+        "data:image/png;base6",
+        "data:image/webp;base",
+    }
     assert "://" not in re.sub(r"base64,[^\"]*", "", page)
     assert page.count("<h2>") == 2
     assert "Not a medical device" in page
@@ -113,7 +118,8 @@ def test_the_card_says_what_was_measured_and_what_it_is_not_for(evaluated):
     out, results = evaluated
     card = (out / "model_card.md").read_text()
     block = results["data"]["internal"]
-    assert "**Not a medical device.**" in card and "## Not intended" in card
+    assert "**Not a medical device.**" in card
+    assert "## Not intended" in card
     assert f"{block['n_exams']} exams of {block['n_patients']} patients" in card
     for finding, f in block["zero_shot"]["findings"].items():
         assert f"| {finding.replace('_', ' ')} | {f['auc']['value']:.2f} (" in card
@@ -155,7 +161,8 @@ def rows_of(tiny):
 def test_without_labels_there_is_retrieval_alone(changed):
     block, page = changed(None, *suite.PARTS)
     assert block["zero_shot"] == {"findings": {}, "left_out": {}}
-    assert "retrieval" in block and "controls" not in block
+    assert "retrieval" in block
+    assert "controls" not in block
     assert "There are no labels to do it on" in page or "no labels" in page
 
 
@@ -200,7 +207,8 @@ def test_of_one_patient_there_are_values_and_no_intervals(tiny):
     study.ask(asked)
     assert study.block["n_patients"] == 1
     auc = study.block["zero_shot"]["findings"]["lge"]["auc"]
-    assert 0 < auc["value"] < 1 and np.isnan(auc["low"])
+    assert 0 < auc["value"] < 1
+    assert np.isnan(auc["low"])
 
 
 def test_the_cases_shown_are_the_surest_the_worst_and_the_silent():

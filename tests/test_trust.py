@@ -61,9 +61,7 @@ def test_scaling_is_logistic_regression_on_the_score():
     scaling = calibration.fit(known)
     theirs = LogisticRegression(C=np.inf).fit(known.score[:, None], known.positive)
     grid = np.linspace(-3, 4, 9)
-    np.testing.assert_allclose(
-        scaling(grid), theirs.predict_proba(grid[:, None])[:, 1], atol=2e-3
-    )
+    np.testing.assert_allclose(scaling(grid), theirs.predict_proba(grid[:, None])[:, 1], atol=2e-3)
     assert scaling.temperature == pytest.approx(1 / theirs.coef_[0, 0], rel=0.01)
 
 
@@ -111,7 +109,9 @@ def test_sets_hold_the_truth_as_often_as_promised(level):
     held = {True: [], False: []}
     for _ in range(400):
         known, tested = (rng.random(n) < 0.3 for n in (150, 60))
-        likely = [np.clip(0.3 + 0.4 * s + rng.normal(0, 0.3, s.size), 0, 1) for s in (known, tested)]
+        likely = [
+            np.clip(0.3 + 0.4 * s + rng.normal(0, 0.3, s.size), 0, 1) for s in (known, tested)
+        ]
         found = conformal.sets(conformal.fit(known, likely[0], level), likely[1])
         holds = found[np.arange(60), tested.astype(int)]
         for side, values in held.items():
@@ -123,7 +123,8 @@ def test_sets_hold_the_truth_as_often_as_promised(level):
 def test_with_too_few_to_promise_anything_nothing_is_answered():
     positive = np.array([True] * 3 + [False] * 50)
     most = conformal.fit(positive, np.linspace(0, 1, 53), 0.9)
-    assert np.isinf(most[1]) and np.isfinite(most[0])
+    assert np.isinf(most[1])
+    assert np.isfinite(most[0])
     found = conformal.sets(most, np.linspace(0, 1, 9))
     assert found[:, 1].all()  # nobody is told that it is not there
 
@@ -184,13 +185,16 @@ def test_a_group_that_fares_worse_is_named(monkeypatch):
     assert block["groups"]["A"]["n"] == (vendor == "A").sum()
     values = [block["groups"][g]["value"] for g in "AB"]
     assert block["gap"] == pytest.approx(values[0] - values[1])
-    assert block["p"] < 0.05 and block["gap_by_luck"] < block["gap"] / 2
+    assert block["p"] < 0.05
+    assert block["gap_by_luck"] < block["gap"] / 2
 
 
 def test_without_a_difference_a_gap_is_luck(monkeypatch):
     monkeypatch.setattr(subgroups, "DEALS", 19)
     monkeypatch.setattr(cohorts, "DRAWS", 10)
-    p = [subgroups.evaluate(*grouped(120, seed)[:2], seed=seed)["vendor"]["p"] for seed in range(40)]
+    p = [
+        subgroups.evaluate(*grouped(120, seed)[:2], seed=seed)["vendor"]["p"] for seed in range(40)
+    ]
     assert np.mean(np.array(p) <= 0.05) <= 0.15  # one in twenty
     assert 0.3 < np.mean(p) < 0.7
 
@@ -226,8 +230,8 @@ def test_exams_like_the_known_ones_are_unusual_one_time_in_twenty():
 
 def test_another_place_is_told_from_home():
     rng = np.random.default_rng(0)
-    home = cohorts.cohort(video=rng.normal(size=(60, 4)) + [3, 0, 0, 0])
-    away = cohorts.cohort(video=rng.normal(size=(50, 4)) + [0, 3, 0, 0])
+    home = cohorts.cohort(video=[*rng.normal(size=(60, 4)), 3, 0, 0, 0])
+    away = cohorts.cohort(video=[*rng.normal(size=(50, 4)), 0, 3, 0, 0])
     near = shift.Nearness(home.video[:40], home.video[40:])
     block, p = shift.evaluate(near, away, home)
     assert block["auc_from_home"]["value"] > 0.9
@@ -281,7 +285,8 @@ def test_which_kinds_exams_have():
     share = missing.present([both, cine_only])
     assert (share["short axis"], share["late enhancement"], share["2 chamber"]) == (1.0, 0.5, 0.0)
     enhanced = next(k for k in missing.KINDS if k.name == "late enhancement")
-    assert enhanced.has(both) and not enhanced.has(cine_only)
+    assert enhanced.has(both)
+    assert not enhanced.has(cine_only)
 
 
 def test_the_fall_is_that_of_the_same_exams():

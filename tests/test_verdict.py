@@ -59,7 +59,8 @@ def test_an_oracle_is_praised_and_looked_at_twice(truth):
     assert said(found, Level.BAD) == ""
     assert "more than readers agree on" in said(found, Level.DOUBT)
     good = said(found, Level.GOOD)
-    assert "better than chance" in good and "100% among the first ten" in good
+    assert "better than chance" in good
+    assert "100% among the first ten" in good
     assert study.block["zero_shot"]["mean_auc"]["value"] == 1.0
 
 
@@ -122,7 +123,9 @@ def test_a_model_that_knows_who_was_scanned_is_found_out_by_headers(truth):
             return tested.video
 
     trained, tested = made(200), made(120)
-    ask = Asked({"a": Question(("yes",), ("no",))}, lambda t: np.array([[-1.0, 0], [1, 0]])[: len(t)])
+    ask = Asked(
+        {"a": Question(("yes",), ("no",))}, lambda t: np.array([[-1.0, 0], [1, 0]])[: len(t)]
+    )
     study = Study.of(tested, ask)
     study.ask(ask)
     from cmr_jax.evals import baselines

@@ -119,7 +119,9 @@ def _labelled(block: dict[str, Any]) -> list[Statement]:
             f"{without} of {block['n_exams']} exams have no labels; findings are told of the others."
         )
     if unreadable := block.get("unreadable_labels", 0):
-        said.append(f"{unreadable} labels are no numbers where the others are, and count as absent.")
+        said.append(
+            f"{unreadable} labels are no numbers where the others are, and count as absent."
+        )
     return [Statement(Level.DOUBT, text) for text in said]
 
 

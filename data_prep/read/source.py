@@ -1,4 +1,4 @@
-"""Where exams come from: files on this machine or in a cloud, a DICOMweb server, the phantom.
+"""Where exams come from: files here or in a cloud, a DICOMweb server, public sets, the phantom.
 
 A source splits into units (small jobs for the workers); a unit yields the head of every file,
 and later the bytes of chosen files.
@@ -8,6 +8,7 @@ import pathlib
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
+from data_prep.public import is_public
 from data_prep.read.cloud import CloudFiles, is_cloud
 from data_prep.read.dicomweb import DicomWebSource
 from data_prep.read.files import LocalFiles
@@ -33,7 +34,8 @@ class Source(Protocol):
 
 
 def open_source(spec: str, credentials: str | None = None) -> Source:
-    """A folder or an archive, here or in a cloud (`gs://...`), `dicomweb:URL`, or `phantom:NAME`.
+    """A folder or an archive, here or in a cloud (`gs://...`), `dicomweb:URL`, `phantom:NAME`,
+    or a public set, `acdc:DIR` or `mnms:DIR`.
 
     `credentials` names a file that only its owner can read (see `dicomweb`).
     """
@@ -42,6 +44,12 @@ def open_source(spec: str, credentials: str | None = None) -> Source:
         from data_prep.read.phantom import PhantomSource
 
         return PhantomSource(spec.removeprefix("phantom:"))
+    if is_public(spec):
+        from data_prep.read.public import PublicSource
+
+        # Workers may start elsewhere.
+        layout, _, root = spec.partition(":")
+        return PublicSource(f"{layout}:{pathlib.Path(root).absolute()}")
     if spec.startswith("dicomweb:"):
         return DicomWebSource.open(spec.removeprefix("dicomweb:"), credentials)
     if is_cloud(spec):
@@ -50,7 +58,7 @@ def open_source(spec: str, credentials: str | None = None) -> Source:
     if not root.exists():
         raise ValueError(
             f"--dicom {spec}: no such folder or archive. Give a folder of DICOM files, a tar or "
-            "zip of them, gs://... or s3://..., dicomweb:URL, or phantom:NAME."
+            "zip of them, gs://... or s3://..., dicomweb:URL, phantom:NAME, acdc:DIR or mnms:DIR."
         )
     if root.is_file():
         return TreeSource(LocalFiles(str(root.parent)), only=root.name)

@@ -6,6 +6,7 @@ import pathlib
 import re
 import stat
 
+from data_prep import public
 from data_prep.reports import fhir, oru, spreadsheet
 from data_prep.reports.attachment import text_of
 from data_prep.reports.markup import decode
@@ -50,13 +51,16 @@ def read_reports(spec: str) -> list[dict[str, str]]:
 
 
 def read_labels(spec: str) -> list[dict[str, str]]:
-    """Rows with the key columns and any label columns, of CSV or TSV."""
+    """Rows with the key columns and any label columns, of CSV or TSV; of the phantom or a public set,
+    its own."""
     if spec.startswith("phantom:"):
         # Here alone: real exams need none of the phantom.
         from data_prep.phantom.__main__ import label_rows
         from data_prep.phantom.protocol import profile
 
         return label_rows(profile(spec.removeprefix("phantom:")))
+    if public.is_public(spec):
+        return public.label_rows(spec)
     path = pathlib.Path(spec)
     if not path.is_file():
         raise ValueError(f"--labels {spec}: no such file.")

@@ -42,6 +42,7 @@ class Transformers:
                     return_tensors="pt",
                     padding="max_length",
                     truncation=True,
+                    max_length=self._model.config.text_config.max_position_embeddings,
                 )
             )
             for i in range(0, len(sentences), AT_ONCE)
@@ -55,8 +56,10 @@ class OpenClip:
     def __init__(self, name: str):
         package = importlib.import_module("open_clip")
         architecture, _, pretrained = name.partition("/")
+        if not pretrained:
+            raise ValueError(f"--embed: {name} has no weights. Write ARCHITECTURE/WEIGHTS_OR_FILE.")
         self._model, _, self._prepare = package.create_model_and_transforms(
-            architecture, pretrained=pretrained or None
+            architecture, pretrained=pretrained
         )
         self._model.eval()
         self._tokens = package.get_tokenizer(architecture)

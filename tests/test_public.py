@@ -1,0 +1,229 @@
+"""Public sets in the layouts they come in: which volumes, whose, which split, what is true of them."""
+
+import csv
+import json
+
+import nibabel
+import numpy as np
+import pytest
+
+from cmr_jax.data.shards import splits_of
+from cmr_jax.data.source import ExamSource
+from cmr_jax.evals import labels
+from cmr_jax.schema import Sequence, View
+from data_prep import public
+from data_prep.read import instance
+from data_prep.read.head import Head
+from data_prep.read.instance import Instance
+from data_prep.read.reject import Reject, Why
+from data_prep.read.source import open_source
+from data_prep.reports.table import read_labels
+from tests.conftest import prepare
+
+SPACING = (1.5, 1.5, 10.0)
+
+
+def heart(lv_mm: float, phases: int = 6) -> tuple[np.ndarray, np.ndarray]:
+    """A beating ring of a heart beside a lesser one, and its segmentation: 1 RV, 2 wall, 3 LV."""
+    x, y, _ = np.meshgrid(
+        *(np.arange(n) * s for n, s in zip((40, 40, 5), SPACING, strict=True)), indexing="ij"
+    )
+    volumes, masks = [], []
+    for t in range(phases):
+        radius = lv_mm * (1 - 0.25 * np.sin(np.pi * t / phases))
+        away, right = np.hypot(x - 36, y - 30), np.hypot(x - 16, y - 30)
+        mask = np.where(right < 0.6 * radius, 1, 0)
+        mask = np.where(away < radius + 6, 2, mask)
+        mask = np.where(away < radius, 3, mask)
+        noise = np.random.default_rng(t).normal(0, 4, mask.shape)
+        volumes.append(np.choose(mask, (60, 300, 120, 310)) + noise)
+        masks.append(mask)
+    return np.stack(volumes, -1).astype(np.int16), np.stack(masks, -1).astype(np.uint8)
+
+
+def save(path, data, step_s=0.04):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image = nibabel.Nifti1Image(data, np.diag([*SPACING, 1.0]))
+    image.header.set_xyzt_units("mm", "sec")
+    image.header.set_zooms((*SPACING, step_s)[: data.ndim])
+    nibabel.save(image, path)
+
+
+def acdc(root, groups, cine=True):
+    """The layout, patients 1, 2, ...; the last third of them to test on."""
+    for i, group in enumerate(groups, 1):
+        side = "testing" if i > len(groups) * 2 // 3 else "training"
+        folder = root / "database" / side / f"patient{i:03d}"
+        video, mask = heart(18 + i % 3)
+        if cine:
+            save(folder / f"patient{i:03d}_4d.nii.gz", video)
+        for moment in (0, 3):
+            name = f"patient{i:03d}_frame{moment + 1:02d}"
+            save(folder / f"{name}.nii.gz", video[..., moment])
+            save(folder / f"{name}_gt.nii.gz", mask[..., moment])
+        info = f"ED: 1\nES: 4\nGroup: {group}\nHeight: 180.0\nNbFrame: 6\nWeight: 80.0\n"
+        (folder / "Info.cfg").write_text(info)
+    (root / "database" / "MANDATORY_CITATION.md").write_text("cite")
+    return f"acdc:{root}"
+
+
+def mnms(root, rows):
+    """The layout of the other set."""
+    root.mkdir(parents=True)
+    with (root / "211230_M&Ms_Dataset_information_diagnosis_opendataset.csv").open(
+        "w", newline=""
+    ) as f:
+        writer = csv.DictWriter(
+            f, ["", "External code", "VendorName", "ED", "ES", "Age", "Pathology", "Sex"]
+        )
+        writer.writeheader()
+        for side, code, values in rows:
+            video, mask = heart(20)
+            only = np.zeros_like(mask)
+            # This set numbers its parts the other way round.
+            for moment in (0, 3):
+                only[..., moment] = np.choose(mask[..., moment], (0, 3, 2, 1))
+            folder = root / side / code
+            save(folder / f"{code}_sa.nii.gz", video)
+            save(folder / f"{code}_sa_gt.nii.gz", only)
+            writer.writerow({"External code": code, "ED": "0", "ES": "3"} | values)
+    return f"mnms:{root}"
+
+
+def expected(lv_mm):
+    """What those segmentations measure, by hand."""
+    _, mask = heart(lv_mm)
+    voxel = np.prod(SPACING) / 1000
+    ed, es = ((mask[..., t] == 3).sum() * voxel for t in (0, 3))
+    return ed, 100 * (1 - es / ed), (mask[..., 0] == 2).sum() * voxel * 1.05
+
+
+def read(spec):
+    source = open_source(spec)
+    found = [h for unit in source.units() for h in source.heads(unit)]
+    frames = [
+        i for h in found if isinstance(h, Head) for i in instance.read(h) if isinstance(i, Instance)
+    ]
+    return source, frames, [h for h in found if isinstance(h, Reject)]
+
+
+def test_of_acdc_the_cine_is_read_and_the_rest_is_counted(tmp_path):
+    spec = acdc(tmp_path / "set", ["DCM", "NOR", "HCM"])
+    _, frames, rejects = read(spec)
+    assert len(frames) == 3 * 5 * 6
+    assert {f.text["PatientID"] for f in frames} == {"patient001", "patient002", "patient003"}
+    counts = {why: sum(r.why is why for r in rejects) for why in {r.why for r in rejects}}
+    assert counts == {Why.DUPLICATE: 6, Why.NOT_MR: 6, Why.NOT_DICOM: 3}
+
+
+def test_labels_of_acdc_are_its_groups_and_what_segmentations_measure(tmp_path):
+    spec = acdc(tmp_path / "set", ["DCM", "nor", "RV", "?"])
+    rows = read_labels(spec)
+    assert [r["split"] for r in rows] == ["test", "test", "train", "train"]
+    by_patient = {r["patient_id"]: r for r in rows}
+    first = by_patient["patient001"]
+    assert (first["diagnosis"], first["dcm"], first["normal"]) == ("DCM", "1", "0")
+    assert by_patient["patient002"]["normal"] == "1"
+    assert by_patient["patient003"]["abnormal_rv"] == "1"
+    assert by_patient["patient004"]["diagnosis"] == by_patient["patient004"]["dcm"] == ""
+    volume, ef, mass = expected(19)
+    assert float(first["lv_edv_ml"]) == pytest.approx(volume, abs=0.05)
+    assert float(first["lv_ef_percent"]) == pytest.approx(ef, abs=0.05)
+    assert float(first["lv_mass_g"]) == pytest.approx(mass, abs=0.05)
+    assert first["lv_dysfunction"] == str(int(ef < 50))
+
+
+def test_mnms_numbers_its_parts_otherwise_and_measures_the_same(tmp_path):
+    rows = [
+        (
+            "Training/Labeled",
+            "A0S9V9",
+            {"Pathology": "HCM", "VendorName": "Siemens", "Sex": "F", "Age": "53"},
+        ),
+        ("Validation", "B1T2", {"Pathology": "NOR", "VendorName": "Philips", "Age": "?"}),
+        ("Testing", "C3", {"Pathology": "Other"}),
+    ]
+    spec = mnms(tmp_path / "set", rows)
+    found = {r["patient_id"]: r for r in read_labels(spec)}
+    assert [found[c]["split"] for c in ("A0S9V9", "B1T2", "C3")] == ["train", "val", "test"]
+    assert (found["A0S9V9"]["hcm"], found["B1T2"]["normal"]) == ("1", "1")
+    volume, ef, _ = expected(20)
+    assert float(found["C3"]["lv_edv_ml"]) == pytest.approx(volume, abs=0.05)
+    assert float(found["C3"]["lv_ef_percent"]) == pytest.approx(ef, abs=0.05)
+    _, frames, _ = read(spec)
+    first = next(f for f in frames if f.text["PatientID"] == "A0S9V9")
+    assert (first.text["PatientSex"], first.text["PatientAge"]) == ("F", "053Y")
+
+
+def test_without_a_cine_both_moments_are_one(tmp_path):
+    spec = acdc(tmp_path / "set", ["DCM"], cine=False)
+    source, frames, rejects = read(spec)
+    assert len(frames) == 5 * 2
+    assert sum(r.why is Why.DUPLICATE for r in rejects) == 2
+    ((where, content),) = source.load({f.where for f in frames})
+    assert where.endswith("ed_and_es.nii")
+    both = np.asanyarray(nibabel.Nifti1Image.from_bytes(content).dataobj)
+    video, _ = heart(19)
+    np.testing.assert_array_equal(both, video[..., [0, 3]])
+
+
+@pytest.mark.parametrize("spoil", ["no info", "broken mask", "broken cine"])
+def test_what_is_broken_costs_what_it_is(tmp_path, spoil):
+    spec = acdc(tmp_path / "set", ["DCM", "HCM"])
+    folder = tmp_path / "set/database/training/patient001"
+    if spoil == "no info":
+        (folder / "Info.cfg").write_bytes(b"\xff\xfe nothing")
+    elif spoil == "broken mask":
+        (folder / "patient001_frame01_gt.nii.gz").write_bytes(b"torn")
+    else:
+        (folder / "patient001_4d.nii.gz").write_bytes(b"torn")
+    row = next(r for r in read_labels(spec) if r["patient_id"] == "patient001")
+    _, frames, _ = read(spec)
+    there = {f.text["PatientID"] for f in frames}
+    assert there == ({"patient002"} if spoil == "broken cine" else {"patient001", "patient002"})
+    assert (row["diagnosis"] == "") == (spoil == "no info")
+    assert (row["lv_edv_ml"] == "") == (spoil in ("no info", "broken mask"))
+
+
+def test_a_folder_in_another_layout_is_refused(tmp_path):
+    (tmp_path / "x.txt").touch()
+    for spec in (f"acdc:{tmp_path}", f"mnms:{tmp_path}"):
+        with pytest.raises(ValueError, match="no exam in the layout of"):
+            public.folders(spec)
+
+
+def test_one_command_makes_a_set_that_evaluation_takes(tmp_path):
+    """Cines alone, the authors' split, no reports."""
+    spec = acdc(tmp_path / "set", ["DCM", "NOR", "HCM"] * 4)
+    key = tmp_path / "key"
+    key.write_bytes(np.random.default_rng(0).bytes(32))
+    key.chmod(0o600)
+    prepare(tmp_path / "out", "--key-file", str(key), dicom=spec)
+    assert set(splits_of(str(tmp_path / "out"))) >= {"train", "test"}
+    train, test = (ExamSource(str(tmp_path / "out"), split) for split in ("train", "test"))
+    assert (len(train), len(test)) == (8, 4)
+    exam = test[0]
+    (stack,) = exam.stacks
+    assert (stack.view, stack.sequence) == (View.SAX, Sequence.CINE)
+    assert exam.vendor == "Siemens"
+    assert exam.impression == ""
+    truth = labels.read(str(tmp_path / "out"), [test[i].exam_id for i in range(4)])
+    assert set(truth.classes) == {"diagnosis"}
+    assert {"dcm", "hcm", "normal"} <= set(truth.findings)
+    assert "split" not in truth.classes
+    assert "lv_edv_ml" in truth.measurements
+    manifest = json.loads((tmp_path / "out/manifest.json").read_text())
+    assert "patient001" not in json.dumps(manifest)
+
+
+def test_a_split_that_is_none_or_two_is_refused(tmp_path):
+    spec = acdc(tmp_path / "set", ["DCM", "NOR", "HCM"])
+    table = tmp_path / "labels.csv"
+    table.write_text("patient_id,split\npatient001,holdout\n")
+    key = tmp_path / "key"
+    key.write_bytes(np.random.default_rng(0).bytes(32))
+    key.chmod(0o600)
+    args = ("--key-file", str(key), "--labels", str(table))
+    done = prepare(tmp_path / "out", *args, dicom=spec, check=False)
+    assert done.returncode == 2
+    assert "a split must be train, val, test or empty" in done.stderr
