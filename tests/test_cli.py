@@ -11,7 +11,7 @@ import pytest
 from cmr_jax import config, step
 from cmr_jax.data import pipeline
 from cmr_jax.sharding import make_mesh
-from tests.conftest import PREP, ROOT, prepare, run
+from tests.conftest import PREP, ROOT, run
 
 SMALL = ["--config.data.batch=8", "--config.data.clip.size=32", "--config.model.video.width=16"]
 
@@ -214,8 +214,6 @@ def trained(tiny, tmp_path_factory):
 
 def test_evaluation_writes_the_promised_shape(trained, tiny, tmp_path):
     out = tmp_path / "eval"
-    external = tmp_path / "elsewhere"
-    prepare(external, dicom="phantom:tiny:exams=30,seed=99")
     done = run(
         "cmr_jax.evaluate",
         f"--weights={trained / 'run'}",
@@ -223,8 +221,9 @@ def test_evaluation_writes_the_promised_shape(trained, tiny, tmp_path):
         f"--out={out}",
         "--bootstrap=50",
         f"--permuted_weights={trained / 'permuted'}",
-        f"--external=other={external}",
+        f"--external=other={tiny}",
         "--split=train",
+        "--parts=controls",
         "--protocol=honest",
         "--protocol=published",
     )
@@ -235,7 +234,7 @@ def test_evaluation_writes_the_promised_shape(trained, tiny, tmp_path):
     assert block["n_patients"] > 0
     assert f"internal: {block['n_exams']} exams of {block['n_patients']} patients" in done.stdout
     assert "mean of all" in done.stdout
-    assert "results.json, scores.parquet and report.html are in" in done.stdout
+    assert "report.html, results.json, scores.parquet and model_card.md are in" in done.stdout
     for way in ("report_to_exam", "exam_to_report"):
         assert set(block["retrieval"][way]["R@10"]) == {"value", "low", "high", "chance"}
         assert 0 <= block["retrieval"][way]["R@10"]["value"] <= 1
@@ -247,14 +246,11 @@ def test_evaluation_writes_the_promised_shape(trained, tiny, tmp_path):
         assert set(rules["retrieval"]) == {"t2v", "v2t"}
         assert set(rules["few_shot"]) == set(rules["supervised"]) >= set(rules["zero_shot"])
     assert "2 runs" in block["controls"]["permuted_reports"]["what"]
-    controls = {
-        "embedding_probe",
-        "shuffled_phases",
-        "permuted_reports",
-        "header_metadata",
-        "mean_frame",
-    }
+    # There is no other split to learn from than the one under test.
+    controls = {"shuffled_phases", "permuted_reports", "noise", "words_in_reports"}
     assert set(block["controls"]) == controls
+    assert "supervised" not in block
+    assert "shift" not in block
     import pyarrow.parquet as pq
 
     table = pq.read_table(out / "scores.parquet")
