@@ -38,16 +38,15 @@ def value_and_grad(embed: Embed, score: Score, parts: int, mesh: jax.sharding.Me
             return None, embed(params, part)
 
         _, made = jax.lax.scan(forward, None, split)
-        embeddings = Embeddings(
-            _join(made.video, mesh), _join(made.text, mesh), made.scale[0], made.bias[0]
-        )
+        rows = {n: _join(x, mesh) for n, x in _of_rows(made).items()}
+        embeddings = made._replace(scale=made.scale[0], bias=made.bias[0], **rows)
         value, slope = jax.value_and_grad(score, has_aux=True)(embeddings, batch)
-        pulls = [_split(x, parts, mesh) for x in (slope.video, slope.text)]
+        pulls = {n: _split(x, parts, mesh) for n, x in _of_rows(slope).items()}
         # Every part, on every device that adds up for itself, pulls at the temperature and the
         # bias: together once.
         times = parts * (mesh.size if _is_data_alone(mesh) else 1)
-        pulls += [jnp.full(times, x / times) for x in (slope.scale, slope.bias)]
-        return value, _pull_back(embed, mesh)(params, split, Embeddings(*pulls))
+        pulls |= {n: jnp.full(times, getattr(slope, n) / times) for n in ("scale", "bias")}
+        return value, _pull_back(embed, mesh)(params, split, slope._replace(**pulls))
 
     return jax.value_and_grad(whole, has_aux=True) if parts == 1 else in_parts
 
@@ -70,8 +69,18 @@ def _pull_back(embed: Embed, mesh: jax.sharding.Mesh) -> Callable:
         own = jax.tree.map(lambda p: jax.lax.pcast(p, BATCH, to="varying"), params)
         return jax.lax.psum(backward(own, split, slopes), BATCH)
 
-    slopes = Embeddings(PARTS, PARTS, ROWS, ROWS)  # type: ignore[arg-type]
-    return jax.shard_map(alone, mesh=mesh, in_specs=(WHOLE, PARTS, slopes), out_specs=WHOLE)
+    def pull_back(params: Params, split: Batch, slopes: Embeddings) -> Params:
+        lie = slopes._replace(scale=ROWS, bias=ROWS, **dict.fromkeys(_of_rows(slopes), PARTS))  # type: ignore[arg-type]
+        laid = jax.shard_map(alone, mesh=mesh, in_specs=(WHOLE, PARTS, lie), out_specs=WHOLE)
+        return laid(params, split, slopes)
+
+    return pull_back
+
+
+def _of_rows(made: Embeddings) -> dict[str, Any]:
+    """What there is of exams: embeddings of either tower, outputs."""
+    fields = {name: getattr(made, name) for name in ("video", "text", "outputs")}
+    return {name: x for name, x in fields.items() if x is not None}
 
 
 def _is_data_alone(mesh: jax.sharding.Mesh) -> bool:

@@ -17,7 +17,7 @@ from cmr_jax.sharding import path_of
 from cmr_jax.types import TrainState
 
 FOLDER = "checkpoints"
-BEST = "val/mrr"  # of a save's metrics: the more, the better
+BEST = "val/best"  # of a save's metrics: the more, the better
 WORST = -1.0  # of a save without a look at the val split
 
 
@@ -42,7 +42,7 @@ class Checkpoints:
     ):
         self.workdir = workdir.absolute()
         self._writing: int | None = None  # the step that was handed over last
-        best = policies.BestN(get_metric_fn=lambda metrics: metrics[BEST], n=keep_best)
+        best = policies.BestN(get_metric_fn=lambda metrics: metrics.get(BEST, WORST), n=keep_best)
         options = ocp.CheckpointManagerOptions(
             preservation_policy=policies.AnyPreservationPolicy([policies.LatestN(keep), best]),
             best_fn=best.get_metric_fn,

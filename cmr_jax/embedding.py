@@ -8,6 +8,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
+from cmr_jax.config import Objective
 from cmr_jax.data import pipeline
 from cmr_jax.data.sites import Source
 from cmr_jax.data.source import Exam, ExamSource
@@ -49,6 +50,11 @@ class Model(abc.ABC):
     def texts(self, texts: list[str]) -> np.ndarray:
         """Raw embeddings of texts, (n, e)."""
 
+    def head(self, video: np.ndarray) -> dict[str, np.ndarray]:
+        """Scores of findings by a head that was trained on labels, from raw embeddings; {} of most."""
+        del video
+        return {}
+
     def videos(
         self, batches: Batches, change: Callable[[Batch], Batch] = lambda b: b
     ) -> np.ndarray:
@@ -88,6 +94,7 @@ class Embedder(Model):
         self.cfg = loaded.config
         self.cfg.data.batch = self.at_once = batch
         self.cfg.data.texts = 1
+        self.cfg.objective, self.cfg.data.labels = Objective.CONTRASTIVE, ""  # no label is read
         model = self.cfg.model
         self._video = jax.jit(
             lambda params, b: dual_encoder.apply(model, params, b, text=False).video
@@ -116,6 +123,14 @@ class Embedder(Model):
     def video(self, batch: Batch) -> np.ndarray:
         """Embeds clips."""
         return np.asarray(self._video(self.weights.params, batch))
+
+    def head(self, video: np.ndarray) -> dict[str, np.ndarray]:
+        """Logits by finding."""
+        if not (names := self.cfg.model.outputs):
+            return {}
+        layer = self.weights.params["outputs"]
+        logits = video @ np.asarray(layer["kernel"]) + np.asarray(layer["bias"])
+        return dict(zip(names, logits.T, strict=True))
 
     def texts(self, texts: list[str]) -> np.ndarray:
         """Embeds texts."""

@@ -97,7 +97,7 @@ def scale_by_layer(decay: float) -> optax.GradientTransformation:
     return optax.GradientTransformation(lambda params: optax.EmptyState(), update)
 
 
-ABOVE = re.compile(r".*/(project|places|norm|pooler)/.*|logit_.*")
+ABOVE = re.compile(r".*/(project|places|norm|pooler)/.*|logit_.*|outputs/.*")
 
 
 def _layer_scale(path: str, shapes: dict[str, tuple[int, ...]], decay: float) -> Any:

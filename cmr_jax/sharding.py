@@ -36,6 +36,7 @@ DIMS = (
     (r".*/pooler/kernel", "embed table"),
     (r".*/places/kernel", "embed table"),
     (r".*/project/kernel", "table shared"),
+    (r"(.*/)?outputs/kernel", "shared table"),
     (r".*/(scale|bias)", "replicated"),
     (r"logit_(scale|bias)", "replicated"),
 )

@@ -66,7 +66,30 @@ class Contrastive(NamedTuple):
         }
 
 
-OBJECTIVES: dict[Objective, type[Contrastive]] = {Objective.CONTRASTIVE: Contrastive}
+class Supervised(NamedTuple):
+    """Findings from labels, by a head on the embedding of an exam; texts are not read."""
+
+    cfg: config.Experiment
+    mesh: jax.sharding.Mesh
+
+    def embed(self, params: Params, batch: Batch, key: jax.Array) -> Embeddings:
+        """What the video tower and the head make of a batch, or of a part of one."""
+        batch = augment.seen_in_training(self.cfg.data, batch, key)
+        params = optim.resting(self.cfg.optim, params)
+        model = self.cfg.model
+        return dual_encoder.apply(model, params, batch, train=True, key=key, text=False)
+
+    def score(self, embeddings: Embeddings, batch: Batch) -> tuple[Array, Parts]:
+        """The loss of the whole batch, and what to tell of it."""
+        labels = jnp.stack([cast(dict, batch.targets)[n] for n in self.cfg.model.outputs], 1)
+        loss, parts = losses.findings(cast(Array, embeddings.outputs), labels)
+        return loss, parts | {"spread_video": spread(cast(Array, embeddings.video))}
+
+
+OBJECTIVES: dict[Objective, type[Contrastive] | type[Supervised]] = {
+    Objective.CONTRASTIVE: Contrastive,
+    Objective.SUPERVISED: Supervised,
+}
 
 
 def spread(x: Float[Array, "*n e"], real: Bool[Array, "*n"] | None = None) -> Float[Array, ""]:

@@ -2,7 +2,7 @@
 
 `b` exams in the global batch · `t` frames · `h w` pixels · `c` channels (1) · `n` video tokens of
 a frame · `r` texts per exam · `l` text tokens · `s` any sequence · `d` tower width · `k` heads ·
-`m` head width · `e` shared embedding.  Masks are bool, True where data is real.
+`m` head width · `e` shared embedding · `o` outputs.  Masks are bool, True where data is real.
 """
 
 from typing import Any, NamedTuple
@@ -51,6 +51,7 @@ class Embeddings(NamedTuple):
     text: Float[Array, "b r e"] | None
     scale: Float[Array, ""]
     bias: Float[Array, ""]
+    outputs: Float[Array, "b o"] | None = None  # logits of findings, of a model that has a head
 
 
 class Pairing(NamedTuple):

@@ -160,7 +160,7 @@ def test_a_control_run_borrows_reports(tiny, smoke, tokenizer):
     for permuted in (True, False):
         smoke.data.permute_reports = permuted
         exams = range(len(source))
-        steps = recipes.for_training(source, exams, smoke.data, tokenizer, 16, seed=0)
+        steps = recipes.for_training(source, exams, smoke, tokenizer)
         assert any(isinstance(s, transforms.BorrowReport) for s in steps) is permuted
 
 

@@ -3,7 +3,7 @@
 import re
 
 from cmr_jax.config.model import AttentionKind, Precision
-from cmr_jax.config.options import Data, Experiment
+from cmr_jax.config.options import Data, Experiment, Objective
 from cmr_jax.schema import View
 
 VIDEO_SHARES = ("dropout", "frame_dropout", "patch_dropout")
@@ -64,6 +64,7 @@ def validate(config: Experiment) -> None:
             raise ValueError(f"run.{name} is {getattr(config.run, name)}; 0 is the least.")
     if config.data.batch < 2:
         raise ValueError("data.batch is 1: a contrastive batch needs at least 2 exams.")
+    _check_objective(config)
     if config.data.micro_batch < 0 or config.data.batch % (config.data.micro_batch or 1):
         raise ValueError(
             f"data.micro_batch {config.data.micro_batch} does not divide data.batch "
@@ -86,6 +87,23 @@ def validate(config: Experiment) -> None:
             re.compile(getattr(config.optim, name))
         except re.error as error:
             raise ValueError(f"optim.{name} is not a regular expression: {error}.") from None
+
+
+def _check_objective(config: Experiment) -> None:
+    """What is learned from labels, and that it is said."""
+    supervised = config.objective is Objective.SUPERVISED
+    if supervised and not (config.model.outputs and config.data.labels):
+        raise ValueError(
+            "objective=supervised needs data.labels, a CSV of exam_id and findings, and "
+            "model.outputs, the findings to learn: --config.model.outputs=\"('lge', 'hcm')\"."
+        )
+    if config.data.labels and not supervised:
+        raise ValueError("data.labels are for objective=supervised: nothing else may see labels.")
+    if supervised and not re.fullmatch(config.optim.frozen, "text/any"):
+        raise ValueError(
+            "objective=supervised does not teach the text tower, and decay would wear it away. "
+            "Let it rest: --config.optim.frozen='text/.*|logit_.*'."
+        )
 
 
 def _check_moves(data: Data) -> None:

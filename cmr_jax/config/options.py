@@ -10,7 +10,8 @@ from cmr_jax.schema import Sequence
 class Objective(enum.Enum):
     """What is learned."""
 
-    CONTRASTIVE = "contrastive"
+    CONTRASTIVE = "contrastive"  # which report belongs to which exam
+    SUPERVISED = "supervised"  # model.outputs, from the columns of data.labels by those names
 
 
 class Loss(enum.Enum):
@@ -79,6 +80,9 @@ class Data:
     shuffle_sentences: bool = True  # of impressions in training: clinicians order them differently
     groups: str = ""  # a CSV of exam_id,group: impressions of a group are positives of each other
     augment: bool = True
+    labels: str = (
+        ""  # a CSV of exam_id and columns of 0 or 1: opened for objective=supervised alone
+    )
     vocabulary: str = ""  # a tokenizer or vocabulary file; without one, the data's own
     permute_reports: bool = False  # a control: reports permuted among exams, by run.seed
     workers: int = 0  # processes that read ahead
@@ -145,7 +149,7 @@ class Run:
     log_every: int = 10
     save_every: int = 100
     keep: int = 2  # newest checkpoints
-    keep_best: int = 1  # beside them: those with the best val/mrr
+    keep_best: int = 1  # beside them: those with the best val/mrr (supervised: val/auc)
     eval_every: int = 0  # steps between looks at exams of the val split; 0: never
     eval_exams: int = 1024  # of them, at most
     skip_nonfinite: int = 0  # such steps in a row that change nothing but are counted; 0: stop

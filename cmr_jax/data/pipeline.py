@@ -15,7 +15,7 @@ import numpy as np
 from absl import flags
 
 from cmr_jax import config
-from cmr_jax.config import Layout
+from cmr_jax.config import Layout, Objective
 from cmr_jax.data import broken, recipes, sites
 from cmr_jax.data.broken import Broken, BrokenRecord
 from cmr_jax.data.sites import Source
@@ -51,8 +51,7 @@ class TrainBatches:
         ):  # grain reads flags; under a program of ours they are parsed
             flags.FLAGS.mark_as_parsed()
         data = sites.deal(source, usable, cfg.data, cfg.run.seed)
-        length = cfg.model.text.length
-        for step in recipes.for_training(source, usable, cfg.data, tokenizer, length, cfg.run.seed):
+        for step in recipes.for_training(source, usable, cfg, tokenizer):
             random = isinstance(step, grain.transforms.RandomMap)
             data = data.random_map(step) if random else data.map(step)
         workers = cfg.data.workers
@@ -126,9 +125,7 @@ class EvalBatches:
 
     def __iter__(self) -> Iterator[tuple[Batch, int]]:
         """(batch, how many of its exams are real)."""
-        steps = recipes.for_evaluation(
-            self.source, self.cfg.data, self.tokenizer, self.cfg.model.text.length
-        )
+        steps = recipes.for_evaluation(self.source, self.cfg, self.tokenizer)
         rng = np.random.default_rng(0)  # nothing in evaluation draws from it
         size, total = self.cfg.data.batch, len(self.source)
         for start in range(0, total, size):
@@ -189,4 +186,7 @@ def example_batch(cfg: config.Experiment, exams: int) -> Batch:
         text_mask=np.ones((exams, cfg.data.texts, length), bool),
         report_group=np.zeros((exams, cfg.data.texts), np.int32),
         row=np.arange(exams, dtype=np.int32),
+        targets={name: np.zeros(exams, np.float32) for name in cfg.model.outputs}
+        if cfg.objective is Objective.SUPERVISED
+        else None,
     )

@@ -5,8 +5,8 @@ import pathlib
 from collections.abc import Sequence
 
 from cmr_jax import config
-from cmr_jax.config import Layout
-from cmr_jax.data import published
+from cmr_jax.config import Layout, Objective
+from cmr_jax.data import published, targets
 from cmr_jax.data.broken import BrokenRecord
 from cmr_jax.data.replacement import Replacement, Replacing
 from cmr_jax.data.sites import Source
@@ -22,28 +22,33 @@ from cmr_jax.tokenizer import Tokenizer
 
 
 def for_training(
-    source: Source,
-    usable: Sequence[int],
-    data: config.Data,
-    tokenizer: Tokenizer,
-    length: int,
-    seed: int,
+    source: Source, usable: Sequence[int], cfg: config.Experiment, tokenizer: Tokenizer
 ) -> list:
-    """The transforms of training, in order; `seed` is that of the run."""
+    """The transforms of training, in order."""
+    data, seed = cfg.data, cfg.run.seed
     replacement = Replacement(source, usable, data.broken_share)
     read, *steps = pictures(source, data, train=True)
     steps = [Replacing(read, replacement), *steps]
     if data.permute_reports:
         steps.append(BorrowReport(source, seed, replacement))
     groups = shared_groups(source, data.groups) if data.groups else {}
+    length = cfg.model.text.length
     texts = ChooseTexts(tokenizer, length, data.texts, data.shuffle_sentences, groups)
-    return [*steps, texts, Arrays()]
+    return [*steps, texts, *labels(cfg), Arrays()]
 
 
-def for_evaluation(source: Source, data: config.Data, tokenizer: Tokenizer, length: int) -> list:
+def for_evaluation(source: Source, cfg: config.Experiment, tokenizer: Tokenizer) -> list:
     """The transforms of evaluation: nothing random, the whole impression."""
-    steps = pictures(source, data, train=False)
-    return [*steps, ChooseTexts(tokenizer, length, 1, shuffle=False), Arrays()]
+    steps = pictures(source, cfg.data, train=False)
+    whole = ChooseTexts(tokenizer, cfg.model.text.length, 1, shuffle=False)
+    return [*steps, whole, *labels(cfg), Arrays()]
+
+
+def labels(cfg: config.Experiment) -> list:
+    """What adds labels, where they are what is learned from."""
+    if cfg.objective is not Objective.SUPERVISED:
+        return []
+    return [targets.read(cfg.data.labels, cfg.model.outputs)]
 
 
 def shared_groups(source: Source, path: str) -> dict[int, int]:

@@ -184,4 +184,6 @@ class Arrays(grain.transforms.Map):
         kept = ("video", "coordinates", "frame_mask", "tokens", "text_mask", "report_group")
         met = broken.dump(element.get("broken", ()))
         names = {"exam_id": element["exam"].exam_id, "broken": met}
+        if "targets" in element:
+            names["targets"] = element["targets"]
         return names | {name: element[name] for name in kept}

@@ -24,6 +24,7 @@ class Cohort:
     text: np.ndarray  # n e, unit length
     labels: Labels
     resamples: Resamples
+    head: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)  # of a fine-tuned model
 
     def __len__(self) -> int:
         return len(self.exams)
@@ -66,6 +67,7 @@ def embed(
         metrics.normalise(embedded.text),
         labels.read(path, ids) if labelled else Labels.none(),
         Resamples(patient, draws, seed),
+        model.head(embedded.video),
     )
 
 

@@ -95,6 +95,15 @@ class Study:
             "findings": list(blocks),
         }
 
+    def tell(self) -> None:
+        """Findings by the model's own head, of a model that was fine-tuned on labels."""
+        if self.cohort.head:
+            found = zero_shot.evaluate(
+                [self.cohort.head], self.cohort.labels.findings, self.cohort.resamples
+            )
+            self.block.setdefault("supervised", {})["head"] = found
+            self.columns |= {f"head_{f}": s for f, s in self.cohort.head.items()}
+
     def by_protocols(self, names: tuple[str, ...], embed_texts: EmbedTexts) -> None:
         """The paper's tables."""
         c = self.cohort

@@ -76,6 +76,7 @@ class Suite:
         study.by_protocols(self.options.protocols, self.model.texts)
         if LEARNED in self.options.parts:
             self._learn(study)
+        study.tell()
         if CONTROLS in self.options.parts and study.findings:
             self._control(study)
         if TRUST in self.options.parts:

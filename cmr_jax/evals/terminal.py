@@ -17,6 +17,8 @@ def table(name: str, block: dict[str, Any]) -> str:
         lines.append(f"  {finding:23} AUC {value(f['auc'])}  {f['n_positive']} positive")
     if "mean_auc" in zero_shot:
         lines.append(f"  {'mean of all':23} AUC {value(zero_shot['mean_auc'])}")
+    for finding, f in block.get("supervised", {}).get("head", {}).get("findings", {}).items():
+        lines.append(f"  {finding:23} AUC {value(f['auc'])}  by the model's head")
     for control, c in block.get("controls", {}).items():
         what = f"  control {control.replace('_', ' '):32}"
         if "mean_auc" in c:

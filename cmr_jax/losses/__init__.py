@@ -9,6 +9,7 @@ from collections.abc import Callable
 import jax
 
 from cmr_jax.config import Contrast, Form, Loss
+from cmr_jax.losses.findings import findings
 from cmr_jax.losses.gathered import gathered, plain
 from cmr_jax.losses.pairs import Kind, Parts, sides
 from cmr_jax.losses.ring import ring
@@ -40,3 +41,6 @@ def contrastive(
     return FORMS[contrast.form](
         KINDS[loss], batch, embeddings.scale, embeddings.bias, contrast, mesh
     )
+
+
+__all__ = ["FORMS", "KINDS", "contrastive", "findings"]

@@ -16,6 +16,9 @@ from cmr_jax.models.text_tower import TextTower
 from cmr_jax.models.video_tower import VideoTower
 from cmr_jax.types import Array, Batch, Embeddings, Key, Params
 
+# A head starts by saying nothing, so that a tower that was trained is not shaken by it.
+NOTHING = nn.initializers.zeros
+
 
 class DualEncoder(nn.Module):
     """Embeds the exams and the texts of a batch; a tower that is not asked for gives None."""
@@ -28,12 +31,14 @@ class DualEncoder(nn.Module):
     ) -> Embeddings:
         c = self.config
         b, r, _ = batch.tokens.shape
-        z_video = z_text = None
+        z_video = z_text = outputs = None
         if video:
             tower = VideoTower(c.video, c.embedding, c.head, _how(c, c.video), name="video")
             z_video = tower(
                 batch.video, batch.coordinates, batch.frame_mask, batch.row, train=train
             )
+            if c.outputs:
+                outputs = nn.Dense(len(c.outputs), kernel_init=NOTHING, name="outputs")(z_video)
         if text:
             tower = TextTower(c.text, c.embedding, c.head, _how(c, c.text), name="text")
             tokens = einops.rearrange(batch.tokens, "b r l -> (b r) l")
@@ -46,7 +51,7 @@ class DualEncoder(nn.Module):
         )
         bias = self.param("logit_bias", nn.initializers.constant(c.initial_bias), ())
         scale = jnp.minimum(jnp.exp(log_scale), c.largest_scale)
-        return Embeddings(z_video, z_text, scale, bias)
+        return Embeddings(z_video, z_text, scale, bias, outputs)
 
 
 def _how(c: Model, tower: VideoTowerConfig | TextTowerConfig) -> How:

@@ -83,7 +83,8 @@ def run(
                 state = fit(cfg, mesh, state, tools, saved)
         if (best := checkpoints.best_step()) is not None:
             folder = workdir / checkpoint.FOLDER / str(best)
-            log.info("best by %s: step %d (--weights=%s)", checkpoint.BEST, best, folder)
+            by = validation.BY[cfg.objective]
+            log.info("best by %s: step %d (--weights=%s)", by, best, folder)
     return state
 
 

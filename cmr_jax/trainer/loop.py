@@ -15,7 +15,7 @@ from cmr_jax.provenance import Provenance
 from cmr_jax.trainer.ahead import Ahead
 from cmr_jax.trainer.meter import Meter
 from cmr_jax.trainer.monitor import Monitor
-from cmr_jax.trainer.validation import Validation
+from cmr_jax.trainer.validation import BY, Validation
 from cmr_jax.types import Batch, TrainState
 
 
@@ -81,7 +81,8 @@ def fit(
             if at % cfg.run.save_every == 0 or last or metrics:  # so that the best is there to keep
                 monitor.settle()  # what is saved is known to be finite
                 saved = Saved(loaded.state, tools.provenance, *monitor.passed_over)
-                tools.checkpoints.save(state, saved, metrics)
+                by = {checkpoint.BEST: metrics[BY[cfg.objective]]} if metrics else {}
+                tools.checkpoints.save(state, saved, metrics | by)
             if leaves and at < cfg.optim.steps:
                 raise hosts.Leaving(f"asked to leave: saved step {at} of {cfg.optim.steps}")
     return state
@@ -116,6 +117,7 @@ WORDS = {
     "train/loss": "loss {:.3f}",
     "train/accuracy": "accuracy {:.2f}",
     "val/mrr": "val MRR {:.3f}",
+    "val/auc": "val AUC {:.3f}",
     "time/exams_per_s": "{:.0f} exams/s",
     "time/wait_share": "waiting {:.0%}",
     "time/mfu": "MFU {:.0%}",

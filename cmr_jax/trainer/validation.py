@@ -4,24 +4,38 @@ import copy
 import itertools
 import logging
 from collections.abc import Iterator
+from typing import NamedTuple, cast
 
 import jax
 import numpy as np
 
 from cmr_jax import config, metrics, sharding, step
+from cmr_jax.config import Objective
 from cmr_jax.data import sites
 from cmr_jax.data.pipeline import EvalBatches
 from cmr_jax.tokenizer import Tokenizer
 from cmr_jax.trainer.ahead import Ahead
-from cmr_jax.types import Batch, TrainState
+from cmr_jax.types import Array, Batch, Embeddings, TrainState
 
 log = logging.getLogger(__name__)
 
 SPLIT = "val"
 
 
+class Seen(NamedTuple):
+    """What is kept of the exams of a batch: not their pictures."""
+
+    embeddings: Embeddings
+    group: Array
+    targets: dict[str, Array] | None
+
+
 class Validation:
-    """Loss and retrieval on the first exams of the val split: whole impressions, nothing random."""
+    """Loss, and what it is for, on the first exams of the val split: nothing random.
+
+    Called with a state it gives `val/loss` (of whole batches alone: that of a smaller one is another
+    number) and, by the objective, `val/mrr` and `val/recall_at_5`, or `val/auc`.
+    """
 
     def __init__(
         self,
@@ -37,32 +51,23 @@ class Validation:
         self._cfg, self._mesh = cfg, mesh
         self._batches = EvalBatches(source, cfg, tokenizer, strict=False)
         self._look = step.make_look(cfg, mesh)
+        self._told = TELL[cfg.objective]
 
     def __call__(self, state: TrainState) -> dict[str, float]:
-        """`val/loss` (of whole batches alone: that of a smaller one is another number), `val/mrr` and
-        `val/recall_at_5`, means over both directions; equal impressions are right for each other."""
+        """One look."""
         params = state.params if state.ema is None else state.ema
-        video, text, group, losses = [], [], [], []
+        seen: list[Seen] = []
+        losses = []
         with Ahead(self._placed()) as batches:
             for batch, local, real in batches:
                 embeddings, loss = self._look(params, batch)
-                video.append(np.asarray(embeddings.video)[:real])
-                text.append(np.asarray(embeddings.text)[:real, 0])
-                group.append(local.report_group[:real, 0])
+                kept = Seen(embeddings, local.report_group[:, 0], local.targets)
+                # Of a temperature there is one for all.
+                seen.append(jax.tree.map(lambda x, n=real: np.atleast_1d(x)[:n], kept))
                 if real == self._cfg.data.batch:
                     losses.append(float(loss))
-        groups = np.concatenate([*group, np.zeros(0, np.int32)])
-        told = groups >= 0
-        if told.sum() < 2:
-            log.warning("fewer than two exams of %s have an impression: nothing to look at", SPLIT)
-            return {}
-        a, b = (metrics.normalise(np.concatenate(x)[told]) for x in (text, video))
-        ranks = [metrics.group_ranks(s, groups[told]) for s in (a @ b.T, b @ a.T)]
-        values = {
-            "val/mrr": float(np.mean([1 / (1 + r) for r in ranks])),
-            "val/recall_at_5": float(np.mean([metrics.recall_at(r, 5) for r in ranks])),
-        }
-        if losses and np.isfinite(losses).all():
+        values = self._told(self._cfg, seen)
+        if values and losses and np.isfinite(losses).all():
             values["val/loss"] = float(np.mean(losses))
         return values
 
@@ -71,6 +76,43 @@ class Validation:
         most = -(-self._cfg.run.eval_exams // self._cfg.data.batch)
         for batch, real in itertools.islice(self._batches, most):
             yield place(batch, self._mesh), batch, real
+
+
+def _retrieval(cfg: config.Experiment, seen: list[Seen]) -> dict[str, float]:
+    """Whole impressions, means over both directions; equal ones are right for each other."""
+    del cfg
+    groups = np.concatenate([s.group for s in seen] or [np.zeros(0, np.int32)])
+    told = groups >= 0
+    if told.sum() < 2:
+        log.warning("fewer than two exams of %s have an impression: nothing to look at", SPLIT)
+        return {}
+    text = np.concatenate([cast(np.ndarray, s.embeddings.text)[:, 0] for s in seen])
+    video = np.concatenate([cast(np.ndarray, s.embeddings.video) for s in seen])
+    a, b = (metrics.normalise(x[told]) for x in (text, video))
+    ranks = [metrics.group_ranks(s, groups[told]) for s in (a @ b.T, b @ a.T)]
+    return {
+        "val/mrr": float(np.mean([1 / (1 + r) for r in ranks])),
+        "val/recall_at_5": float(np.mean([metrics.recall_at(r, 5) for r in ranks])),
+    }
+
+
+def _findings(cfg: config.Experiment, seen: list[Seen]) -> dict[str, float]:
+    """The mean over findings that exams with and without are there of."""
+    aucs = []
+    for at, name in enumerate(cfg.model.outputs):
+        label = np.concatenate([cast(dict, s.targets)[name] for s in seen])
+        logit = np.concatenate([cast(np.ndarray, s.embeddings.outputs)[:, at] for s in seen])
+        known = ~np.isnan(label)
+        aucs.append(metrics.auc(label[known] > 0.5, logit[known].astype(np.float64)))
+    if np.isnan(aucs).all():
+        log.warning("no finding has exams with and without it in %s: nothing to look at", SPLIT)
+        return {}
+    return {"val/auc": float(np.nanmean(aucs))}
+
+
+# What a look tells, and the number that the best checkpoint goes by.
+TELL = {Objective.CONTRASTIVE: _retrieval, Objective.SUPERVISED: _findings}
+BY = {Objective.CONTRASTIVE: "val/mrr", Objective.SUPERVISED: "val/auc"}
 
 
 def place(batch: Batch, mesh: jax.sharding.Mesh) -> Batch:

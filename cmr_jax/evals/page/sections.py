@@ -150,7 +150,10 @@ def _learned(block: dict[str, Any]) -> list[str]:
                 number(own["findings"].get(f, {}).get("auc", {}).get("value", float("nan")), ".2f"),
             ]
             + [number(by_shots[k]["value"], ".2f") if k in by_shots else "" for k in shots]
-            + [value(supervised[how]["findings"][f]["auc"], ".2f") for how in supervised]
+            + [
+                value(supervised[how]["findings"].get(f, {}).get("auc"), ".2f")
+                for how in supervised
+            ]
         )
     known = block["learned_from"]
     return [

@@ -1,0 +1,55 @@
+"""Labels to learn from: opened where training is told to, by the name of their file, and never else."""
+
+import csv
+import dataclasses
+import pathlib
+from typing import Any
+
+import grain
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True)
+class AddTargets(grain.transforms.Map):
+    """Adds an exam's labels, NaN where nobody said."""
+
+    names: tuple[str, ...]
+    of_exam: dict[str, tuple[float, ...]]
+
+    def map(self, element: dict[str, Any]) -> dict[str, Any]:
+        """The record with `targets`."""
+        unknown = (float("nan"),) * len(self.names)
+        values = self.of_exam.get(element["exam"].exam_id, unknown)
+        pairs = zip(self.names, values, strict=True)
+        return element | {"targets": {name: np.float32(value) for name, value in pairs}}
+
+
+def read(path: str, names: tuple[str, ...]) -> AddTargets:
+    """The columns by these names of a CSV with `exam_id`: 0, 1, or nothing.
+
+    A ValueError for a file that is not there, lacks a column, or holds anything else.
+    """
+    try:
+        with pathlib.Path(path).open(newline="", encoding="utf-8-sig") as file:
+            rows = csv.DictReader(file)
+            if missing := {"exam_id", *names} - set(rows.fieldnames or ()):
+                raise ValueError(f"data.labels {path} has no column {', '.join(sorted(missing))}.")
+            found = {row["exam_id"]: tuple(_label(row[n], n) for n in names) for row in rows}
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"data.labels {path} cannot be read as CSV: {error}.") from error
+    for at, name in enumerate(names):
+        if len({row[at] for row in found.values() if row[at] == row[at]}) < 2:
+            raise ValueError(f"data.labels: {name} is the same for all exams. Leave it out.")
+    return AddTargets(names, found)
+
+
+def _label(text: str | None, name: str) -> float:
+    if not text:
+        return float("nan")
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if value not in (0, 1) and value == value:
+        raise ValueError(f"data.labels: {name} must be 0, 1 or empty: only findings are learned.")
+    return value

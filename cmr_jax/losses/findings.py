@@ -1,0 +1,20 @@
+"""Findings from their logits: cross-entropy over the labels that are there."""
+
+import jax.numpy as jnp
+import optax
+
+from cmr_jax.types import Array, Float
+
+
+def findings(
+    logits: Float[Array, "b o"], labels: Float[Array, "b o"]
+) -> tuple[Float[Array, ""], dict[str, Array]]:
+    """The mean over all labels of the global batch, which are 0, 1, or NaN where nobody said; and
+    the share of them that is on the right side."""
+    known = ~jnp.isnan(labels)
+    truth = jnp.where(known, labels, 0)
+    each = optax.sigmoid_binary_cross_entropy(logits, truth)
+    count = jnp.maximum(known.sum(), 1)
+    right = ((logits > 0) == (truth > 0.5)) & known
+    loss = jnp.where(known, each, 0).sum() / count
+    return loss, {"accuracy": right.sum() / count}
