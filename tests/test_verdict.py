@@ -165,3 +165,21 @@ def test_answers_that_break_their_promise_and_strange_exams_are_said(truth):
     doubt = said(verdict.judge(study.block), Level.DOUBT)
     assert "calibrate on exams of this kind (b)" in doubt
     assert "40% of these exams are unlike" in doubt
+
+
+def test_pictures_that_only_home_has_are_said_with_what_they_are_worth(truth):
+    heart = known(truth) + own()
+    study, _ = judged(truth, heart, heart)
+    assert study.block["share_with"]["late enhancement"] == 0  # cines alone
+    fall = {"mean_auc": {"value": 0.125, "low": 0.1, "high": 0.15}}
+    home = {
+        "share_with": {"late enhancement": 1.0, "2 chamber": 0.2, "short axis": 1.0},
+        "without": {"late enhancement": fall},
+    }
+    doubt = said(verdict.judge(study.block, home), Level.DOUBT)
+    assert (
+        "no late enhancement, which most exams of home have. There, going without costs 0.12"
+        in doubt
+    )
+    assert "2 chamber" not in doubt
+    assert "short axis" not in doubt

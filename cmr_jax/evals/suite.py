@@ -57,7 +57,7 @@ class Suite:
         self.model, self.options = model, options
         self.asked = Asked(questions.read(options.prompts), model.texts)
         self.permuted = [(m, Asked(self.asked.questions, m.texts)) for m in permuted]
-        self.home: Cohort | None = None
+        self.home: Study | None = None
         self.trained = self._beside_test(home, TRAIN)
         known = self._beside_test(home, options.calibration)
         self.calibration = None if known is None else Study.of(known, self.asked)
@@ -81,8 +81,9 @@ class Suite:
             self._control(study)
         if TRUST in self.options.parts:
             self._trust(study)
-        study.block["verdict"] = [s.to_json() for s in verdict.judge(study.block)]
-        self.home = self.home or tested
+        at_home = None if self.home is None else self.home.block
+        study.block["verdict"] = [s.to_json() for s in verdict.judge(study.block, at_home)]
+        self.home = self.home or study
         return study
 
     def _learn(self, study: Study) -> None:
@@ -113,7 +114,9 @@ class Suite:
         )
         if self.trained is not None and self.calibration is not None:
             near = shift.Nearness(self.trained.video, self.calibration.cohort.video)
-            study.block["shift"], study.columns["usual"] = shift.evaluate(near, c, self.home)
+            study.block["shift"], study.columns["usual"] = shift.evaluate(
+                near, c, None if self.home is None else self.home.cohort
+            )
 
     def _beside_test(self, home: str, split: str) -> Cohort | None:
         """A split of home that is not the one under test; None where there is none."""

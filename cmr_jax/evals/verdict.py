@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 # Of real exams nothing is so: readers disagree more.
 TOO_GOOD, ALIKE = 0.99, 0.999
+RARE = 0.5  # share of exams with a kind of picture below which it is as good as absent
 
 
 class Level(enum.IntEnum):
@@ -27,13 +28,12 @@ class Statement(NamedTuple):
         return {"level": self.level.name.lower(), "text": self.text}
 
 
-def judge(block: dict[str, Any]) -> list[Statement]:
-    """Of one data set."""
-    said = [
-        s
-        for rule in (_collapsed, _leaking, _worth, _labelled, _controlled, _answers, _shifted)
-        for s in rule(block)
-    ]
+def judge(block: dict[str, Any], home: dict[str, Any] | None = None) -> list[Statement]:
+    """Of one data set; `home` is the block of the data that the model knows, of another."""
+    rules = (_collapsed, _leaking, _worth, _labelled, _controlled, _answers, _shifted)
+    said = [s for rule in rules for s in rule(block)]
+    if home is not None:
+        said += _lacking(block, home)
     return sorted(said, key=lambda s: s.level)
 
 
@@ -186,3 +186,16 @@ def _shifted(block: dict[str, Any]) -> list[Statement]:
             f"({shift['chance']:.0%} would be usual).",
         )
     ]
+
+
+def _lacking(block: dict[str, Any], home: dict[str, Any]) -> list[Statement]:
+    """Kinds of pictures that the model is used to and that are not here, as in sets of cines alone."""
+    here, there = block.get("share_with", {}), home.get("share_with", {})
+    said = []
+    for kind in (k for k, share in here.items() if share < RARE <= there.get(k, 0)):
+        text = f"Most exams have no {kind}, which most exams of home have."
+        fall = home.get("without", {}).get(kind, {}).get("mean_auc")
+        if fall and math.isfinite(fall["value"]):
+            text += f" There, going without costs {fall['value']:.2f} of mean AUC."
+        said.append(Statement(Level.DOUBT, text))
+    return said
