@@ -1,5 +1,7 @@
 """The published protocol and its repaired twin differ where they should, and nowhere else."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -98,7 +100,9 @@ def embedded(n=240):
 
 
 @pytest.mark.parametrize("rules", [PUBLISHED, HONEST], ids=lambda p: p.name)
-def test_all_of_the_protocol_on_embeddings_that_know(rules):
+def test_all_of_the_protocol_on_embeddings_that_know(rules, monkeypatch):
+    few = functools.partial(few_shot.evaluate, episodes=5)
+    monkeypatch.setattr(few_shot, "evaluate", few)
     video, text, labels = embedded()
     axis = np.eye(8)[:1]
     block = protocol.evaluate(

@@ -27,7 +27,7 @@ from tests import faults
 from tests.conftest import CACHE
 
 pytestmark = pytest.mark.usefixtures("hasty")
-KILLS = {0: 5, 1: 5}  # by seed
+KILLS = {0: 3, 1: 3}  # by seed; `python -m tests.faults` kills more often
 
 
 @pytest.fixture(scope="module")
@@ -39,11 +39,11 @@ def whole(tiny, tmp_path_factory) -> pathlib.Path:
     return workdir
 
 
-def test_a_run_killed_ten_times_ends_like_one_left_alone(tiny, tmp_path):
+def test_a_run_killed_again_and_again_ends_like_one_left_alone(tiny, tmp_path):
     hits: Counter = Counter()
     for seed, kills in KILLS.items():
         hits += faults.trial(str(tiny), tmp_path, seed, kills, CACHE.name)
-    assert sum(hits.values()) - hits["too late"] >= 8, hits  # they hit while it ran
+    assert sum(hits.values()) - hits["too late"] >= 5, hits  # they hit while it ran
     assert any("save" in where for where in hits), hits
     assert any("look" in where for where in hits), hits
 

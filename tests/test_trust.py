@@ -230,8 +230,8 @@ def test_exams_like_the_known_ones_are_unusual_one_time_in_twenty():
 
 def test_another_place_is_told_from_home():
     rng = np.random.default_rng(0)
-    home = cohorts.cohort(video=[*rng.normal(size=(60, 4)), 3, 0, 0, 0])
-    away = cohorts.cohort(video=[*rng.normal(size=(50, 4)), 0, 3, 0, 0])
+    home = cohorts.cohort(video=rng.normal(size=(60, 4)) + np.array([[3, 0, 0, 0]]))
+    away = cohorts.cohort(video=rng.normal(size=(50, 4)) + np.array([[0, 3, 0, 0]]))
     near = shift.Nearness(home.video[:40], home.video[40:])
     block, p = shift.evaluate(near, away, home)
     assert block["auc_from_home"]["value"] > 0.9
