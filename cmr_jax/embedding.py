@@ -32,6 +32,7 @@ class Model(abc.ABC):
     """What evaluation and search ask of a model, ours or another: clips and texts to arrays."""
 
     at_once: int = 32  # exams
+    learned_at_home = True  # from the training exams of the data that it is judged on
 
     @property
     def scale(self) -> float | None:
@@ -80,8 +81,9 @@ class Model(abc.ABC):
         source = ExamSource(data, split)
         exams = [source[i] for i in range(len(source))]
         # Many exams read alike: each impression once.
-        impressions, owner = np.unique([e.impression for e in exams], return_inverse=True)
-        text = self.texts(impressions.tolist())[owner]
+        row: dict[str, int] = {}
+        owner = [row.setdefault(e.impression, len(row)) for e in exams]
+        text = self.texts(list(row))[owner]
         return ExamEmbeddings(self.videos(self.batches(source), change), text, exams)
 
 

@@ -53,7 +53,7 @@ _PROTOCOL = flags.DEFINE_multi_enum(
     ["honest", "published"],
     "Rules of the paper's tables (retrieval, thresholds, few-shot, probe): as published, or repaired.",
 )
-_DRAWS = flags.DEFINE_integer("bootstrap", 2000, "Bootstrap draws over patients.")
+_DRAWS = flags.DEFINE_integer("bootstrap", 2000, "Bootstrap draws over patients.", lower_bound=1)
 _BATCH = flags.DEFINE_integer("batch", 32, "Exams at a time.")
 
 
@@ -87,7 +87,6 @@ def main(argv: list[str]) -> None:
         model, permuted = _models()
         out = pathlib.Path(str(_OUT.value))
         results = suite.evaluate(model, permuted, data, options, out)
-    _write(out / "results.json", results)
     for name, block in results["data"].items():
         print(terminal.table(name, block))
     print(f"report.html, results.json, scores.parquet and model_card.md are in {out}")
@@ -114,6 +113,7 @@ def _models() -> "tuple[Model, list[Model]]":
 def _compare(folders: list[str]) -> None:
     with cli.command("cmr_jax.evaluate compare", []):
         from cmr_jax.evals import compare
+        from cmr_jax.evals.statistics.estimate import plain
 
         if len(folders) != 2:
             raise app.UsageError("compare takes two folders that cmr_jax.evaluate wrote: A B.")
@@ -124,13 +124,8 @@ def _compare(folders: list[str]) -> None:
         if _OUT.value:
             out = pathlib.Path(_OUT.value)
             out.mkdir(parents=True, exist_ok=True)
-            _write(out / "compare.json", results)
-
-
-def _write(path: pathlib.Path, results: dict) -> None:
-    from cmr_jax.evals.statistics.estimate import plain
-
-    path.write_text(json.dumps(plain(results), indent=1, allow_nan=False) + "\n")
+            text = json.dumps(plain(results), indent=1, allow_nan=False)
+            (out / "compare.json").write_text(text + "\n")
 
 
 def _named(pair: str, taken: dict[str, str]) -> dict[str, str]:

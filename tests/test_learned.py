@@ -141,9 +141,10 @@ def test_a_measurement_that_never_varies_or_that_few_have_is_left_out():
 def test_diseases_are_told_apart_as_scikit_learn_counts(monkeypatch):
     known, unseen = known_and_unseen()
     unseen.labels.classes["disease"][:4] = ""
-    unseen.labels.classes["disease"][4] = "rare"
+    unseen.labels.classes["disease"][4] = "new"
     block = classes.evaluate(known, unseen, seed=0)["disease"]
     assert block["classes"] == ["dcm", "hcm", "no"]
+    assert block["left_out"] == ["new"]
     assert block["n"] == 235
     table = np.array(block["confusion"])
     truth = np.repeat(np.arange(3), table.sum(1))
@@ -182,7 +183,7 @@ def test_all_that_is_learned_of_a_cohort():
     mean = block["few_shot"]["mean_auc"]
     assert mean["4"]["value"] == block["few_shot"]["findings"]["large"]["4"]["value"]
     assert set(columns) == {"supervised_large", "predicted_edv"}
-    assert block["learned_from"] == {"data": "DATA", "split": "test", "n_exams": 120}
+    assert block["learned_from"] == {"data": "internal", "split": "test", "n_exams": 120}
 
 
 def test_of_embeddings_that_know_nothing_nothing_is_learned():
@@ -194,3 +195,19 @@ def test_of_embeddings_that_know_nothing_nothing_is_learned():
     found = estimate(tested.auc(), unseen.resamples)
     assert found.low < 0.5 < found.high
     assert abs(regression.evaluate(known, unseen)[0]["edv"]["r2"]["value"]) < 0.1
+
+
+def test_too_many_pairs_for_a_table_give_the_same_mean(monkeypatch):
+    rng = np.random.default_rng(1)
+    positive, scores = rng.random(40) < 0.4, rng.integers(0, 6, (5, 40)).astype(float)
+    weights = rng.integers(0, 3, (7, 40)).astype(float)
+    table = measures.auc_of_several(positive, scores)(weights)
+    monkeypatch.setattr(measures, "MOST_PAIRS", 10)
+    np.testing.assert_allclose(measures.auc_of_several(positive, scores)(weights), table)
+
+
+def test_of_one_patient_no_measurement_is_learned():
+    known, unseen = known_and_unseen(60)
+    exams = [cohorts.exam(i, patient_id="one") for i in range(60)]
+    one = cohorts.cohort(video=known.video, exams=exams, measurements=known.labels.measurements)
+    assert regression.evaluate(one, unseen) == ({}, {})

@@ -31,8 +31,8 @@ def heart(lv_mm: float, phases: int = 6) -> tuple[np.ndarray, np.ndarray]:
     volumes, masks = [], []
     for t in range(phases):
         radius = lv_mm * (1 - 0.25 * np.sin(np.pi * t / phases))
-        away, right = np.hypot(x - 36, y - 30), np.hypot(x - 16, y - 30)
-        mask = np.where(right < 0.6 * radius, 1, 0)
+        away, right = np.hypot(x - 40, y - 30), np.hypot(x - 4, y - 30)
+        mask = np.where(right < 0.4 * radius, 1, 0)
         mask = np.where(away < radius + 6, 2, mask)
         mask = np.where(away < radius, 3, mask)
         noise = np.random.default_rng(t).normal(0, 4, mask.shape)
@@ -183,6 +183,27 @@ def test_what_is_broken_costs_what_it_is(tmp_path, spoil):
     assert there == ({"patient002"} if spoil == "broken cine" else {"patient001", "patient002"})
     assert (row["diagnosis"] == "") == (spoil == "no info")
     assert (row["lv_edv_ml"] == "") == (spoil in ("no info", "broken mask"))
+
+
+def test_the_split_is_told_by_the_root_too_or_by_nobody(tmp_path):
+    acdc(tmp_path / "set", ["DCM", "NOR", "HCM"])
+    (row,) = read_labels(f"acdc:{tmp_path / 'set/database/testing'}")
+    assert row["split"] == "test"
+    (tmp_path / "set/database/testing").rename(tmp_path / "mine")
+    (row,) = read_labels(f"acdc:{tmp_path / 'mine'}")
+    assert row["split"] == ""
+
+
+def test_moments_without_a_segmentation_or_mixed_up_measure_nothing(tmp_path):
+    spec = acdc(tmp_path / "set", ["DCM", "NOR", "HCM"])
+    first = tmp_path / "set/database/training/patient001"
+    save(first / "patient001_frame04_gt.nii.gz", np.zeros((40, 40, 5), np.uint8))
+    second = tmp_path / "set/database/training/patient002"
+    (second / "Info.cfg").write_text("ED: 4\nES: 1\nGroup: NOR\n")
+    rows = {r["patient_id"]: r for r in read_labels(spec)}
+    assert rows["patient001"]["lv_ef_percent"] == rows["patient002"]["lv_ef_percent"] == ""
+    assert rows["patient001"]["dcm"] == "1"
+    assert rows["patient003"]["lv_ef_percent"] != ""
 
 
 def test_a_folder_in_another_layout_is_refused(tmp_path):

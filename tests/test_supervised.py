@@ -170,8 +170,7 @@ def test_embedding_with_a_fine_tuned_model_opens_no_labels(supervised, tiny):
         ("exam,lge,lv_dysfunction\na,1,0\n", "has no column exam_id"),
         ("exam_id,lge,lv_dysfunction\na,1,55\nb,0,1\n", "lv_dysfunction must be 0, 1 or empty"),
         ("exam_id,lge,lv_dysfunction\na,1,yes\nb,0,1\n", "lv_dysfunction must be 0, 1 or empty"),
-        ("exam_id,lge,lv_dysfunction\na,1,1\nb,0,1\n", "lv_dysfunction is the same for all"),
-        ("exam_id,lge,lv_dysfunction\na,1,\nb,0,\n", "lv_dysfunction is the same for all"),
+        ("exam_id,lge,lv_dysfunction\na,1,1\na,0,1\n", "has 1 exams in several rows"),
     ],
 )
 def test_labels_that_cannot_be_learned_from_are_refused(tmp_path, text, problem):
@@ -184,3 +183,14 @@ def test_labels_that_cannot_be_learned_from_are_refused(tmp_path, text, problem)
 def test_labels_that_are_not_there_are_refused(tmp_path):
     with pytest.raises(ValueError, match="cannot be read as CSV"):
         targets.read(str(tmp_path / "none.csv"), NAMES)
+
+
+def test_labels_of_other_exams_or_of_one_kind_teach_nothing_and_are_refused(tmp_path):
+    file = tmp_path / "labels.csv"
+    file.write_text("exam_id,lge,lv_dysfunction\na,1,1\nb,0,1\nc,,0\n")
+    added = targets.read(str(file), NAMES)
+    added.check(["a", "b", "c", "unknown"])
+    with pytest.raises(ValueError, match="2 have lv_dysfunction and 0 have not"):
+        added.check(["a", "b"])
+    with pytest.raises(ValueError, match="are the labels of this build"):
+        added.check(["x", "y"])

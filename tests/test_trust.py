@@ -94,9 +94,27 @@ def test_scaling_mends_what_a_model_says_too_surely():
         calibration.fit(known), tested, 0.4, 30.0, Resamples(tested.rows, 50)
     )
     assert found["ece"]["value"] < 0.04 < 0.2 < found["before"]["ece"]["value"]
+    assert found["ece"]["p"] > 0.05 > found["before"]["ece"]["p"]
     bars = found["reliability"]
     assert sum(b["n"] for b in bars) == 2000
     assert max(abs(b["said"] - b["so"]) for b in bars) < 0.12
+
+
+def test_what_of_the_calibration_error_is_luck_is_said():
+    """Labels drawn from the probabilities: the error is not zero, and is that of luck."""
+    rng = np.random.default_rng(0)
+    found = []
+    for seed in range(40):
+        score = rng.normal(size=80)
+        scaling = calibration.Scaling(1.0, 0.0)
+        tested = Answers(np.arange(80), rng.random(80) < scaling(score), score)
+        block = calibration.evaluate(scaling, tested, 0.5, None, Resamples(tested.rows, 2, seed))
+        found.append([block["ece"][k] for k in ("value", "by_luck", "p")])
+    value, luck, p = np.mean(found, 0)
+    assert value == pytest.approx(luck, abs=0.01)
+    assert luck > 0.07
+    assert 0.35 < p < 0.65
+    assert np.mean(np.array(found)[:, 2] <= 0.05) <= 0.15
 
 
 # --- abstention
@@ -120,19 +138,37 @@ def test_sets_hold_the_truth_as_often_as_promised(level):
         assert level - 0.015 < np.nanmean(values) < level + 0.035, side
 
 
+def test_a_shortfall_is_as_surprising_as_it_is_rare():
+    """Thresholds and exams are drawn again and again; p is below 0.05 at most one time in twenty."""
+    rng = np.random.default_rng(0)
+    p, q = [], []
+    for _ in range(600):
+        known, tested = rng.random(60), rng.random(40)
+        promise = conformal.fit(np.ones(60, bool), known, 0.9)
+        holds = conformal.sets(promise, tested)[:, 1]
+        p.append(promise.shortfall(1, holds))
+        q.append(promise.shortfall(1, conformal.sets(promise, 0.5 * tested)[:, 1]))
+    assert np.mean(np.array(p) <= 0.05) <= 0.06
+    assert 0.4 < np.mean(p) < 0.7  # of whole numbers, so not quite uniform
+    assert np.mean(np.array(q) <= 0.05) > 0.3
+    assert np.isnan(promise.shortfall(0, holds))
+
+
 def test_with_too_few_to_promise_anything_nothing_is_answered():
     positive = np.array([True] * 3 + [False] * 50)
-    most = conformal.fit(positive, np.linspace(0, 1, 53), 0.9)
+    promise = conformal.fit(positive, np.linspace(0, 1, 53), 0.9)
+    most = promise.most
     assert np.isinf(most[1])
     assert np.isfinite(most[0])
-    found = conformal.sets(most, np.linspace(0, 1, 9))
+    found = conformal.sets(promise, np.linspace(0, 1, 9))
     assert found[:, 1].all()  # nobody is told that it is not there
 
 
 def test_who_is_answered_and_how_often_that_is_right():
     likely = np.array([0.05, 0.1, 0.45, 0.55, 0.9, 0.95, 0.02, 0.97])
     tested = Answers(np.arange(8), np.array([0, 0, 1, 0, 1, 1, 1, 1]) > 0, likely)
-    found = conformal.evaluate(np.array([0.3, 0.3]), likely, tested, Resamples(np.arange(8), 50))
+    promise = conformal.Promise(np.array([0.3, 0.3]), np.array([20, 20]), 0.9)
+    found = conformal.evaluate(promise, likely, tested, Resamples(np.arange(8), 50))
     assert found["decided"]["value"] == pytest.approx(6 / 8)
     assert found["right_where_decided"]["value"] == pytest.approx(5 / 6)
     assert found["right_of_all"]["value"] == pytest.approx(5 / 8)
@@ -205,6 +241,34 @@ def test_groups_are_compared_over_findings_that_all_of_them_have():
     cohort.labels.findings["g"] = lone
     found = subgroups.evaluate(cohort, score | {"g": lone}, seed=0)["vendor"]
     assert found["findings"] == ["f"]
+
+
+def test_groups_that_differ_in_how_common_a_finding_is_are_dealt_within_it(monkeypatch):
+    """Dealt regardless, a small group would seldom hold as many who have it, and luck seem larger."""
+    monkeypatch.setattr(subgroups, "DEALS", 60)
+    rng = np.random.default_rng(0)
+    vendor = np.where(np.arange(400) < 40, "A", "B")
+    label = (rng.random(400) < np.where(vendor == "A", 0.5, 0.05)).astype(float)
+    exams = [cohorts.exam(i, vendor=v) for i, v in enumerate(vendor)]
+    cohort = cohorts.cohort({"f": label}, exams=exams)
+    answers = {"f": Answers.of(label, rng.normal(size=400))}
+    dealt = subgroups._deal(answers["f"], vendor, cohort.resamples, rng)
+    for group in "AB":
+        assert label[dealt == group].sum() == label[vendor == group].sum()
+    assert not np.array_equal(dealt, vendor)
+
+
+def test_exams_of_one_patient_are_dealt_together_and_count_once():
+    exams = [
+        cohorts.exam(i, patient_id=f"p{i // 10}", vendor="AB"[i % 20 // 10]) for i in range(80)
+    ]
+    label = (np.arange(80) % 3 == 0).astype(float)
+    cohort = cohorts.cohort({"f": label}, exams=exams)
+    tested = Answers.of(label, label)
+    vendor = subgroups.of_exams(exams)["vendor"]
+    dealt = subgroups._deal(tested, vendor, cohort.resamples, np.random.default_rng(0))
+    assert all(len(set(dealt[i : i + 10])) == 1 for i in range(0, 80, 10))
+    assert tested.fewest(cohort.resamples) == 8
 
 
 def test_a_header_that_says_nothing_is_no_group():
@@ -291,10 +355,17 @@ def test_which_kinds_exams_have():
 
 def test_the_fall_is_that_of_the_same_exams():
     label = np.array([1.0, 1, 0, 0] * 10)
-    whole = cohorts.cohort({"f": label}, video=np.eye(40), text=np.eye(40))
+    # The last four have no short axis to lose: what becomes of them is not asked.
+    others = (cohorts.stack(View.CH4), cohorts.stack(View.CH2))
+    both = (cohorts.stack(), cohorts.stack(View.CH4))
+    exams = [cohorts.exam(i, stacks=both if i < 36 else others) for i in range(40)]
+    whole = cohorts.cohort({"f": label}, video=np.eye(40), text=np.eye(40), exams=exams)
     cut = whole.with_video(np.roll(np.eye(40), 1, 0))
-    scores = {"": {"f": label}, "x": {"f": -label}}
-    found = missing.evaluate(whole, {"x": cut}, scores, ["f"])["x"]
+    before, after = label.copy(), -label
+    before[36:] = after[36:] = 5 - label[36:]
+    scores = {"": {"f": before}, "short axis": {"f": after}}
+    found = missing.evaluate(whole, {"short axis": cut}, scores, ["f"])["short axis"]
+    assert found["n"] == 36
     assert found["mean_auc"]["value"] == 1.0
     assert found["findings"] == {"f": 1.0}
     assert found["recall_at_10"]["value"] == pytest.approx(1 - 9 / 39)  # all others are equal

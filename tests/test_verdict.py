@@ -77,9 +77,9 @@ def test_a_model_that_knows_nothing_is_no_better_than_chance(truth):
     video[:, :3] = np.random.default_rng(5).normal(size=(N, 3))
     _, found = judged(truth, video, text)
     bad = said(found, Level.BAD)
-    assert "Findings: a mean AUC of 0.5" in bad or "Findings: a mean AUC of 0.4" in bad
-    assert bad.count("no better than chance") == 3
+    assert "Findings: a mean AUC of 0.4" in bad or "Findings: a mean AUC of 0.5" in bad
     assert said(found, Level.GOOD) == ""
+    assert len(found) == 3
 
 
 @pytest.mark.parametrize("wobble", [0.0, 1e-4])
@@ -89,7 +89,6 @@ def test_a_collapsed_model_is_called_that(truth, wobble):
     _, found = judged(truth, video, np.ones((N, 43)))
     assert found[0].level is Level.BAD
     assert "Collapsed: all exams have nearly the same embedding" in said(found, Level.BAD)
-    assert "all reports have" in said(found, Level.BAD)
     assert said(found, Level.GOOD) == ""
 
 
@@ -101,7 +100,7 @@ def test_a_model_that_leaks_labels_knows_no_hearts(truth):
     text = labels + own(8)
     study, found = judged(truth, video, text)
     assert study.block["zero_shot"]["mean_auc"]["value"] == 1.0
-    assert "It knows labels rather than hearts" in said(found, Level.BAD)
+    assert "It may know labels rather than hearts" in said(found, Level.BAD)
 
 
 def test_a_model_that_knows_who_was_scanned_is_found_out_by_headers(truth):
@@ -122,7 +121,7 @@ def test_a_model_that_knows_who_was_scanned_is_found_out_by_headers(truth):
         def videos(self, *_):
             return tested.video
 
-    trained, tested = made(200), made(120)
+    trained, tested = made(300), made(500)
     ask = Asked(
         {"a": Question(("yes",), ("no",))}, lambda t: np.array([[-1.0, 0], [1, 0]])[: len(t)]
     )
@@ -134,7 +133,10 @@ def test_a_model_that_knows_who_was_scanned_is_found_out_by_headers(truth):
     by_header = baselines.supervised_scores(header[0], trained, header[1], ["a"])
     by_embedding = baselines.supervised_scores(trained.video, trained, tested.video, ["a"])
     behind = controls.ahead(by_embedding, by_header, tested.labels.findings, tested.resamples)
-    block = study.block | {"controls": {"header_metadata": {"behind_embedding_probe": behind}}}
+    block = study.block | {
+        "n_patients": 120,
+        "controls": {"header_metadata": {"behind_embedding_probe": behind}},
+    }
     found = verdict.judge(block)
     assert study.block["zero_shot"]["mean_auc"]["value"] > 0.85
     assert "Headers alone" in said(found, Level.BAD)
@@ -146,24 +148,29 @@ def test_patients_on_both_sides_are_no_test(truth):
 
 
 def test_reports_of_others_that_teach_something_are_a_leak(truth):
-    leak = {"permuted_reports": {"mean_auc": {"value": 0.7, "low": 0.6, "high": 0.8}}}
-    _, found = judged(truth, own(), own(), controls=leak)
+    leak = {"mean_auc": {"value": 0.7, "low": 0.6, "high": 0.8}, "runs": 4}
+    _, found = judged(truth, own(), own(), controls={"permuted_reports": leak})
     assert "the evaluation leaks" in said(found, Level.BAD)
+    one = leak | {"runs": 1}  # its interval is over patients: the run itself may have been lucky
+    _, found = judged(truth, own(), own(), controls={"permuted_reports": one})
+    assert "leaks" not in said(found, Level.BAD)
+    assert "may be luck" in said(found, Level.DOUBT)
 
 
 def test_answers_that_break_their_promise_and_strange_exams_are_said(truth):
     heart = known(truth) + own()
     study, _ = judged(truth, heart, heart)
-    study.block["zero_shot"]["findings"]["b"]["abstention"] = {
-        "level": 0.9,
-        "coverage": {"value": 0.6, "low": 0.5, "high": 0.7},
-    }
+    kept = {"p_short_with": 0.04, "p_short_without": np.nan}  # one in six is as low as that
+    for finding in "ac":
+        study.block["zero_shot"]["findings"][finding]["abstention"] = kept
+    broken = {"p_short_with": 0.4, "p_short_without": 1e-4}
+    study.block["zero_shot"]["findings"]["b"]["abstention"] = broken
     rng = np.random.default_rng(0)
     near = shift.Nearness(rng.normal(size=(90, 43)), rng.normal(size=(60, 43)))
     study.block["shift"], _ = shift.evaluate(near, cohorts.cohort(video=heart + 9), None)
     study.block["shift"]["unusual"] = {"value": 0.4, "low": 0.3, "high": 0.5, "chance": 0.05}
     doubt = said(verdict.judge(study.block), Level.DOUBT)
-    assert "calibrate on exams of this kind (b)" in doubt
+    assert "calibrate on exams of this kind (those without b)." in doubt
     assert "40% of these exams are unlike" in doubt
 
 
@@ -183,3 +190,56 @@ def test_pictures_that_only_home_has_are_said_with_what_they_are_worth(truth):
     )
     assert "2 chamber" not in doubt
     assert "short axis" not in doubt
+
+
+def numbers(value, low, high, chance=0.5):
+    return {"value": value, "low": low, "high": high, "chance": chance}
+
+
+def test_what_is_not_known_is_neither_good_nor_bad():
+    wide = {"zero_shot": {"mean_auc": numbers(0.75, 0.49, 0.9)}, "n_patients": 20}
+    (found,) = verdict.judge(wide)
+    assert found == (
+        Level.DOUBT,
+        "Findings: a mean AUC of 0.75, not shown to be better than chance with 20 patients.",
+    )
+    behind = {"header_metadata": {"behind_embedding_probe": numbers(0.2, -0.01, 0.4)}}
+    (found,) = verdict.judge({"controls": behind, "n_patients": 20})
+    assert found.level is Level.DOUBT
+    assert "not shown that embeddings tell more" in found.text
+
+
+@pytest.mark.parametrize(("n", "level"), [(2, Level.DOUBT), (12, Level.GOOD), (30, Level.GOOD)])
+def test_of_few_exams_perfect_retrieval_is_no_failure(n, level):
+    video = np.eye(n)
+    study = Study.of(cohorts.cohort(video=video, text=video), Asked(QUESTIONS, asked_few(n)))
+    study.describe()
+    study.retrieve()
+    assert {s.level for s in verdict.judge(study.block)} == {level}
+
+
+def asked_few(n):
+    return lambda texts: np.ones((len(texts), n))
+
+
+def test_many_exams_of_one_patient_are_one_patient(truth):
+    label = (np.arange(60) < 10).astype(float)
+    exams = [cohorts.exam(i, patient_id="same" if i < 10 else f"p{i}") for i in range(60)]
+    ask = Asked({"a": Question(("yes",))}, lambda t: np.array([[1.0, 0]]))
+    study = Study.of(
+        cohorts.cohort({"a": label}, np.stack([label, 1 - label], 1), exams=exams), ask
+    )
+    study.ask(ask)
+    assert study.block["zero_shot"] == {"findings": {}, "left_out": {"a": 10}}
+
+
+def test_reports_that_all_say_the_same_are_no_collapse(truth):
+    text = np.ones((N, 43))
+    _, found = judged(truth, known(truth) + own(), text)  # every exam of `cohorts` reads alike
+    assert "Collapsed: all reports" not in said(found, Level.BAD)
+
+
+def test_a_split_that_chose_the_checkpoint_is_doubted():
+    text = said(verdict.judge({"split": "val", "n_patients": 9}), Level.DOUBT)
+    assert "may have been chosen by these very exams" in text
+    assert verdict.judge({"split": "val", "n_patients": 9}, home={}) == []

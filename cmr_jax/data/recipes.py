@@ -34,7 +34,10 @@ def for_training(
     groups = shared_groups(source, data.groups) if data.groups else {}
     length = cfg.model.text.length
     texts = ChooseTexts(tokenizer, length, data.texts, data.shuffle_sentences, groups)
-    return [*steps, texts, *labels(cfg), Arrays()]
+    for added in (given := labels(cfg)):
+        exams = (_readable(source, i) for i in usable)
+        added.check(exam.exam_id for exam in exams if exam)
+    return [*steps, texts, *given, Arrays()]
 
 
 def for_evaluation(source: Source, cfg: config.Experiment, tokenizer: Tokenizer) -> list:
@@ -44,7 +47,7 @@ def for_evaluation(source: Source, cfg: config.Experiment, tokenizer: Tokenizer)
     return [*steps, whole, *labels(cfg), Arrays()]
 
 
-def labels(cfg: config.Experiment) -> list:
+def labels(cfg: config.Experiment) -> list[targets.AddTargets]:
     """What adds labels, where they are what is learned from."""
     if cfg.objective is not Objective.SUPERVISED:
         return []

@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import pathlib
+from collections.abc import Iterable
 from typing import Any
 
 import grain
@@ -15,6 +16,18 @@ class AddTargets(grain.transforms.Map):
 
     names: tuple[str, ...]
     of_exam: dict[str, tuple[float, ...]]
+
+    def check(self, exam_ids: Iterable[str]) -> None:
+        """A ValueError unless there is something to learn of each of them from these exams."""
+        rows = [self.of_exam[i] for i in exam_ids if i in self.of_exam]
+        for at, name in enumerate(self.names):
+            told = [row[at] for row in rows]
+            if not {0.0, 1.0} <= set(told):
+                raise ValueError(
+                    f"data.labels: of the exams to train on, {told.count(1)} have {name} and "
+                    f"{told.count(0)} have not. There must be some of either: are the labels of this "
+                    "build?"
+                )
 
     def map(self, element: dict[str, Any]) -> dict[str, Any]:
         """The record with `targets`."""
@@ -34,12 +47,14 @@ def read(path: str, names: tuple[str, ...]) -> AddTargets:
             rows = csv.DictReader(file)
             if missing := {"exam_id", *names} - set(rows.fieldnames or ()):
                 raise ValueError(f"data.labels {path} has no column {', '.join(sorted(missing))}.")
-            found = {row["exam_id"]: tuple(_label(row[n], n) for n in names) for row in rows}
+            listed = [(row["exam_id"], tuple(_label(row[n], n) for n in names)) for row in rows]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"data.labels {path} cannot be read as CSV: {error}.") from error
-    for at, name in enumerate(names):
-        if len({row[at] for row in found.values() if row[at] == row[at]}) < 2:
-            raise ValueError(f"data.labels: {name} is the same for all exams. Leave it out.")
+    found = dict(listed)
+    if len(found) < len(listed):
+        raise ValueError(
+            f"data.labels {path} has {len(listed) - len(found)} exams in several rows. Leave one."
+        )
     return AddTargets(names, found)
 
 

@@ -28,12 +28,14 @@ def evaluate(
             continue
         given = Answers.of(known.labels.findings[name], known_scores[name])
         answers = Answers.of(tested.labels.findings[name], score)
-        if given.fewest < LEAST_LEARNED or answers.fewest < LEAST_TESTED:
+        if given.fewest(known.resamples) < LEAST_LEARNED:
+            continue
+        if answers.fewest(tested.resamples) < LEAST_TESTED:
             continue
         scaling = calibration.fit(given)
-        most = _conformal(known, given, scaling)
+        promise = _conformal(known, given, scaling)
         likely = scaling(score)
-        found = conformal.sets(most, likely)
+        found = conformal.sets(promise, likely)
         columns[f"probability_{name}"] = likely
         columns[f"answer_{name}"] = np.where(conformal.decided(found), found[:, 1], np.nan)
         blocks[name] = {
@@ -41,12 +43,14 @@ def evaluate(
             "probability": calibration.evaluate(
                 scaling, answers, float(given.positive.mean()), scale, tested.resamples
             ),
-            "abstention": conformal.evaluate(most, likely[answers.rows], answers, tested.resamples),
+            "abstention": conformal.evaluate(
+                promise, likely[answers.rows], answers, tested.resamples
+            ),
         }
     return blocks, columns
 
 
-def _conformal(known: Cohort, given: Answers, scaling: calibration.Scaling) -> np.ndarray:
+def _conformal(known: Cohort, given: Answers, scaling: calibration.Scaling) -> conformal.Promise:
     """From one exam of each patient: exams of one are too alike to count twice."""
     one = np.isin(given.rows, known.first_exams)
     return conformal.fit(given.positive[one], scaling(given.score[one]))

@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, Int
 from cmr_jax.evals.statistics.measures import Measure, among, auc, average_precision
 from cmr_jax.evals.statistics.resamples import Resamples
 
-# Exams with and without a finding, so that a number says something of it: to be tested on, and
+# Patients with and without a finding, so that a number says something of it: to be tested on, and
 # to learn from.
 LEAST_TESTED, LEAST_LEARNED = 10, 5
 
@@ -26,10 +26,10 @@ class Answers(NamedTuple):
         rows = np.flatnonzero(~np.isnan(label))
         return cls(rows, label[rows] > 0.5, np.asarray(score[rows], np.float64))
 
-    @property
-    def fewest(self) -> int:
-        """How many there are of the rarer class."""
-        return int(min(self.positive.sum(), (~self.positive).sum()))
+    def fewest(self, resamples: Resamples) -> int:
+        """How many patients there are of the rarer class: exams of one are no news of others."""
+        patient = self.patients(resamples)
+        return min(len(np.unique(patient[side])) for side in (self.positive, ~self.positive))
 
     def auc(self) -> Measure:
         """Of all exams, as a measure."""

@@ -69,7 +69,7 @@ def supervised_scores(
     found = {}
     for name in (f for f in findings if f in given.labels.findings):
         answers = Answers.of(given.labels.findings[name], np.zeros(len(given)))
-        if answers.fewest >= LEAST_LEARNED:
+        if answers.fewest(given.resamples) >= LEAST_LEARNED:
             rows, patient = answers.rows, answers.patients(given.resamples)
             found[name] = supervised.logistic(known[rows], answers.positive, patient, unseen)
     return found
@@ -78,10 +78,11 @@ def supervised_scores(
 def words_in_reports(impressions: list[str], questions: Questions) -> dict[str, np.ndarray]:
     """How well each impression answers to the words of either side of a question: BM25 (Robertson
     1994, doi:10.1007/978-1-4471-2099-5_24)."""
-    if not any(impressions):
+    words = _words(impressions)
+    if not any(words):
         return {name: np.zeros(len(impressions)) for name in questions}
     index = bm25s.BM25()
-    index.index(_words(impressions), show_progress=False)
+    index.index(words, show_progress=False)
 
     def side(texts: tuple[str, ...]) -> np.ndarray:
         if not texts:

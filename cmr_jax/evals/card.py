@@ -43,8 +43,8 @@ def _data(data: str, block: dict[str, Any]) -> str:
     there = ", ".join(f"{k} {v:.0%}" for k, v in block["share_with"].items())
     groups = "; ".join(
         f"{name(attribute)}: "
-        + ", ".join(f"{_cell(g)} {b['n']}" for g, b in found["groups"].items())
-        for attribute, found in block.get("subgroups", {}).items()
+        + ", ".join(f"{_cell(g) or 'not known'} {n}" for g, n in found.items())
+        for attribute, found in block["exams_by"].items()
     )
     learned = block.get("learned_from")
     lines = [
@@ -54,7 +54,10 @@ def _data(data: str, block: dict[str, Any]) -> str:
     if groups:
         lines.append(f"  Exams by group: {groups}.")
     if learned:
-        lines.append(f"  Probes learned from split {learned['split']}, {learned['n_exams']} exams.")
+        lines.append(
+            f"  Probes learned from split {learned['split']} of {_cell(learned['data'])}, "
+            f"{learned['n_exams']} exams."
+        )
     return "\n".join(lines) + "\n"
 
 

@@ -31,6 +31,7 @@ def evaluate(known: Cohort, tested: Cohort, seed: int) -> dict[str, Any]:
             continue
         rows, learned = (np.flatnonzero(np.isin(side, classes)) for side in (words, given))
         blocks[name] = _block(known, tested, given, words, learned, rows, seed)
+        blocks[name]["left_out"] = sorted(set(words.tolist()) - {"", *classes})
     return blocks
 
 

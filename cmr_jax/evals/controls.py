@@ -53,7 +53,7 @@ def evaluate(
     if permuted:
         runs = [a.scores(m.videos(m.batches(source))) for m, a in permuted]
         what = f"trained on reports permuted among patients, {len(runs)} runs"
-        scored("permuted_reports", what, *runs)
+        scored("permuted_reports", what, *runs)["runs"] = len(runs)
     noise = baselines.noise(len(c), asked.questions, seed)
     scored("noise", "random scores", noise)
     words = baselines.words_in_reports([e.impression for e in c.exams], asked.questions)

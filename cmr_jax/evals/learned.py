@@ -22,7 +22,7 @@ def evaluate(
     """
     scores, rare = _scores(known, tested, seed)
     blocks: dict[str, Any] = {
-        "learned_from": {"data": known.path, "split": known.split, "n_exams": len(known)},
+        "learned_from": {"data": known.name, "split": known.split, "n_exams": len(known)},
         "supervised": {
             how: zero_shot.evaluate([found], tested.labels.findings, tested.resamples)
             for how, found in scores.items()
@@ -42,10 +42,10 @@ def _scores(known: Cohort, tested: Cohort, seed: int) -> tuple[dict[str, dict], 
     rare = []
     for name, label in tested.labels.findings.items():
         unseen = Answers.of(label, np.zeros(len(label)))
-        if unseen.fewest < LEAST_TESTED:
+        if unseen.fewest(tested.resamples) < LEAST_TESTED:
             continue
         given = _given(known, name)
-        if given.fewest < LEAST_LEARNED:
+        if given.fewest(known.resamples) < LEAST_LEARNED:
             rare.append(name)
             continue
         rows = known.video[given.rows]

@@ -9,7 +9,7 @@ from cmr_jax.evals.cohort import Cohort
 from cmr_jax.evals.statistics import measures
 from cmr_jax.evals.statistics.estimate import estimate
 
-LEAST = 20  # exams with a value to learn from, and to be tested on
+LEAST = 20  # patients with a value to learn from, and to be tested on
 LIMITS = 1.96  # standard deviations either side of the mean difference
 
 
@@ -24,7 +24,10 @@ def evaluate(known: Cohort, tested: Cohort) -> tuple[dict[str, Any], dict[str, n
             np.flatnonzero(np.isfinite(v)) for v in (values, known.labels.measurements[name])
         )
         learned = known.labels.measurements[name][given]
-        if min(len(rows), len(given)) < LEAST or not np.ptp(learned) or not np.ptp(values[rows]):
+        patients = [
+            len(np.unique(c.resamples.patient[r])) for c, r in ((tested, rows), (known, given))
+        ]
+        if min(patients) < LEAST or not np.ptp(learned) or not np.ptp(values[rows]):
             continue
         predicted = supervised.linear(
             known.video[given], learned, known.resamples.patient[given], tested.video

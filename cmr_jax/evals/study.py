@@ -8,7 +8,6 @@ import numpy as np
 from cmr_jax.data.source import Exam
 from cmr_jax.data.transforms import group_of
 from cmr_jax.evals import answering, labels, protocol, retrieval, zero_shot
-from cmr_jax.evals.answers import Answers
 from cmr_jax.evals.cohort import Cohort
 from cmr_jax.evals.trust import missing, subgroups
 from cmr_jax.evals.zero_shot import Asked, EmbedTexts, Wordings
@@ -50,9 +49,19 @@ class Study:
             "exams_without_labels": c.labels.unlabelled,
             "unreadable_labels": c.labels.unreadable,
             "share_with": missing.present(c.exams),
-            "alike": {"exams": _alike(c.video), "reports": _alike(c.text[c.paired])},
+            "alike": {"exams": _alike(c.video), "reports": _alike(c.text[self._distinct()])},
         }
-        self.columns |= subgroups.of_exams(c.exams)
+        groups = subgroups.of_exams(c.exams)
+        self.block["exams_by"] = {
+            name: dict(zip(*(x.tolist() for x in np.unique(g, return_counts=True)), strict=True))
+            for name, g in groups.items()
+        }
+        self.columns |= groups
+
+    def _distinct(self) -> np.ndarray:
+        """Rows of the exams whose impressions differ: many may say the same, and rightly."""
+        first = {self.cohort.exams[row].impression: row for row in self.cohort.paired[::-1]}
+        return np.array(sorted(first.values()), int)
 
     def retrieve(self) -> None:
         """Reports and exams find each other."""
@@ -118,10 +127,6 @@ class Study:
         told = {f: self.scores[f] for f in self.findings}
         self.block["subgroups"] = subgroups.evaluate(self.cohort, told, seed)
 
-    def answers(self, finding: str) -> Answers:
-        """Scores of a finding beside what is so."""
-        return Answers.of(self.cohort.labels.findings[finding], self.scores[finding])
-
 
 def _alike(embedded: np.ndarray) -> float:
     """Mean cosine between different rows of unit length; 1 of a model that says the same of all."""
@@ -135,6 +140,10 @@ def alike(exams: list[Exam], known: labels.Labels) -> dict[str, np.ndarray]:
     """Ways in which exams are each other's answer: most normal hearts read alike."""
     groups = {"same_words": np.array([group_of(e.impression) for e in exams])}
     if known.findings:
-        vectors = np.nan_to_num(np.stack(list(known.findings.values()), 1), nan=-1)
-        groups["same_labels"] = np.unique(vectors, axis=0, return_inverse=True)[1].ravel()
+        vectors = np.stack(list(known.findings.values()), 1)
+        same = np.unique(np.nan_to_num(vectors, nan=-1), axis=0, return_inverse=True)[1].ravel()
+        # Of exams that nobody labelled it is not known that they are alike.
+        lone = np.isnan(vectors).all(1)
+        same[lone] = same.max() + 1 + np.arange(lone.sum())
+        groups["same_labels"] = same
     return groups

@@ -1,6 +1,7 @@
 """All evaluators over all data sets: embeddings in, one block of numbers per data set out."""
 
 import dataclasses
+import json
 import logging
 import pathlib
 from typing import Any
@@ -24,6 +25,7 @@ from cmr_jax.evals import (
     verdict,
 )
 from cmr_jax.evals.cohort import Cohort
+from cmr_jax.evals.statistics.estimate import plain
 from cmr_jax.evals.study import Study
 from cmr_jax.evals.trust import passes, shift
 from cmr_jax.evals.zero_shot import Asked
@@ -34,7 +36,7 @@ SCHEMA_VERSION = 1
 HOME = "internal"
 TRAIN = "train"
 LEARNED, CONTROLS, TRUST = PARTS = ("learned", "controls", "trust")
-REPORT_FILE, CARD_FILE = "report.html", "model_card.md"
+RESULTS_FILE, REPORT_FILE, CARD_FILE = "results.json", "report.html", "model_card.md"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,7 +114,8 @@ class Suite:
         study.block["attribution"] = passes.carried(
             study, self.model, self.asked, self.options.seed
         )
-        if self.trained is not None and self.calibration is not None:
+        like = 0 if self.calibration is None else len(self.calibration.cohort)
+        if self.trained is not None and self.calibration is not None and like >= shift.LEAST:
             near = shift.Nearness(self.trained.video, self.calibration.cohort.video)
             study.block["shift"], study.columns["usual"] = shift.evaluate(
                 near, c, None if self.home is None else self.home.cohort
@@ -135,6 +138,10 @@ class Suite:
             source = ExamSource(tested.path, split)
             stray -= {source[i].exam_id for i in range(len(source))}
         known = {e.patient_id for e in self.trained.exams} if self.trained else set()
+        if tested.name == HOME and tested.split == TRAIN:
+            known = {e.patient_id for e in tested.exams}
+        if not self.model.learned_at_home:
+            known = set()
         shared = known & {e.patient_id for e in tested.exams}
         return {"labels_of_no_exam": len(stray), "patients_trained_on": len(shared)}
 
@@ -146,8 +153,8 @@ def evaluate(
     options: Options,
     out: pathlib.Path,
 ) -> dict[str, Any]:
-    """Evaluates every data set, one of which is home; writes scores.parquet, report.html and
-    model_card.md; returns results.json."""
+    """Evaluates every data set, one of which is home; writes results.json, scores.parquet, report.html
+    and model_card.md; returns the results."""
     for path in data.values():
         read_manifest(path)
     out.mkdir(parents=True, exist_ok=True)
@@ -158,7 +165,7 @@ def evaluate(
     meta = {
         "program": f"cmr_jax {cmr_jax.__version__}",
         "split": options.split,
-        "prompts": options.prompts,
+        "prompts": pathlib.Path(options.prompts).stem,
         "seed": options.seed,
         "bootstrap_draws": options.draws,
         "interval": "95 %, BCa bootstrap over patients; Student's t over runs",
@@ -169,6 +176,9 @@ def evaluate(
         "meta": meta,
         "data": {study.cohort.name: study.block for study in studies},
     }
+    # First: a plot that cannot be drawn must not cost the numbers.
+    text = json.dumps(plain(results), indent=1, allow_nan=False)
+    (out / RESULTS_FILE).write_text(text + "\n")
     (out / REPORT_FILE).write_text(page.page(meta, studies, model))
     (out / CARD_FILE).write_text(card.card(results))
     return results

@@ -80,7 +80,7 @@ def evaluate(
             continue
         answers = [Answers.of(findings[name], run[name]) for run in runs]
         positive = answers[0].positive
-        if answers[0].fewest < LEAST_TESTED:
+        if answers[0].fewest(resamples) < LEAST_TESTED:
             left_out[name] = int(positive.sum())
             continue
         aucs = [a.auc() for a in answers]

@@ -36,7 +36,7 @@ def exam(root: str, folder: str) -> PublicExam:
     cine = _volume(names, f"{patient}_4d")
     return PublicExam(
         patient=patient,
-        split=split_of(folder),
+        split=split_of(root, folder),
         cine=f"{folder}/{cine}" if cine else "",
         moments=tuple(f"{folder}/{v}" for v in volumes if v),
         said={"SeriesDescription": "cine SAX", "Manufacturer": "SIEMENS"},

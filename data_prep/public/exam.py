@@ -35,13 +35,15 @@ class Parts:
     rv: int
 
 
-def split_of(folder: str) -> str:
-    """By the name of a folder above: training, validation or testing."""
-    for name in reversed(pathlib.PurePath(folder).parts):
+def split_of(root: str, folder: str) -> str:
+    """By the name of a folder above, the root's included: training, validation or testing; "" where
+    none of them says."""
+    above = (pathlib.Path(root).absolute().name, *pathlib.PurePath(folder).parts)
+    for name in reversed(above):
         for prefix, split in (("train", "train"), ("valid", "val"), ("test", "test")):
             if name.lower().startswith(prefix):
                 return split
-    return "train"
+    return ""
 
 
 def walk(root: str, wanted: re.Pattern) -> list[str]:
@@ -67,8 +69,8 @@ def measured(
         )
     except (OSError, ValueError, LookupError, ImageFileError):
         return {}
-    if not (ed["lv"] > 0 and ed["rv"] > 0):
-        return {}
+    if not all(0 < es[part] <= ed[part] for part in ("lv", "rv")):
+        return {}  # a moment without a segmentation, or the two of them mixed up
     lv_ef, rv_ef = (100 * (1 - es[part] / ed[part]) for part in ("lv", "rv"))
     values = {
         "lv_edv_ml": ed["lv"],

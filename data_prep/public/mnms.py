@@ -43,7 +43,11 @@ def exam(root: str, folder: str) -> PublicExam:
     if (age := row.get("Age", "").split(".")[0]).isdigit():
         said["PatientAge"] = f"{int(age):03d}Y"
     return PublicExam(
-        patient, split_of(folder), cine=f"{folder}/{cine}" if cine else "", said=said, labels=labels
+        patient,
+        split_of(root, folder),
+        cine=f"{folder}/{cine}" if cine else "",
+        said=said,
+        labels=labels,
     )
 
 

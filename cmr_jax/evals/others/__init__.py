@@ -45,6 +45,8 @@ class PicturesAndTexts(Protocol):
 class Averaged(Model):
     """A model of single pictures as one of exams."""
 
+    learned_at_home = False
+
     def __init__(self, pictures: PicturesAndTexts, batch: int = 32):
         self.pictures, self.at_once = pictures, batch
 

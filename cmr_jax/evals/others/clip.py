@@ -19,7 +19,8 @@ class Transformers:
 
     def __init__(self, name: str):
         package = importlib.import_module("transformers")
-        self._model = package.AutoModel.from_pretrained(name).eval()
+        # Nothing is to be learned: no graph is kept.
+        self._model = package.AutoModel.from_pretrained(name).eval().requires_grad_(False)
         self._processor = package.AutoProcessor.from_pretrained(name)
 
     def images(self, pictures: np.ndarray) -> np.ndarray:
@@ -31,7 +32,7 @@ class Transformers:
             )
             for i in range(0, len(colours), AT_ONCE)
         ]
-        return np.concatenate([_array(m) for m in made])
+        return np.concatenate(list(map(_array, made)))
 
     def texts(self, sentences: list[str]) -> np.ndarray:
         """What is longer than the model takes is cut."""
@@ -47,7 +48,7 @@ class Transformers:
             )
             for i in range(0, len(sentences), AT_ONCE)
         ]
-        return np.concatenate([_array(m) for m in made])
+        return np.concatenate(list(map(_array, made)))
 
 
 class OpenClip:
@@ -61,7 +62,7 @@ class OpenClip:
         self._model, _, self._prepare = package.create_model_and_transforms(
             architecture, pretrained=pretrained
         )
-        self._model.eval()
+        self._model.eval().requires_grad_(False)
         self._tokens = package.get_tokenizer(architecture)
 
     def images(self, pictures: np.ndarray) -> np.ndarray:
@@ -84,7 +85,7 @@ class OpenClip:
             self._model.encode_text(self._tokens(sentences[i : i + AT_ONCE]))
             for i in range(0, len(sentences), AT_ONCE)
         ]
-        return np.concatenate([_array(m) for m in made])
+        return np.concatenate(list(map(_array, made)))
 
 
 def _bytes(picture: np.ndarray) -> np.ndarray:

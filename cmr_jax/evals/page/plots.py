@@ -11,6 +11,7 @@ from cmr_jax.evals.page.hearts import data_url
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 
+matplotlib.rcParams["text.parse_math"] = False  # names come from data
 INK, ACCENT, MUTED, BLUE = "#1b2733", "#b3202c", "#8a97a3", "#2c6a9e"
 CONTROLS = (("s", "header_metadata"), ("^", "mean_frame"))
 
@@ -29,7 +30,10 @@ def findings(block: dict[str, Any]) -> str:
         _marks(axes, found, names, marker, MUTED, f"{name.replace('_', ' ')}, with labels")
     axes.axvline(0.5, color=MUTED, linewidth=1, linestyle=":")
     axes.set_yticks(at, [f.replace("_", " ") for f in names])
-    axes.set_xlim(0.3, 1.01)
+    least = min(
+        np.nanmin([[own[f]["auc"][k] for k in ("value", "low")] for f in names]) - 0.02, 0.3
+    )
+    axes.set_xlim(least, 1.01)
     axes.set_xlabel("AUC, 95 % interval by patient")
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, fontsize=8, frameon=False)
     return _png(figure)

@@ -93,13 +93,15 @@ def _answers(block: dict[str, Any]) -> list[str]:
     sure = [
         [
             name(f),
-            value(b["probability"]["ece"], ".2f"),
+            number(b["probability"]["ece"]["value"], ".2f"),
+            number(b["probability"]["ece"]["by_luck"], ".2f"),
             number(
                 b["probability"].get("before", {}).get("ece", {}).get("value", float("nan")), ".2f"
             ),
             number(b["probability"]["brier"]["value"], ".3f"),
             f"{b['probability']['brier']['chance']:.3f}",
-            value(b["abstention"]["coverage"], ".2f"),
+            value(b["abstention"]["coverage_with"], ".2f"),
+            value(b["abstention"]["coverage_without"], ".2f"),
             f"{b['abstention']['decided']['value']:.0%}",
             number(b["abstention"]["right_where_decided"]["value"], ".0%"),
             f"{b['abstention']['right_of_all']['value']:.0%}",
@@ -123,10 +125,12 @@ def _answers(block: dict[str, Any]) -> list[str]:
             [
                 "finding",
                 "calibration error",
+                "by luck",
                 "before",
                 "Brier score",
                 "by prevalence alone",
-                f"truth in the answer (promised {level:.0%})",
+                f"truth held, of those with it (promised {level:.0%})",
+                "of those without",
                 "answered",
                 "right where answered",
                 "right of all",
@@ -159,8 +163,20 @@ def _learned(block: dict[str, Any]) -> list[str]:
     return [
         picture(plots.shots(few, own), "few-shot"),
         table(["finding", "words", *(f"{k} each" for k in shots), *supervised], rows),
-        note(f"Learned from split {known['split']}, {known['n_exams']} exams; embeddings frozen."),
+        note(
+            f"Learned from split {known['split']} of {known['data']}, {known['n_exams']} exams; embeddings "
+            f"frozen. The curve is the mean of as many findings as there are exams of: {_counts(few)}."
+            + _rare(block["too_rare_to_learn"])
+        ),
     ]
+
+
+def _counts(few: dict[str, Any]) -> str:
+    return ", ".join(f"{b['n_findings']} at {k}" for k, b in few["mean_auc"].items())
+
+
+def _rare(names: list[str]) -> str:
+    return f" Too rare to learn: {', '.join(map(name, names))}." if names else ""
 
 
 def _measurements(study: Study) -> list[str]:
@@ -205,4 +221,5 @@ def _classes(item: tuple[str, dict[str, Any]]) -> str:
         table([f"{name(column)}, {b['n']} exams", "value (95 %)", "chance"], numbers)
         + table(["is, by what was said", *b["classes"], "AUC against the rest"], rest)
         + (note(f"Balanced accuracy of prototypes: {few}.") if few else "")
+        + (note(f"Too few to tell: {', '.join(b['left_out'])}.") if b["left_out"] else "")
     )

@@ -44,7 +44,10 @@ def _good(block: dict[str, Any]) -> list[str]:
         count = len(block["zero_shot"]["findings"])
         lines.append(f"Words alone rank {count} findings: AUC {mean['value']:.2f}, chance 0.5.")
     if learned := block.get("supervised", {}).get("logistic", {}).get("mean_auc"):
-        lines.append(f"With labels, on the same embeddings: AUC {learned['value']:.2f}.")
+        told = len(block["supervised"]["logistic"]["findings"])
+        lines.append(
+            f"With labels, on the same embeddings: AUC {learned['value']:.2f} of {told} findings."
+        )
     if found := block.get("retrieval"):
         r = found["report_to_exam"]["R@10"]
         lines.append(
@@ -62,22 +65,24 @@ def _sure(block: dict[str, Any]) -> list[str]:
         lines.append(f"The AUC lies from {span(mean, '.2f')} (95 %).")
     findings = [f for f in block["zero_shot"]["findings"].values() if "abstention" in f]
     if findings:
-        error, holds, decided = (
-            sum(f[a][b]["value"] for f in findings) / len(findings)
-            for a, b in (
-                ("probability", "ece"),
-                ("abstention", "coverage"),
-                ("abstention", "decided"),
-            )
+        holds, decided = (
+            sum(f["abstention"][key]["value"] for f in findings) / len(findings)
+            for key in ("coverage", "decided")
+        )
+        error, luck = (
+            sum(f["probability"]["ece"][key] for f in findings) / len(findings)
+            for key in ("value", "by_luck")
         )
         level = findings[0]["abstention"]["level"]
         lines += [
-            f"Probabilities are off by {error:.0%} on average.",
+            f"Probabilities are off by {error:.0%} on average; {luck:.0%} would be luck.",
             f"Answers hold the truth in {holds:.0%} (promised: {level:.0%}), and are given in "
             f"{decided:.0%} of cases.",
         ]
     else:
-        lines.append("Nothing was calibrated: there are no labels to do it on.")
+        lines.append(
+            "Nothing was calibrated: that takes labels of another split, five patients of each kind."
+        )
     return lines
 
 
@@ -85,13 +90,20 @@ def _whom(block: dict[str, Any]) -> list[str]:
     lines = []
     for attribute, b in block.get("subgroups", {}).items():
         worst = b["groups"][b["worst"]]["value"]
-        luck = "no more than luck" if not b["p"] < 0.05 else f"luck alone: {b['gap_by_luck']:.2f}"
+        luck = (
+            f"luck alone: {number(b['gap_by_luck'], '.2f')}"
+            if b["p"] < 0.05
+            else "which luck explains"
+        )
+        luck = luck if math.isfinite(b["p"]) else "luck cannot be told"
         lines.append(
             f"{name(attribute)}: least for {b['worst']} ({worst:.2f}), {b['gap']:.2f} below the "
             f"best; {luck}."
         )
     if shift := block.get("shift"):
-        lines.append(f"{shift['unusual']['value']:.0%} of exams are unlike what was learned from.")
+        lines.append(
+            f"{shift['unusual']['value']:.0%} of exams are unlike the training exams of home."
+        )
     absent = [k for k, v in block["share_with"].items() if v < 0.5]
     if absent:
         lines.append(f"Most exams have no {', no '.join(absent)}.")

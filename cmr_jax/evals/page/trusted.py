@@ -31,7 +31,7 @@ def groups(block: dict[str, Any]) -> list[str]:
     head = ["by", "least for", "mean AUC (95 %)", "gap", "gap by luck", "p", "findings"]
     parts = [picture(plots.groups(groups), "groups"), table(head, rows)] if groups else []
     if shift := block.get("shift"):
-        told = f"Unlike what was learned from: {value(shift['unusual'], '.0%')} of exams"
+        told = f"Unlike the training exams of home: {value(shift['unusual'], '.0%')} of exams"
         if "auc_from_home" in shift:
             told += (
                 f"; told from internal exams with an AUC of {value(shift['auc_from_home'], '.2f')}"
@@ -46,7 +46,7 @@ def without(block: dict[str, Any]) -> list[str]:
     rows = [
         [
             k,
-            f"{block['share_with'][k]:.0%}",
+            f"{b['n']} of {block['n_exams']}",
             value(b.get("mean_auc"), ".3f"),
             value(b.get("recall_at_10"), ".3f"),
         ]
@@ -54,7 +54,7 @@ def without(block: dict[str, Any]) -> list[str]:
     ]
     falls = {k: b["findings"] for k, b in without.items() if "findings" in b}
     by_finding = {f: {k: b[f] for k, b in falls.items()} for f in next(iter(falls.values()), {})}
-    parts = [table(["without", "have it", "mean AUC lost (95 %)", "R@10 lost (95 %)"], rows)]
+    parts = [table(["without", "lose it", "mean AUC lost (95 %)", "R@10 lost (95 %)"], rows)]
     if by_finding:
         parts.append(picture(plots.heat(by_finding, "AUC lost without"), "AUC lost"))
     return parts

@@ -13,6 +13,9 @@ from collections.abc import Callable, Iterable
 import numpy as np
 from jaxtyping import Bool, Float, Shaped
 
+# Of positives and negatives, that a table is made of: beyond, ranks take longer and no memory.
+MOST_PAIRS = 1 << 20
+
 Weights = Float[np.ndarray, "d n"]
 Measure = Callable[[Weights], Float[np.ndarray, " d"]]
 
@@ -60,6 +63,8 @@ def auc(positive: Bool[np.ndarray, " n"], score: Shaped[np.ndarray, " n"]) -> Me
 
 def auc_of_several(positive: Bool[np.ndarray, " n"], scores: Float[np.ndarray, "k n"]) -> Measure:
     """Mean of the AUCs of k scores of the same exams."""
+    if positive.sum() * (~positive).sum() > MOST_PAIRS:
+        return mean_of(auc(positive, score) for score in scores)
     above = np.zeros((positive.sum(), (~positive).sum()))
     for score in scores:
         found, wrong = score[positive][:, None], score[~positive][None]

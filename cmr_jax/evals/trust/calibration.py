@@ -18,6 +18,7 @@ from cmr_jax.evals.statistics.resamples import Resamples
 
 # Nearly none, but scores that part the classes have no finite slope.
 INVERSE_PENALTY = 100.0
+LUCK = 200  # draws of labels from probabilities
 BARS = 8  # of a reliability plot, with as many exams each
 
 
@@ -56,7 +57,7 @@ def evaluate(
     block: dict[str, Any] = {
         "temperature": scaling.temperature,
         "offset": scaling.offset,
-        "ece": _error(tested, likely, resamples),
+        "ece": _error(tested, likely, resamples.seed),
         "brier": _brier(tested, likely, resamples)
         | {"chance": float(np.square(constant - tested.positive).mean())},
         "reliability": reliability(tested, likely),
@@ -64,7 +65,7 @@ def evaluate(
     if scale is not None:
         own = expit(scale * tested.score)
         block["before"] = {
-            "ece": _error(tested, own, resamples),
+            "ece": _error(tested, own, resamples.seed),
             "brier": _brier(tested, own, resamples),
         }
     return block
@@ -83,9 +84,22 @@ def reliability(tested: Answers, likely: np.ndarray) -> list[dict[str, float]]:
     ]
 
 
-def _error(tested: Answers, likely: np.ndarray, resamples: Resamples) -> dict[str, Any]:
-    measure = measures.calibration_error(tested.positive, likely)
-    return estimate(measures.among(tested.rows, measure), resamples).to_json()
+def _error(tested: Answers, likely: np.ndarray, seed: int) -> dict[str, float]:
+    """Expected calibration error, which is never zero; and how large it is by luck alone, were every
+    probability true: of labels drawn from them."""
+    everyone = np.ones((1, len(likely)))
+
+    def of(positive: np.ndarray) -> float:
+        return float(measures.calibration_error(positive, likely)(everyone)[0])
+
+    drawn = np.random.default_rng(seed).random((LUCK, len(likely))) < likely
+    luck = np.array([of(positive) for positive in drawn])
+    value = of(tested.positive)
+    return {
+        "value": value,
+        "by_luck": float(luck.mean()),
+        "p": float((1 + (luck >= value).sum()) / (1 + LUCK)),
+    }
 
 
 def _brier(tested: Answers, likely: np.ndarray, resamples: Resamples) -> dict[str, Any]:

@@ -6,10 +6,11 @@ level, whatever the model, so long as new exams are like those calibrated on.  A
 an answer; of both or of none, an abstention.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
+from scipy import stats
 
 from cmr_jax.evals.answers import Answers
 from cmr_jax.evals.statistics.estimate import share
@@ -19,24 +20,43 @@ LEVEL = 0.9
 Sets = Bool[np.ndarray, "n 2"]  # whether "no" and "yes" are in the set
 
 
+class Promise(NamedTuple):
+    """How unlikely an answer of "no", and of "yes", may be to be in a set; and how many patients that
+    was learned from, of either class."""
+
+    most: Float[np.ndarray, " 2"]
+    known: Int[np.ndarray, " 2"]
+    level: float
+
+    def shortfall(self, side: int, holds: Bool[np.ndarray, " m"]) -> float:
+        """How surprising so few sets that hold the truth are, of patients like those known (one exam
+        each): beta-binomial, since the threshold itself was drawn (Vovk 2012).  NaN without any."""
+        n = int(self.known[side])
+        place = int(np.ceil((n + 1) * self.level))
+        if not len(holds) or place > n:
+            return np.nan
+        return float(stats.betabinom.cdf(holds.sum(), len(holds), place, n + 1 - place))
+
+
 def fit(
     positive: Bool[np.ndarray, " m"], likely: Float[np.ndarray, " m"], level: float = LEVEL
-) -> Float[np.ndarray, " 2"]:
-    """How unlikely an answer of "no", and of "yes", may be to be in a set; one exam a patient.
+) -> Promise:
+    """From one exam of each patient.
 
     Infinite for a class of which too few are known to promise anything: every set holds it.
     """
-    most = []
+    most, known = [], []
     for side, said in ((~positive, 1 - likely), (positive, likely)):
         strange = np.sort(1 - said[side])
         place = int(np.ceil((len(strange) + 1) * level))
         most.append(strange[place - 1] if place <= len(strange) else np.inf)
-    return np.array(most)
+        known.append(len(strange))
+    return Promise(np.array(most), np.array(known), level)
 
 
-def sets(most: Float[np.ndarray, " 2"], likely: Float[np.ndarray, " n"]) -> Sets:
+def sets(promise: Promise, likely: Float[np.ndarray, " n"]) -> Sets:
     """The answers that are not too unlikely."""
-    return np.stack([likely, 1 - likely], 1) <= most
+    return np.stack([likely, 1 - likely], 1) <= promise.most
 
 
 def decided(found: Sets) -> Bool[np.ndarray, " n"]:
@@ -45,11 +65,11 @@ def decided(found: Sets) -> Bool[np.ndarray, " n"]:
 
 
 def evaluate(
-    most: np.ndarray, likely: np.ndarray, tested: Answers, resamples: Resamples
+    promise: Promise, likely: np.ndarray, tested: Answers, resamples: Resamples
 ) -> dict[str, Any]:
     """Coverage, of all and of either class; how many are decided, and how often those are right
     where all were as likely as not."""
-    found = sets(most, likely)
+    found = sets(promise, likely)
     holds = found[np.arange(len(found)), tested.positive.astype(int)]
     one, right = decided(found), (likely > 0.5) == tested.positive
     of = resamples.of(tested.rows)
@@ -61,8 +81,15 @@ def evaluate(
         return share(value[rows], of.of(rows)).to_json()
 
     every = np.ones(len(found), bool)
-    return {
-        "level": LEVEL,
+    first = np.isin(np.arange(len(found)), np.unique(of.patient, return_index=True)[1])
+    short = {
+        f"p_short_{name}": promise.shortfall(at, holds[first & side])
+        for at, (name, side) in enumerate(
+            (("without", ~tested.positive), ("with", tested.positive))
+        )
+    }
+    return short | {
+        "level": promise.level,
         "coverage": among(every, holds),
         "coverage_with": among(tested.positive, holds),
         "coverage_without": among(~tested.positive, holds),

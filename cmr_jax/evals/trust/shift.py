@@ -13,6 +13,7 @@ from cmr_jax.evals.statistics.estimate import estimate, share
 from cmr_jax.evals.statistics.resamples import Resamples
 
 UNUSUAL = 0.05  # of exams like the known ones are at least so far away
+LEAST = round(1 / UNUSUAL) - 1  # such exams: with fewer, none could be called unusual
 
 
 class Nearness:

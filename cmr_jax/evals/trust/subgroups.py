@@ -14,6 +14,8 @@ from cmr_jax.evals.cohort import Cohort
 from cmr_jax.evals.statistics import measures
 from cmr_jax.evals.statistics.estimate import estimate
 from cmr_jax.evals.statistics.measures import Measure
+from cmr_jax.evals.statistics.resamples import Resamples
+from cmr_jax.metrics import auc
 
 DEALS = 200  # random groups
 ATTRIBUTES = {  # names, and where an exam's record has them
@@ -48,19 +50,21 @@ def evaluate(cohort: Cohort, scores: dict[str, np.ndarray], seed: int) -> dict[s
             for f in scores
             if f in cohort.labels.findings
         }
-        members, findings = _comparable(group, findings)
+        members, findings = _comparable(group, findings, cohort.resamples)
         if len(members) > 1:
             blocks[name] = _block(cohort, group, members, findings, seed)
     return blocks
 
 
 def _comparable(
-    group: np.ndarray, findings: dict[str, Answers]
+    group: np.ndarray, findings: dict[str, Answers], resamples: Resamples
 ) -> tuple[list[str], dict[str, Answers]]:
     """Groups in which some findings can be told, and the findings that all of them can tell."""
     able = {
         member: {
-            f for f, a in findings.items() if _within(a, group == member).fewest >= LEAST_LEARNED
+            f
+            for f, a in findings.items()
+            if _within(a, group == member).fewest(resamples) >= LEAST_LEARNED
         }
         for member in np.unique(group[group != ""]).tolist()
     }
@@ -101,15 +105,31 @@ def _block(cohort, group, members, findings, seed) -> dict[str, Any]:
 
 
 def _dealt(cohort, group, members, findings, seed) -> np.ndarray:
-    """Gaps where patients have each other's groups."""
+    """Gaps where patients have each other's groups, finding by finding among those who have it and
+    among those who have not: how common it is in each group stays as it is."""
     rng = np.random.default_rng(seed)
-    first = cohort.first_exams
-    _, owner = np.unique(cohort.resamples.patient, return_inverse=True)
-    everyone = np.ones((1, len(group)))
     gaps = []
     for _ in range(DEALS):
-        other = group[first][rng.permutation(len(first))][owner]
-        values = [_mean_auc(findings, other == m)(everyone)[0] for m in members]
+        dealt = {f: _deal(a, group, cohort.resamples, rng) for f, a in findings.items()}
+        values = [
+            np.mean([auc(a.positive[p], a.score[p]) for a, p in _parts(findings, dealt, m)])
+            for m in members
+        ]
         gaps.append(max(values) - min(values))
     found = np.array(gaps)
     return found[np.isfinite(found)]
+
+
+def _parts(findings: dict[str, Answers], dealt: dict[str, np.ndarray], member: str):
+    return [(a, dealt[f] == member) for f, a in findings.items()]
+
+
+def _deal(answers: Answers, group: np.ndarray, resamples: Resamples, rng) -> np.ndarray:
+    """A group for each exam of a finding; exams of one patient stay together."""
+    _, first, owner = np.unique(answers.patients(resamples), return_index=True, return_inverse=True)
+    has = np.bincount(owner, answers.positive) > 0
+    own = group[answers.rows][first]
+    other = own.copy()
+    for side in (has, ~has):
+        other[side] = rng.permutation(own[side])
+    return other[owner]
