@@ -93,7 +93,7 @@ def _whom(block: dict[str, Any]) -> list[str]:
         luck = (
             f"luck alone: {number(b['gap_by_luck'], '.2f')}"
             if b["p"] < 0.05
-            else "which luck explains"
+            else "luck alone may do that"
         )
         luck = luck if math.isfinite(b["p"]) else "luck cannot be told"
         lines.append(
