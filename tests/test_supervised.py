@@ -194,3 +194,14 @@ def test_labels_of_other_exams_or_of_one_kind_teach_nothing_and_are_refused(tmp_
         added.check(["a", "b"])
     with pytest.raises(ValueError, match="are the labels of this build"):
         added.check(["x", "y"])
+
+
+def test_a_run_on_other_labels_is_another_run(supervised, tiny, tmp_path):
+    file = tmp_path / "labels.csv"
+    file.write_text((tiny / LABELS_FILE).read_text())
+    supervised.data.labels = str(file)
+    made = [trainer.provenance_of(supervised, [str(tiny)], Tokenizer.load(tiny))]
+    file.write_text(file.read_text() + "another,1,1\n")
+    made.append(trainer.provenance_of(supervised, [str(tiny)], Tokenizer.load(tiny)))
+    assert made[0].changes(made[0]) == []
+    assert made[0].changes(made[1])

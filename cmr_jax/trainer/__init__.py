@@ -133,8 +133,8 @@ def provenance_of(cfg: config.Experiment, paths: Sequence[str], tokenizer: Token
     """What this run is made of."""
     data = {path: identity.fingerprint(path) for path in paths}
     data["tokenizer"] = identity.of_bytes(tokenizer.model)
-    if cfg.data.groups:
-        data[cfg.data.groups] = identity.of_file(cfg.data.groups)
+    for file in filter(None, (cfg.data.groups, cfg.data.labels)):
+        data[file] = identity.of_file(file)
     return Provenance.of(cfg, data)
 
 
