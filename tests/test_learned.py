@@ -211,3 +211,13 @@ def test_of_one_patient_no_measurement_is_learned():
     exams = [cohorts.exam(i, patient_id="one") for i in range(60)]
     one = cohorts.cohort(video=known.video, exams=exams, measurements=known.labels.measurements)
     assert regression.evaluate(one, unseen) == ({}, {})
+
+
+def test_a_few_exams_are_different_exams(monkeypatch):
+    known, unseen = known_and_unseen(60)
+    seen, real = [], few_shot.distances
+    monkeypatch.setattr(few_shot, "distances", lambda s, q: seen.append(s) or real(s, q))
+    label = known.labels.findings["large"] > 0.5
+    tested = Answers.of(unseen.labels.findings["large"], np.zeros(60))
+    few_shot.by_shots(known.video, label, unseen.video, tested, unseen.resamples, 0, episodes=3)
+    assert all(len(np.unique(side, axis=0)) == len(side) for support in seen for side in support)

@@ -178,6 +178,18 @@ def test_who_is_answered_and_how_often_that_is_right():
     assert found["curve"][-1]["wrong"] == pytest.approx(3 / 8)
 
 
+def test_many_exams_of_one_patient_do_not_break_a_promise_many_times():
+    promise = conformal.Promise(np.array([0.3, 0.3]), np.array([50, 50]), 0.9)
+    likely = np.concatenate([np.full(20, 0.1), np.full(40, 0.9)])
+    tested = Answers(np.arange(60), np.ones(60, bool), likely)
+    p = [
+        conformal.evaluate(promise, likely, tested, Resamples(patient, 20))["p_short_with"]
+        for patient in (np.arange(60), np.concatenate([np.zeros(20, int), np.arange(40) + 1]))
+    ]
+    assert p[0] < 0.01  # twenty patients of sixty
+    assert p[1] > 0.5  # one of forty-one
+
+
 def test_answers_are_calibrated_on_one_exam_of_a_patient_and_rare_findings_have_none():
     rng = np.random.default_rng(0)
     label = (np.arange(80) % 2).astype(float)
@@ -290,6 +302,8 @@ def test_exams_like_the_known_ones_are_unusual_one_time_in_twenty():
     assert 0.03 < (p <= 0.05).mean() < 0.075
     assert 0.42 < p.mean() < 0.58
     assert (near.share_farther(far + 6 * mix[0]) <= 0.05).mean() > 0.9
+    # Of the known ones themselves the farthest has one as far, and 300 are known.
+    assert near.share_farther(like).min() == pytest.approx(2 / 301)
 
 
 def test_another_place_is_told_from_home():

@@ -225,6 +225,6 @@ def _lacking(block: dict[str, Any], home: dict[str, Any]) -> list[Statement]:
         text = f"Most exams have no {kind}, which most exams of home have."
         fall = home.get("without", {}).get(kind, {}).get("mean_auc")
         if fall and math.isfinite(fall["value"]):
-            text += f" There, going without costs {fall['value']:.2f} of mean AUC."
+            text += f" There, going without costs {round(fall['value'], 2) + 0.0:.2f} of mean AUC."
         said.append(Statement(Level.DOUBT, text))
     return said
