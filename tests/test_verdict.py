@@ -6,7 +6,7 @@ import pytest
 
 from cmr_jax.evals import controls, verdict
 from cmr_jax.evals.questions import Question
-from cmr_jax.evals.study import Study
+from cmr_jax.evals.study import Study, alike
 from cmr_jax.evals.trust import shift
 from cmr_jax.evals.verdict import Level
 from cmr_jax.evals.zero_shot import Asked
@@ -243,3 +243,13 @@ def test_a_split_that_chose_the_checkpoint_is_doubted():
     text = said(verdict.judge({"split": "val", "n_patients": 9}), Level.DOUBT)
     assert "may have been chosen by these very exams" in text
     assert verdict.judge({"split": "val", "n_patients": 9}, home={}) == []
+
+
+def test_exams_that_nobody_labelled_are_not_known_to_be_alike():
+    label = np.array([1.0, 0, 1, np.nan, np.nan])
+    exams = [cohorts.exam(i, f"Report {i // 2}.") for i in range(5)]
+    groups = alike(exams, cohorts.cohort({"f": label}, exams=exams).labels)
+    same = groups["same_labels"]
+    assert same[0] == same[2]
+    assert len(set(same.tolist())) == 4
+    assert len(set(groups["same_words"].tolist())) == 3
