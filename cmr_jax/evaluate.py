@@ -3,8 +3,9 @@
     python -m cmr_jax.evaluate --weights=W --data=D --out=DIR [--external NAME=DIR ...]
 
 Writes report.html (one page, hearts that move), results.json, scores.parquet (per exam) and
-model_card.md.  Only here are labels opened.  --embed=MODULE:FUNCTION evaluates any other model of
-images and texts instead (see cmr_jax/evals/others).  Not a medical device.
+model_card.md.  Labels are opened here (and by fine-tuning, where it is told their file).
+--embed=MODULE:FUNCTION evaluates any other model of images and texts instead (see
+cmr_jax/evals/others).  Not a medical device.
 
     python -m cmr_jax.evaluate compare A B [--out=DIR]
 
