@@ -6,14 +6,15 @@ fair thing to compare them with.  A search for the prompts' words in the reports
 what the model is not shown.
 """
 
+import functools
 import logging
 from typing import cast
 
 import bm25s
 import numpy as np
 
-from cmr_jax.data.source import Exam
-from cmr_jax.embedding import Batches
+from cmr_jax.data.source import Exam, ExamSource
+from cmr_jax.embedding import Batches, Model
 from cmr_jax.evals import supervised
 from cmr_jax.evals.answers import LEAST_LEARNED, Answers
 from cmr_jax.evals.cohort import Cohort
@@ -23,6 +24,29 @@ from cmr_jax.schema import View
 logging.getLogger("bm25s").setLevel(logging.WARNING)  # it tells of every index
 
 MEAN_FRAME_PIXELS = 16
+
+
+class Features:
+    """What a baseline may know of the exams of a cohort; each is made on first use, and once."""
+
+    def __init__(self, model: Model, cohort: Cohort):
+        self.model, self.cohort = model, cohort
+
+    @property
+    def embedding(self) -> np.ndarray:
+        """What the model itself makes of them."""
+        return self.cohort.video
+
+    @functools.cached_property
+    def header(self) -> np.ndarray:
+        """Who was scanned on what."""
+        return header_features(self.cohort.exams)
+
+    @functools.cached_property
+    def mean_frame(self) -> np.ndarray:
+        """Their pictures are read for it."""
+        source = ExamSource(self.cohort.path, self.cohort.split)
+        return mean_frames(self.model.batches(source))
 
 
 def header_features(exams: list[Exam]) -> np.ndarray:

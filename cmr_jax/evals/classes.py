@@ -75,8 +75,7 @@ def _by_shots(known, label, unseen, truth, seed) -> dict[str, Any]:
     for shots in (s for s in few_shot.SHOTS if s <= min(map(len, members))):
         found = []
         for episode in range(EPISODES):
-            rng = np.random.default_rng([seed, shots, episode])
-            support = np.stack([rng.choice(m, shots, replace=False) for m in members])
+            support = few_shot.drawn(members, shots, seed, episode)
             said = few_shot.distances(known[support], unseen).argmin(1)
             found.append(np.mean([(said == c)[truth == c].mean() for c in np.unique(truth)]))
         blocks[str(shots)] = {"mean": float(np.mean(found)), "std": float(np.std(found, ddof=1))}

@@ -8,7 +8,7 @@ from cmr_jax.data.source import ExamSource
 from cmr_jax.embedding import Model
 from cmr_jax.evals import baselines, zero_shot
 from cmr_jax.evals.answers import Answers
-from cmr_jax.evals.cohort import Cohort
+from cmr_jax.evals.baselines import Features
 from cmr_jax.evals.statistics import measures
 from cmr_jax.evals.statistics.estimate import Estimate, estimate
 from cmr_jax.evals.statistics.measures import Measure
@@ -33,7 +33,7 @@ def evaluate(
     model: Model,
     asked: Asked,
     permuted: list[tuple[Model, Asked]],
-    trained: Cohort | None,
+    trained: Features | None,
     seed: int,
 ) -> dict[str, Any]:
     """Every control as a block of the same shape as the model's own findings; `permuted` are models
@@ -60,9 +60,15 @@ def evaluate(
     scored("words_in_reports", "prompts' words searched in the reports (BM25), no pictures", words)
     if trained is None:
         return blocks
+    tested = Features(model, c)
+    inputs = {
+        PROBE: (trained.embedding, tested.embedding),
+        "header_metadata": (trained.header, tested.header),
+        "mean_frame": (trained.mean_frame, tested.mean_frame),
+    }
     supervised = {
-        name: baselines.supervised_scores(known, trained, unseen, study.findings)
-        for name, (known, unseen) in _features(study, model, trained, source).items()
+        name: baselines.supervised_scores(known, trained.cohort, unseen, study.findings)
+        for name, (known, unseen) in inputs.items()
     }
     asked_scores = {name: own[name] for name in study.findings}
     for name, scores in supervised.items():
@@ -74,24 +80,6 @@ def evaluate(
             block["behind_model"] = ahead(asked_scores, scores, truth, c.resamples)
             block["behind_embedding_probe"] = ahead(supervised[PROBE], scores, truth, c.resamples)
     return blocks
-
-
-def _features(
-    study: Study, model: Model, trained: Cohort, source: ExamSource
-) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Of the exams that are known, and of those under test."""
-    before = ExamSource(trained.path, trained.split)
-    return {
-        PROBE: (trained.video, study.cohort.video),
-        "header_metadata": (
-            baselines.header_features(trained.exams),
-            baselines.header_features(study.cohort.exams),
-        ),
-        "mean_frame": (
-            baselines.mean_frames(model.batches(before)),
-            baselines.mean_frames(model.batches(source)),
-        ),
-    }
 
 
 def shuffle_phases(batch: Batch, seed: int = 0) -> Batch:

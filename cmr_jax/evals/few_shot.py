@@ -21,6 +21,14 @@ NORM = 3
 LARGE = 5000  # exams to test on: then a tenth of the episodes says as much
 
 
+def drawn(
+    members: list[np.ndarray], shots: int, seed: int, episode: int, replacement: bool = False
+) -> np.ndarray:
+    """(classes, shots) of the rows of each class; the same for a seed, a number and an episode."""
+    rng = np.random.default_rng([seed, shots, episode])
+    return np.stack([rng.choice(m, shots, replacement) for m in members])
+
+
 def distances(support: np.ndarray, query: np.ndarray) -> np.ndarray:
     """(n, classes) from each query (n, e) to the prototype of each class of `support`
     (classes, shots, e)."""
@@ -72,8 +80,7 @@ def evaluate(
             break
         made = []
         for episode in range(episodes):
-            rng = np.random.default_rng([seed, shots, episode])
-            support = np.stack([rng.choice(m, shots, replacement) for m in members])
+            support = drawn(members, shots, seed, episode, replacement)
             made.append(scored(distances(train[support], test), classes, test_label))
         results[str(shots)] = {
             name: {
@@ -107,8 +114,7 @@ def by_shots(
     for shots in (s for s in SHOTS if s <= min(map(len, members))):
         scores = np.empty((episodes, len(tested.rows)))
         for episode in range(episodes):
-            rng = np.random.default_rng([seed, shots, episode])
-            support = np.stack([rng.choice(m, shots, replace=False) for m in members])
+            support = drawn(members, shots, seed, episode)
             away = distances(known[support], unseen[tested.rows])
             scores[episode] = away[:, 0] / np.maximum(away.sum(1), 1e-12)
         each = [measures.auc(tested.positive, s)(np.ones((1, s.size)))[0] for s in scores]

@@ -1,6 +1,7 @@
 """One data set under evaluation: what is measured of it, part by part."""
 
 import dataclasses
+import functools
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ class Study:
         """Nothing is measured yet."""
         return cls(cohort, asked.wordings(cohort.video))
 
-    @property
+    @functools.cached_property
     def scores(self) -> dict[str, np.ndarray]:
         """Of every exam for every question."""
         return {finding: w.score for finding, w in self.wordings.items()}

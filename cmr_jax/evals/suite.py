@@ -24,6 +24,7 @@ from cmr_jax.evals import (
     questions,
     verdict,
 )
+from cmr_jax.evals.baselines import Features
 from cmr_jax.evals.cohort import Cohort
 from cmr_jax.evals.statistics.estimate import plain
 from cmr_jax.evals.study import Study
@@ -61,6 +62,7 @@ class Suite:
         self.permuted = [(m, Asked(self.asked.questions, m.texts)) for m in permuted]
         self.home: Study | None = None
         self.trained = self._beside_test(home, TRAIN)
+        self.features = None if self.trained is None else Features(model, self.trained)
         known = self._beside_test(home, options.calibration)
         self.calibration = None if known is None else Study.of(known, self.asked)
 
@@ -103,7 +105,7 @@ class Suite:
     def _control(self, study: Study) -> None:
         log.info("%s: controls", study.cohort.name)
         study.block["controls"] = controls.evaluate(
-            study, self.model, self.asked, self.permuted, self.trained, self.options.seed
+            study, self.model, self.asked, self.permuted, self.features, self.options.seed
         )
 
     def _trust(self, study: Study) -> None:
