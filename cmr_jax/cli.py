@@ -3,7 +3,7 @@
 import contextlib
 import logging
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NoReturn
 
 from absl import app, flags
@@ -57,6 +57,14 @@ def weights_flags(
         return path.value, {"partial": partial.value, "inflate": inflate.value, "mean_time": mean}
 
     return read
+
+
+def named(pair: str, taken: Mapping[str, object] | None = None) -> tuple[str, str]:
+    """NAME=DIR of --external; a ValueError where it is not, or the name is taken."""
+    name, equals, folder = pair.partition("=")
+    if not (name and equals and folder) or name in (taken or {}):
+        raise ValueError(f"--external {pair}: write NAME=DIR, each with a name of its own.")
+    return name, folder
 
 
 def fail(name: str, error: object) -> NoReturn:

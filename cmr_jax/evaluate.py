@@ -84,7 +84,8 @@ def main(argv: list[str]) -> None:
         )
         data = {suite.HOME: str(_DATA.value)}
         for pair in _EXTERNAL.value:
-            data |= _named(pair, taken=data)
+            name, folder = cli.named(pair, taken=data)
+            data[name] = folder
         model, permuted = _models()
         out = pathlib.Path(str(_OUT.value))
         results = suite.evaluate(model, permuted, data, options, out)
@@ -127,13 +128,6 @@ def _compare(folders: list[str]) -> None:
             out.mkdir(parents=True, exist_ok=True)
             text = json.dumps(plain(results), indent=1, allow_nan=False)
             (out / "compare.json").write_text(text + "\n")
-
-
-def _named(pair: str, taken: dict[str, str]) -> dict[str, str]:
-    name, equals, folder = pair.partition("=")
-    if not (name and equals and folder) or name in taken:
-        raise ValueError(f"--external {pair}: write NAME=DIR, each with a name of its own.")
-    return {name: folder}
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ class Provenance(NamedTuple):
     @classmethod
     def of(cls, cfg: config.Experiment, data: dict[str, str]) -> "Provenance":
         """Of a run that starts now."""
-        return cls(config.to_json(cfg), _code(), data)
+        return cls(config.to_json(cfg), code(), data)
 
     def changes(self, now: "Provenance") -> list[str]:
         """How `now` is another run than this, one phrase each."""
@@ -79,7 +79,7 @@ def _told(data: dict[str, str]) -> str:
 
 
 @functools.cache
-def _code() -> dict[str, str]:
+def code() -> dict[str, str]:
     """Versions of the packages that make the numbers, and a hash of this one's own text."""
     root, digest = pathlib.Path(cmr_jax.__file__).parent, hashlib.sha256()
     for path in sorted(root.rglob("*.py")):

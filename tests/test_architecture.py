@@ -13,15 +13,15 @@ FLOORS = [  # a module may import what stands on a lower floor, and its own room
     ["schema", "cli"],
     ["config", "types"],
     ["sharding", "metrics", "tokenizer", "journal", "hosts", "provenance"],
-    ["losses", "optim", "guard", "hashing"],
+    ["losses", "optim", "guard", "hashing", "wording"],
     ["models", "data", "accumulate"],
     ["augment"],
     ["step", "checkpoint", "run_files"],
     ["weights"],
     ["embedding", "programs"],
     ["evals", "planner", "drawing"],
-    ["trainer"],
-    ["train", "evaluate", "embed", "export", "plot"],
+    ["trainer", "ablation"],
+    ["train", "evaluate", "embed", "export", "plot", "ablate"],
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 HOMES = {  # a heavy import has one home

@@ -66,9 +66,9 @@ def test_a_better_model_is_found_better_and_the_other_way_round(tmp_path):
 
 def test_p_values_of_many_findings_are_holms():
     p = [0.01, 0.04, float("nan"), 0.03, 0.2]
-    told = compare._holm(p)
+    told = compare.holm(p)
     np.testing.assert_allclose(told, [0.04, 0.09, np.nan, 0.09, 0.2])
-    assert np.isnan(compare._holm([float("nan")])).all()
+    assert np.isnan(compare.holm([float("nan")])).all()
 
 
 def test_one_of_many_findings_by_luck_is_not_called_better(tmp_path, monkeypatch):

@@ -260,7 +260,7 @@ def test_an_incomplete_exam_is_left_out_of_training_and_embedded_from_what_it_ha
     source = ExamSource(str(tiny), "train")
     smoke.data.clip = config.Clip(layout=config.Layout.PUBLISHED, size=32, sampled=40, enlarged=40)
     smoke.data.batch = 4
-    kept = recipes.usable(source, smoke.data.clip)
+    kept = recipes.usable(source, smoke.data)
     batches = pipeline.TrainBatches(smoke, Tokenizer.load(tiny))
     assert (batches.exams, batches.left_out) == (len(kept), len(source) - len(kept))
     assert next(batches).batch.frame_mask.any(1).all()

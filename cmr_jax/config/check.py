@@ -62,6 +62,8 @@ def validate(config: Experiment) -> None:
     for name in ("keep_best", "eval_every", "skip_nonfinite", "stop_after"):
         if getattr(config.run, name) < 0:
             raise ValueError(f"run.{name} is {getattr(config.run, name)}; 0 is the least.")
+    if config.data.most_exams < 0:
+        raise ValueError(f"data.most_exams is {config.data.most_exams}; 0 takes all.")
     if config.data.batch < 2:
         raise ValueError("data.batch is 1: a contrastive batch needs at least 2 exams.")
     _check_objective(config)

@@ -40,7 +40,7 @@ class TrainBatches:
 
     def __init__(self, cfg: config.Experiment, tokenizer: Tokenizer, host: int = 0, hosts: int = 1):
         source = sites.open_training(cfg.data)
-        usable = recipes.usable(source, cfg.data.clip)
+        usable = recipes.usable(source, cfg.data)
         if len(usable) < cfg.data.batch:
             raise ValueError(
                 f"data.batch is {cfg.data.batch}, but {', '.join(sites.paths_of(cfg.data))} has "

@@ -97,15 +97,24 @@ def pictures(source: Source, data: config.Data, train: bool) -> list:
     return [ReadClip(source, data.clip, train)]
 
 
-def usable(source: Source, clip: config.Clip) -> Sequence[int]:
-    """The exams that training may use: all, or those that have every view of the layout.
+def usable(source: Source, data: config.Data) -> Sequence[int]:
+    """The exams that training may use: all; those that have every view of the published layout; or
+    so many of these as data.most_exams says, which are among those of any larger number.
 
     One that cannot be read is among them: it is replaced, and counted, when its turn comes.
     """
-    if clip.layout is not Layout.PUBLISHED:
+    whole = data.complete_only or data.clip.layout is Layout.PUBLISHED
+    if not whole and not data.most_exams:
         return range(len(source))
     exams = ((i, _readable(source, i)) for i in range(len(source)))
-    return [i for i, exam in exams if exam is None or published.is_complete(exam)]
+    kept = {
+        i: "" if exam is None else exam.exam_id
+        for i, exam in exams
+        if exam is None or not whole or published.is_complete(exam)
+    }
+    # Pseudonyms are hashes: their order is chance, and the same wherever the exams lie.
+    first = sorted(kept, key=lambda i: kept[i])[: data.most_exams or len(kept)]
+    return sorted(first)
 
 
 def _readable(source: Source, index: int) -> Exam | None:

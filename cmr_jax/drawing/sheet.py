@@ -73,7 +73,7 @@ def draw(cfg: config.Experiment) -> Figure:
 def _exams(source: sites.Source, data: config.Data) -> list[Shown]:
     """The exams that have most kinds of pictures, of the first ones."""
     (read, *_), rng = recipes.pictures(source, data, train=False), np.random.default_rng(0)
-    some = [_shown(read.random_map(i, rng)) for i in recipes.usable(source, data.clip)[:LOOKED_AT]]
+    some = [_shown(read.random_map(i, rng)) for i in recipes.usable(source, data)[:LOOKED_AT]]
     return sorted(some, key=lambda exam: -len(exam.frames))[:EXAMS]
 
 

@@ -100,7 +100,7 @@ def _findings(a: Columns, b: Columns, name: str, resamples: Resamples) -> dict[s
         test = delong.difference(positive, scores[1], scores[0], resamples.patient[rows])
         findings[finding] = _pair(resamples, *aucs) | {"p_delong": test.p}
     for one, p in zip(
-        findings.values(), _holm([f["p_delong"] for f in findings.values()]), strict=True
+        findings.values(), holm([f["p_delong"] for f in findings.values()]), strict=True
     ):
         one["p_holm"] = p
         if one["verdict"] in (BETTER, WORSE) and not p < 1 - LEVEL:
@@ -111,7 +111,7 @@ def _findings(a: Columns, b: Columns, name: str, resamples: Resamples) -> dict[s
     return {"mean_auc": _pair(resamples, *means), "findings": findings}
 
 
-def _holm(p: list[float]) -> list[float]:
+def holm(p: list[float]) -> list[float]:
     """Adjusted among those that there are."""
     adjusted = np.array(p)
     known = np.isfinite(adjusted)

@@ -1,27 +1,27 @@
 """What disease does to a heart: each finding moves physical parameters, a diagnosis moves several."""
 
 import dataclasses
+from collections.abc import Mapping
 
 import numpy as np
 
-from data_prep.phantom.population import Diagnosis, Scar, Subject, Territory, exam_rng, healthy
-
-# How often each diagnosis is drawn: denser in disease than a clinic, so that a few hundred
-# exams show every finding often enough to be counted.
-PREVALENCE = {
-    Diagnosis.NORMAL: 0.20,
-    Diagnosis.MIXED: 0.36,
-    Diagnosis.DCM: 0.12,
-    Diagnosis.ICM: 0.15,
-    Diagnosis.HCM: 0.09,
-    Diagnosis.AMYLOID: 0.08,
-}
+from data_prep.phantom.population import (
+    PREVALENCE,
+    Diagnosis,
+    Scar,
+    Subject,
+    Territory,
+    exam_rng,
+    healthy,
+)
 
 
-def sample_subject(seed: int, index: int) -> Subject:
-    """Draws the person of exam `index`; the same person for the same (seed, index)."""
+def sample_subject(
+    seed: int, index: int, prevalence: Mapping[Diagnosis, float] = PREVALENCE
+) -> Subject:
+    """Draws the person of exam `index`; the same person for the same (seed, index, prevalence)."""
     rng = exam_rng(seed, index, 0)
-    diagnosis = list(PREVALENCE)[rng.choice(len(PREVALENCE), p=list(PREVALENCE.values()))]
+    diagnosis = list(prevalence)[rng.choice(len(prevalence), p=list(prevalence.values()))]
     normal = healthy(rng, seed, index)
     return dataclasses.replace(normal, diagnosis=diagnosis, **_CHANGES[diagnosis](rng, normal))
 

@@ -21,6 +21,18 @@ class Diagnosis(enum.Enum):
     AMYLOID = "amyloid"
 
 
+# How often each diagnosis is drawn: denser in disease than a clinic, so that a few hundred
+# exams show every finding often enough to be counted.
+PREVALENCE = {
+    Diagnosis.NORMAL: 0.20,
+    Diagnosis.MIXED: 0.36,
+    Diagnosis.DCM: 0.12,
+    Diagnosis.ICM: 0.15,
+    Diagnosis.HCM: 0.09,
+    Diagnosis.AMYLOID: 0.08,
+}
+
+
 class Scar(enum.Enum):
     """Patterns of late gadolinium enhancement."""
 

@@ -1,7 +1,9 @@
 """How exams are scanned and what vendors call it: profiles, series names, sequence parameters."""
 
 import dataclasses
+from collections.abc import Mapping
 
+from data_prep.phantom.population import PREVALENCE, Diagnosis
 from data_prep.phantom.tissue import Contrast
 
 SIEMENS, GE, PHILIPS = "SIEMENS", "GE MEDICAL SYSTEMS", "Philips Medical Systems"
@@ -44,28 +46,88 @@ class Profile:
     phases: int
     through: int = 2  # samples across a slice
     missing: float = 0.06  # share of stacks that are not there
+    no_contrast: float = (
+        0.0  # share of exams without late enhancement, of which reports say nothing
+    )
+    missing_any: bool = False  # also cines of the short axis and of four chambers; one cine stays
     habits: Habits | None = None  # None: every vendor exports alike, and in English
     vendors: tuple[str, ...] = (SIEMENS, GE, PHILIPS)
     noise: tuple[float, float] = (0.06, 0.14)  # from least to most, as a share of the signal
     slice_mm: float = 8.0
+    prevalence: Mapping[Diagnosis, float] = dataclasses.field(default_factory=lambda: PREVALENCE)
+    splits: tuple[tuple[str, int], ...] = ()  # of the first exams, the next, ...; (): nobody says
 
+    def split_of(self, index: int) -> str:
+        """Which split an exam is given to; "" where nobody says."""
+        for name, exams in self.splits:
+            if index < exams:
+                return name
+            index -= exams
+        return ""
+
+
+# Another hospital: one vendor, noisier, finer pixels, thinner and more slices, more phases.
+_ELSEWHERE = Profile(
+    120,
+    11,
+    matrix=80,
+    pixel_mm=2.4,
+    sax_slices=7,
+    lge_slices=6,
+    phases=12,
+    vendors=(PHILIPS,),
+    noise=(0.14, 0.26),
+    slice_mm=6.0,
+)
+# A benchmark is never changed: another number gives it another name (see benchmark.py).
+_V1 = Profile(
+    2900,
+    101,
+    matrix=64,
+    pixel_mm=3.0,
+    sax_slices=5,
+    lge_slices=4,
+    phases=10,
+    missing=0.04,
+    no_contrast=0.15,
+    missing_any=True,
+    vendors=(SIEMENS, GE),
+    prevalence={
+        Diagnosis.NORMAL: 0.30,
+        Diagnosis.MIXED: 0.31,
+        Diagnosis.DCM: 0.10,
+        Diagnosis.ICM: 0.13,
+        Diagnosis.HCM: 0.09,
+        Diagnosis.AMYLOID: 0.07,
+    },
+    splits=(("train", 2000), ("val", 300), ("test", 600)),
+)
+_V1_ELSEWHERE = dataclasses.replace(
+    _ELSEWHERE,
+    exams=400,
+    seed=102,
+    sax_slices=6,
+    lge_slices=5,
+    missing=_V1.missing,
+    no_contrast=_V1.no_contrast,
+    missing_any=True,
+    prevalence={
+        Diagnosis.NORMAL: 0.38,
+        Diagnosis.MIXED: 0.22,
+        Diagnosis.DCM: 0.08,
+        Diagnosis.ICM: 0.20,
+        Diagnosis.HCM: 0.06,
+        Diagnosis.AMYLOID: 0.06,
+    },
+    splits=(("test", 400),),
+)
 
 PROFILES = {
     "demo": Profile(1220, 0, matrix=64, pixel_mm=3.0, sax_slices=5, lge_slices=4, phases=8),
     "demo-short": Profile(320, 0, matrix=64, pixel_mm=3.0, sax_slices=5, lge_slices=3, phases=6),
-    # Another hospital: one vendor, noisier, finer pixels, thinner and more slices, more phases.
-    "elsewhere": Profile(
-        120,
-        11,
-        matrix=80,
-        pixel_mm=2.4,
-        sax_slices=7,
-        lge_slices=6,
-        phases=12,
-        vendors=(PHILIPS,),
-        noise=(0.14, 0.26),
-        slice_mm=6.0,
-    ),
+    "elsewhere": _ELSEWHERE,
+    "v1": _V1,
+    "v1-elsewhere": _V1_ELSEWHERE,
     "tiny": Profile(24, 7, matrix=48, pixel_mm=5.0, sax_slices=5, lge_slices=3, phases=8),
     "clinical": Profile(20, 0, matrix=192, pixel_mm=1.6, sax_slices=11, lge_slices=10, phases=25),
     "habits": Profile(

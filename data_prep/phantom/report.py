@@ -8,6 +8,7 @@ import re
 
 import numpy as np
 
+from data_prep.phantom.identity import Identity
 from data_prep.phantom.population import Diagnosis, Scar, Subject, Territory, exam_rng
 from data_prep.phantom.truth import Truth
 
@@ -84,6 +85,7 @@ def _wall(s: Subject, t: Truth, rng) -> list[str]:
 
 
 def _tissue(s: Subject, t: Truth, rng) -> list[str]:
+    """What enhances late, and what that means."""
     if s.territory is not None and s.scar in (Scar.SUBENDOCARDIAL, Scar.TRANSMURAL):
         wall = WALLS[s.territory][rng.integers(len(WALLS[s.territory]))]
         depth = (
@@ -191,13 +193,25 @@ NOISE = (
 )
 
 
-def impression(subject: Subject, t: Truth) -> list[str]:
-    """The sentences of the impression; half of the normals share one of three texts."""
+def _motion(s: Subject, t: Truth, rng) -> list[str]:
+    """What is left to say where no contrast was given: what does not move, and what cines tell."""
+    lines = _tissue(s, t, rng)
+    if s.territory is not None:
+        return lines[:1]
+    return lines[-1:] if s.diagnosis is Diagnosis.DCM else []
+
+
+def impression(subject: Subject, t: Truth, contrast: bool = True) -> list[str]:
+    """The sentences of the impression; half of the normals share one of three texts.
+
+    Without `contrast` there is no word of late enhancement, nor of what only that could tell."""
     rng = exam_rng(subject.seed, subject.index, 2)
     if not any(t.findings.values()) and rng.random() < 0.5:
-        return list(NORMAL_TEXTS[rng.integers(len(NORMAL_TEXTS))])
+        lines = NORMAL_TEXTS[rng.integers(len(NORMAL_TEXTS))]
+        return list(lines if contrast else (line for line in lines if not line.startswith("No ")))
+    tissue = _tissue if contrast else _motion
     blocks: list[list[str]] = [
-        f(subject, t, rng) for f in (_left_ventricle, _wall, _tissue, _right_ventricle, _rest)
+        f(subject, t, rng) for f in (_left_ventricle, _wall, tissue, _right_ventricle, _rest)
     ]
     if rng.random() < 0.3:  # some lead with what the tissue says
         blocks[0], blocks[2] = blocks[2], blocks[0]
@@ -207,10 +221,11 @@ def impression(subject: Subject, t: Truth) -> list[str]:
     return [expand(line, rng) for line in lines]
 
 
-def report(subject: Subject, t: Truth, name: str, mrn: str, reader: str, date: str) -> str:
+def report(subject: Subject, t: Truth, who: Identity, contrast: bool = True) -> str:
     """The whole report as it leaves the reporting system, names and dates included."""
     rng = exam_rng(subject.seed, subject.index, 3)
-    lines = impression(subject, t)
+    name, mrn, reader, date = who.family, who.patient_id, who.reader, who.us_date
+    lines = impression(subject, t, contrast)
     if rng.random() < 0.15:
         lines.append(
             f"Discussed with Dr. {reader} at {rng.integers(7, 19)}:{rng.integers(10, 59)}."
@@ -227,8 +242,9 @@ def report(subject: Subject, t: Truth, name: str, mrn: str, reader: str, date: s
         body = "\n".join(mark.format(i + 1) + line for i, line in enumerate(lines))
     head = ("IMPRESSION:", "Impression:", "CONCLUSION:", "IMPRESSION")[rng.integers(4)]
     m = t.measurements
+    exam = f"Cardiac MRI {'with and ' if contrast else ''}without contrast"
     return (
-        f"EXAM: Cardiac MRI with and without contrast\nDATE: {date}\nPATIENT: {name} MRN: {mrn}\n"
+        f"EXAM: {exam}\nDATE: {date}\nPATIENT: {name} MRN: {mrn}\n"
         f"FINDINGS:\nLVEDV {m['lv_edv_ml']:.0f} mL, LVESV {m['lv_esv_ml']:.0f} mL, LV mass {m['lv_mass_g']:.0f} g.\n"
         f"RVEDV {m['rv_edv_ml']:.0f} mL.\n{head}\n{body}\nElectronically signed by: {reader}, MD {date}"
     )

@@ -35,7 +35,7 @@ class Study:
 
     def __init__(self, chosen: Profile, index: int):
         self.profile, self.index = chosen, index
-        self.subject = sample_subject(chosen.seed, index)
+        self.subject = sample_subject(chosen.seed, index, chosen.prevalence)
         self.identity = identity(self.subject)
         rng = exam_rng(chosen.seed, index, 5)
         self.vendor = chosen.vendors[rng.integers(len(chosen.vendors))]
@@ -67,12 +67,16 @@ class Study:
         who = self.identity
         if self.profile.habits:
             return translated.report(self, Style.of(self).language)
-        text = report.report(
-            self.subject, self.truth, who.family, who.patient_id, who.reader, who.us_date
-        )
+        text = report.report(self.subject, self.truth, who, contrast=self.has_contrast)
         if self.index % 23 == 5:
             text = text.replace("\nElectronically", f"\n{HOSTILE[0]}\nElectronically")
         return text
+
+    @functools.cached_property
+    def has_contrast(self) -> bool:
+        """Whether contrast was given: without it nothing enhances, and nobody says a word of it."""
+        share = self.profile.no_contrast
+        return exam_rng(self.profile.seed, self.index, 7).random() >= share
 
     @functools.cached_property
     def scans(self) -> tuple[Scan, ...]:
@@ -105,8 +109,12 @@ class Study:
                 for view, lax_plan in zip(LAX_DEG, lax_plans, strict=True)
             }
             for view, chosen in planes.items():
-                if rng.random() >= p.missing or (cine and view in ("SAX", "4CH")):
+                always = cine and view in ("SAX", "4CH") and not p.missing_any
+                there = rng.random() >= p.missing or always
+                if there and (cine or self.has_contrast):
                     scans.append(Scan(view, contrast, chosen, at, level, self.tesla, coil_mm))
+            if not scans:  # there is no exam without any cine
+                scans.append(Scan("SAX", contrast, sax, at, level, self.tesla, coil_mm))
         return tuple(scans)
 
     def files(self, pixels: bool = True) -> Iterator[tuple[str, bytes, int]]:

@@ -1,0 +1,117 @@
+"""A study as a table: what each arm is worth, and beside which other one it pays."""
+
+import json
+import pathlib
+from typing import Any
+
+from cmr_jax.ablation import store
+from cmr_jax.ablation.compared import ZERO_SHOT, Exams, compared, worth
+from cmr_jax.ablation.store import Scored
+from cmr_jax.config.study import Arm, Study
+from cmr_jax.drawing import forest
+from cmr_jax.evals.statistics.estimate import plain
+
+VAL, TEST = "val", "test"
+TABLE_FILE, NUMBERS_FILE, PICTURE_FILE = "table.md", "table.json", "table.png"
+PAYS, COSTS, OPEN = "pays", "costs", "not shown"
+SAYS = {"B is better": PAYS, "B is worse": COSTS}
+
+
+def write(study: Study, results: pathlib.Path, draws: int) -> str:
+    """Writes table.md, table.json and table.png into `results`; the table."""
+    numbers = measured(study, results, draws)
+    text = json.dumps(plain(numbers), indent=1, allow_nan=False)
+    (results / NUMBERS_FILE).write_text(text + "\n")
+    table = told(study, numbers)
+    (results / TABLE_FILE).write_text(table + "\n")
+    forest.draw(results / PICTURE_FILE, study.name, lines(study, numbers))
+    return table
+
+
+def measured(study: Study, results: pathlib.Path, draws: int) -> dict[str, Any]:
+    """Numbers of every arm that has been run."""
+    columns = store.read_exams(results)
+    sets = list(dict.fromkeys(columns["data"].tolist()))
+    exams = {name: Exams.of(columns, name, draws) for name in sets}
+    exams |= {
+        f"{name}, complete": Exams.of(columns, name, draws, complete=True)
+        for name in sets
+        if name != VAL
+    }
+    runs = {arm.name: _runs(arm, results) for arm in study.arms}
+    arms = {}
+    for arm in study.arms:
+        if not (own := runs[arm.name]):
+            continue
+        block: dict[str, Any] = {
+            "what": arm.what,
+            "seeds": sorted(own),
+            "cpu_min": sum(r.about.get("cpu_s", 0) for r in own.values()) / 60 / len(own),
+            "commits": sorted({r.about["commit"] for r in own.values()}),
+            "worth": {n: worth(e, list(own.values())) for n, e in exams.items()},
+        }
+        other = runs.get(arm.beside, {})
+        if both := sorted(own.keys() & other.keys()):
+            first, second = ([side[s] for s in both] for side in (other, own))
+            block["beside"] = {
+                "arm": arm.beside,
+                "seeds": both,
+                "data": {name: compared(e, first, second) for name, e in exams.items()},
+            }
+        arms[arm.name] = block
+    return {"study": study.name, "data": study.data, "bootstrap_draws": draws, "arms": arms}
+
+
+def _runs(arm: Arm, results: pathlib.Path) -> dict[int, Scored]:
+    files = ((seed, store.file_of(results, arm.name, seed)) for seed in range(arm.seeds))
+    return {seed: store.read(file) for seed, file in files if file.is_file()}
+
+
+def told(study: Study, numbers: dict[str, Any]) -> str:
+    """In Markdown: one row an arm, mean AUC of findings from words and how it differs."""
+    sets = [n for n in next(iter(numbers["arms"].values()))["worth"] if "complete" not in n]
+    head = ["arm", "what", "seeds", *sets, "beside", *(f"difference, {n}" for n in sets)]
+    rows = [[*head, "validation says", "CPU min"], ["---"] * (len(head) + 2)]
+    for name, block in numbers["arms"].items():
+        beside = block.get("beside")
+        differences = [beside["data"][n][ZERO_SHOT] for n in sets] if beside else []
+        rows.append(
+            [
+                name,
+                block["what"],
+                str(len(block["seeds"])),
+                *(f"{block['worth'][n][ZERO_SHOT]['value']:.3f}" for n in sets),
+                beside["arm"] if beside else "",
+                *([_difference(d) for d in differences] or [""] * len(sets)),
+                verdict(block),
+                f"{block['cpu_min']:.1f}",
+            ]
+        )
+    del study
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def verdict(block: dict[str, Any]) -> str:
+    """What the validation exams say of an arm beside another."""
+    if "beside" not in block:
+        return ""
+    return SAYS.get(block["beside"]["data"][VAL][ZERO_SHOT]["verdict"], OPEN)
+
+
+def lines(study: Study, numbers: dict[str, Any]) -> list[forest.Line]:
+    """Of each arm that stands beside another: the differences, for the eye."""
+    found = []
+    for name, block in numbers["arms"].items():
+        if "beside" not in block:
+            continue
+        for data, pair in block["beside"]["data"].items():
+            if "complete" not in data:
+                d = pair[ZERO_SHOT]["difference"]
+                found.append(forest.Line(name, data, d["value"], d["low"], d["high"]))
+    del study
+    return found
+
+
+def _difference(pair: dict[str, Any]) -> str:
+    d = pair["difference"]
+    return f"{d['value']:+.3f} ({d['low']:+.3f} to {d['high']:+.3f})"

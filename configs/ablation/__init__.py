@@ -1,0 +1,1 @@
+"""The published recipe and ours at one small size, and the studies that set them side by side."""
