@@ -35,7 +35,7 @@ def get_config() -> Experiment:
     cfg.model.embedding = 64
     cfg.data.clip = dataclasses.replace(cfg.data.clip, size=64, sampled=32, enlarged=73)
     cfg.optim = dataclasses.replace(
-        cfg.optim, lr=1e-3, lr_start=1e-3 / 3, warmup_steps=EPOCH, steps=10 * EPOCH
+        cfg.optim, lr=1e-3, lr_start=1e-3 / 3, warmup_steps=EPOCH, steps=20 * EPOCH
     )
     cfg.run = Run(log_every=25, save_every=EPOCH, keep=1, keep_best=0)
     return cfg
