@@ -95,7 +95,7 @@ class Embedder(Model):
         self.weights = loaded._replace(params=jax.device_put(loaded.params))
         self.cfg = loaded.config
         self.cfg.data.batch = self.at_once = batch
-        self.cfg.data.texts = 1
+        self.cfg.data.texts, self.cfg.data.untrue_text = 1, False
         self.cfg.objective, self.cfg.data.labels = Objective.CONTRASTIVE, ""  # no label is read
         model = self.cfg.model
         self._video = jax.jit(

@@ -37,10 +37,13 @@ FINITE = "finite"
 def pairing_of(batch: Batch, positives: Positives) -> Pairing:
     """Which texts belong to which exams of the global batch."""
     group = jnp.asarray(batch.report_group)
-    if positives is Positives.GROUP:
-        return Pairing(group)
-    own = jnp.arange(group.shape[0])[:, None]
-    return Pairing(jnp.where(group < 0, group, own))
+    if positives is Positives.SELF:
+        own = jnp.arange(group.shape[0])[:, None]
+        if batch.untrue is not None:  # it is nobody's
+            own = jnp.where(batch.untrue, len(own) + own, own)
+        group = jnp.where(group < 0, group, own)
+    said = (batch.says, batch.exam_says) if positives is Positives.SAID else (None, None)
+    return Pairing(group, batch.untrue, *said)
 
 
 class Contrastive(NamedTuple):
@@ -59,11 +62,34 @@ class Contrastive(NamedTuple):
         """The loss of the whole batch, and what to tell of it."""
         cfg, pairing = self.cfg, pairing_of(batch, self.cfg.positives)
         loss, parts = losses.contrastive(cfg.loss, embeddings, pairing, cfg.contrast, self.mesh)
-        return loss, parts | {
+        more, told = self._heads(embeddings, batch)
+        return loss + more, parts | {
+            **told,
             "scale": embeddings.scale,
             "spread_video": spread(cast(Array, embeddings.video)),
             "spread_text": spread(cast(Array, embeddings.text), batch.report_group >= 0),
         }
+
+    def _heads(self, embeddings: Embeddings, batch: Batch) -> tuple[Array | float, Parts]:
+        """What the report states of findings and numbers, where the model has heads for them."""
+        model, weigh = self.cfg.model, self.cfg.contrast
+        loss, parts = 0.0, {}
+        if embeddings.outputs is not None:
+            parts["findings_loss"], _ = losses.findings(
+                embeddings.outputs, targets_of(batch, model.outputs)
+            )
+            loss += weigh.findings * parts["findings_loss"]
+        if embeddings.numbers is not None:
+            parts["numbers_loss"] = losses.numbers(
+                embeddings.numbers, targets_of(batch, model.numbers)
+            )
+            loss += weigh.numbers * parts["numbers_loss"]
+        return loss, parts
+
+
+def targets_of(batch: Batch, names: tuple[str, ...]) -> Float[Array, "b o"]:
+    """The targets by these names, NaN where there is none."""
+    return jnp.stack([cast(dict, batch.targets)[name] for name in names], 1)
 
 
 class Supervised(NamedTuple):
@@ -81,7 +107,7 @@ class Supervised(NamedTuple):
 
     def score(self, embeddings: Embeddings, batch: Batch) -> tuple[Array, Parts]:
         """The loss of the whole batch, and what to tell of it."""
-        labels = jnp.stack([cast(dict, batch.targets)[n] for n in self.cfg.model.outputs], 1)
+        labels = targets_of(batch, self.cfg.model.outputs)
         loss, parts = losses.findings(cast(Array, embeddings.outputs), labels)
         return loss, parts | {"spread_video": spread(cast(Array, embeddings.video))}
 

@@ -29,7 +29,8 @@ class Coordinates(NamedTuple):
 
 class Batch(NamedTuple):
     """Exams and their texts.  `report_group` is equal for texts that say the same; `row` is an exam's
-    place in the global batch, which random draws depend on.
+    place in the global batch, which random draws depend on.  What texts say, in bits as
+    `wording.findings.bits` has them, is there where a config asks for it.
 
     Pictures are stored grey values (uint8), or float in 0..1 where they were resized after that.
     """
@@ -42,6 +43,9 @@ class Batch(NamedTuple):
     report_group: Int[Array, "b r"]
     row: Int[Array, " b"]
     targets: dict[str, Float[Array, " b"]] | None = None
+    says: Int[Array, "b r"] | None = None  # each text
+    exam_says: Int[Array, " b"] | None = None  # the whole impression
+    untrue: Bool[Array, "b r"] | None = None  # texts that were changed to say what is not so
 
 
 class Embeddings(NamedTuple):
@@ -52,13 +56,18 @@ class Embeddings(NamedTuple):
     scale: Float[Array, ""]
     bias: Float[Array, ""]
     outputs: Float[Array, "b o"] | None = None  # logits of findings, of a model that has a head
+    numbers: Float[Array, "b o"] | None = None  # of measurements, how far from usual
 
 
 class Pairing(NamedTuple):
     """Which texts belong to which exams: text k of exam j is a positive of exam i where any text
-    of i has the same group.  A negative group marks a text that is not there."""
+    of i has the same group, or where the text says something and the exam says all of it.  A
+    negative group marks a text that is not there."""
 
     group: Int[Array, "b r"]
+    untrue: Bool[Array, "b r"] | None = None  # these are nothing of the exam that they stand with
+    says: Int[Array, "b r"] | None = None
+    exam_says: Int[Array, " b"] | None = None
 
 
 class TrainState(NamedTuple):

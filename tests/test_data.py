@@ -10,7 +10,8 @@ from cmr_jax import config
 from cmr_jax.data import pipeline, published, recipes, transforms
 from cmr_jax.data.pipeline import EvalBatches, TrainBatches
 from cmr_jax.data.source import ExamSource
-from cmr_jax.data.transforms import ReadClip, group_of, spread
+from cmr_jax.data.texts import ChooseTexts, group_of
+from cmr_jax.data.transforms import ReadClip, spread
 from cmr_jax.schema import Sequence, View
 from cmr_jax.tokenizer import Tokenizer
 
@@ -96,7 +97,7 @@ def test_two_hosts_see_what_one_does(tiny, smoke, tokenizer):
 
 def test_texts_are_the_impression_then_sentences_of_it(tiny, smoke, tokenizer):
     source = ExamSource(str(tiny), "train")
-    choose = transforms.ChooseTexts(tokenizer, 64, 3, shuffle=True)
+    choose = ChooseTexts(tokenizer, 64, 3, shuffle=True)
     exam = source[0]
     element = choose.random_map({"exam": exam}, np.random.default_rng(0))
     assert element["tokens"].shape == (3, 64)
@@ -117,7 +118,7 @@ def test_impressions_of_a_given_group_are_equal(tiny, smoke, tokenizer, tmp_path
     for given in (True, False):
         source = ExamSource(str(tiny), "train")
         groups = recipes.shared_groups(source, str(file)) if given else {}
-        choose = transforms.ChooseTexts(tokenizer, 64, 2, False, groups)
+        choose = ChooseTexts(tokenizer, 64, 2, False, groups=groups)
         chosen[given] = [
             choose.random_map({"exam": e}, np.random.default_rng(0))["report_group"] for e in exams
         ]
@@ -300,7 +301,7 @@ def test_impressions_keep_their_order_where_that_is_asked(tiny):
     exam = max((source[i] for i in range(len(source))), key=lambda e: len(e.sentences))
     chosen = {
         shuffle: {
-            transforms.ChooseTexts(tokenizer, 96, 1, shuffle)
+            ChooseTexts(tokenizer, 96, 1, shuffle)
             .random_map({"exam": exam}, np.random.default_rng(seed))["tokens"]
             .tobytes()
             for seed in range(8)

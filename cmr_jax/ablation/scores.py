@@ -10,7 +10,7 @@ from cmr_jax.ablation import store
 from cmr_jax.ablation.store import Columns, Scored
 from cmr_jax.data import published
 from cmr_jax.data.source import ExamSource
-from cmr_jax.data.transforms import group_of
+from cmr_jax.data.texts import group_of
 from cmr_jax.embedding import Embedder
 from cmr_jax.evals import cohort, few_shot, ordering, questions, retrieval
 from cmr_jax.evals.answers import Answers

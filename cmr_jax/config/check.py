@@ -3,12 +3,12 @@
 import re
 
 from cmr_jax.config.model import AttentionKind, Precision
-from cmr_jax.config.options import Data, Experiment, Objective
+from cmr_jax.config.options import Data, Experiment, Objective, Positives
 from cmr_jax.schema import View
 
 VIDEO_SHARES = ("dropout", "frame_dropout", "patch_dropout")
 TEXT_SHARES = ("dropout", "attention_dropout")
-DATA_SHARES = ("zoom", "gain", "offset", "bias_field", "noise")
+DATA_SHARES = ("drop_sentences", "zoom", "gain", "offset", "bias_field", "noise")
 MOST_TURN = 45  # degrees: beyond, up is no longer up
 
 
@@ -67,6 +67,11 @@ def validate(config: Experiment) -> None:
     if config.data.batch < 2:
         raise ValueError("data.batch is 1: a contrastive batch needs at least 2 exams.")
     _check_objective(config)
+    for name in ("findings", "numbers"):
+        if getattr(config.contrast, name) < 0:
+            raise ValueError(f"contrast.{name} is negative; 0 leaves it out.")
+    if config.contrast.ignore_unsaid and config.positives is not Positives.SAID:
+        raise ValueError("contrast.ignore_unsaid is for positives=said: else nobody reads reports.")
     if config.data.micro_batch < 0 or config.data.batch % (config.data.micro_batch or 1):
         raise ValueError(
             f"data.micro_batch {config.data.micro_batch} does not divide data.batch "

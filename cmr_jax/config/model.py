@@ -160,6 +160,7 @@ class Model:
     embedding: int = 512
     head: Head = Head.LINEAR
     outputs: tuple[str, ...] = ()  # findings that a layer on the exam's embedding tells, in logits
+    numbers: tuple[str, ...] = ()  # measurements of cmr_jax/wording/numbers.py that another tells
     initial_scale: float = 14.3  # 1 / 0.07 (Radford 2021)
     largest_scale: float = 100.0
     initial_bias: float = 0.0  # of the sigmoid loss, which wants -10 (Zhai 2023); others ignore it

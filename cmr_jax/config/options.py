@@ -36,6 +36,9 @@ class Positives(enum.Enum):
     # Also texts of others that say the same in other order, case or numbering (most normals do),
     # and impressions of one group of data.groups.
     GROUP = "group"
+    # Also texts of others of which each finding, as rules read it (cmr_jax/wording), is in the exam's
+    # own impression.
+    SAID = "said"
 
 
 class Layout(enum.Enum):
@@ -78,6 +81,8 @@ class Data:
     clip: Clip = dataclasses.field(default_factory=Clip)
     texts: int = 1  # per exam: the impression first, then sentences of it
     shuffle_sentences: bool = True  # of impressions in training: clinicians order them differently
+    drop_sentences: float = 0.0  # the chance of each to be left out of an impression in training
+    untrue_text: bool = False  # one text more: the impression with one sentence turned untrue
     groups: str = ""  # a CSV of exam_id,group: impressions of a group are positives of each other
     augment: bool = True
     labels: str = (
@@ -167,6 +172,10 @@ class Contrast:
     sum_directions: bool = False  # the sum of both directions instead of their mean
     form: Form = Form.GATHERED
     chunk: int = 1024  # texts that are scored at a time in a ring
+    # Weights of heads that tell what the report states (model.outputs, model.numbers).
+    findings: float = 0.1
+    numbers: float = 0.1
+    ignore_unsaid: bool = False  # positives=said: texts that an impression neither says nor denies
 
 
 @dataclasses.dataclass

@@ -15,12 +15,12 @@ import numpy as np
 from absl import flags
 
 from cmr_jax import config
-from cmr_jax.config import Layout, Objective
+from cmr_jax.config import Layout, Objective, Positives
 from cmr_jax.data import broken, recipes, sites
 from cmr_jax.data.broken import Broken, BrokenRecord
 from cmr_jax.data.sites import Source
 from cmr_jax.tokenizer import Tokenizer
-from cmr_jax.types import Batch, Coordinates
+from cmr_jax.types import Array, Batch, Coordinates
 
 log = logging.getLogger(__name__)
 
@@ -175,6 +175,7 @@ def to_batch(arrays: dict[str, Any], rows: np.ndarray) -> Batch:
 def example_batch(cfg: config.Experiment, exams: int) -> Batch:
     """A batch of zeros with the shapes of this config: for building and counting."""
     clip, length = cfg.data.clip, cfg.model.text.length
+    texts = (exams, cfg.data.texts + cfg.data.untrue_text)
     frames = (exams, clip.frames)
     whole, real = np.zeros(frames, np.int32), np.zeros(frames, np.float32)
     stored = np.float32 if clip.layout is Layout.PUBLISHED else np.uint8  # resized, or as stored
@@ -182,11 +183,19 @@ def example_batch(cfg: config.Experiment, exams: int) -> Batch:
         video=np.zeros((*frames, clip.size, clip.size, 1), stored),
         coordinates=Coordinates(whole, whole, whole, real, real, real > 0, real + 1),
         frame_mask=np.ones(frames, bool),
-        tokens=np.zeros((exams, cfg.data.texts, length), np.int32),
-        text_mask=np.ones((exams, cfg.data.texts, length), bool),
-        report_group=np.zeros((exams, cfg.data.texts), np.int32),
+        tokens=np.zeros((*texts, length), np.int32),
+        text_mask=np.ones((*texts, length), bool),
+        report_group=np.zeros(texts, np.int32),
         row=np.arange(exams, dtype=np.int32),
-        targets={name: np.zeros(exams, np.float32) for name in cfg.model.outputs}
-        if cfg.objective is Objective.SUPERVISED
-        else None,
+        targets=_example_targets(cfg, exams),
+        says=np.zeros(texts, np.int32) if cfg.positives is Positives.SAID else None,
+        exam_says=np.zeros(exams, np.int32) if cfg.positives is Positives.SAID else None,
+        untrue=np.zeros(texts, bool) if cfg.data.untrue_text else None,
     )
+
+
+def _example_targets(cfg: config.Experiment, exams: int) -> dict[str, Array] | None:
+    names = cfg.model.outputs
+    if cfg.objective is Objective.CONTRASTIVE:
+        names += cfg.model.numbers
+    return {name: np.zeros(exams, np.float32) for name in names} or None

@@ -5,19 +5,14 @@ import pathlib
 from collections.abc import Sequence
 
 from cmr_jax import config
-from cmr_jax.config import Layout, Objective
+from cmr_jax.config import Layout, Objective, Positives
 from cmr_jax.data import published, targets
 from cmr_jax.data.broken import BrokenRecord
 from cmr_jax.data.replacement import Replacement, Replacing
 from cmr_jax.data.sites import Source
 from cmr_jax.data.source import Exam
-from cmr_jax.data.transforms import (
-    Arrays,
-    BorrowReport,
-    ChooseTexts,
-    ReadClip,
-    group_of,
-)
+from cmr_jax.data.texts import ChooseTexts, Opposites, group_of
+from cmr_jax.data.transforms import Arrays, BorrowReport, ReadClip
 from cmr_jax.tokenizer import Tokenizer
 
 
@@ -31,20 +26,44 @@ def for_training(
     steps = [Replacing(read, replacement), *steps]
     if data.permute_reports:
         steps.append(BorrowReport(source, seed, replacement))
-    groups = shared_groups(source, data.groups) if data.groups else {}
-    length = cfg.model.text.length
-    texts = ChooseTexts(tokenizer, length, data.texts, data.shuffle_sentences, groups)
     for added in (given := labels(cfg)):
         exams = (_readable(source, i) for i in usable)
         added.check(exam.exam_id for exam in exams if exam)
-    return [*steps, texts, *given, Arrays()]
+    return [*steps, texts(source, usable, cfg, tokenizer), *given, *said(cfg), Arrays()]
 
 
 def for_evaluation(source: Source, cfg: config.Experiment, tokenizer: Tokenizer) -> list:
     """The transforms of evaluation: nothing random, the whole impression."""
     steps = pictures(source, cfg.data, train=False)
-    whole = ChooseTexts(tokenizer, cfg.model.text.length, 1, shuffle=False)
-    return [*steps, whole, *labels(cfg), Arrays()]
+    says = cfg.positives is Positives.SAID
+    whole = ChooseTexts(tokenizer, cfg.model.text.length, 1, shuffle=False, says=says)
+    return [*steps, whole, *labels(cfg), *said(cfg), Arrays()]
+
+
+def texts(
+    source: Source, usable: Sequence[int], cfg: config.Experiment, tokenizer: Tokenizer
+) -> ChooseTexts:
+    """What of reports training reads."""
+    data = cfg.data
+    exams = (exam for i in usable if (exam := _readable(source, i)))
+    return ChooseTexts(
+        tokenizer,
+        cfg.model.text.length,
+        data.texts,
+        data.shuffle_sentences,
+        data.drop_sentences,
+        shared_groups(source, data.groups) if data.groups else {},
+        cfg.positives is Positives.SAID,
+        Opposites.of(exams) if data.untrue_text else None,
+    )
+
+
+def said(cfg: config.Experiment) -> list[targets.AddSaid]:
+    """What adds findings and numbers that reports state, where heads learn to tell them."""
+    model = cfg.model
+    if cfg.objective is not Objective.CONTRASTIVE or not (model.outputs or model.numbers):
+        return []
+    return [targets.AddSaid(model.outputs, model.numbers)]
 
 
 def labels(cfg: config.Experiment) -> list[targets.AddTargets]:

@@ -1,4 +1,5 @@
-"""Labels to learn from: opened where training is told to, by the name of their file, and never else."""
+"""What heads learn to tell: labels, opened where training is told to, by the name of their file, and
+never else; or what an exam's own report states."""
 
 import csv
 import dataclasses
@@ -8,6 +9,8 @@ from typing import Any
 
 import grain
 import numpy as np
+
+from cmr_jax.wording import findings, numbers
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,6 +38,27 @@ class AddTargets(grain.transforms.Map):
         values = self.of_exam.get(element["exam"].exam_id, unknown)
         pairs = zip(self.names, values, strict=True)
         return element | {"targets": {name: np.float32(value) for name, value in pairs}}
+
+
+@dataclasses.dataclass(frozen=True)
+class AddSaid(grain.transforms.Map):
+    """Adds what an exam's own report states, as rules read it (cmr_jax/wording), NaN where it does
+    not: findings as 0 or 1, numbers by how far they are from usual."""
+
+    findings: tuple[str, ...]
+    numbers: tuple[str, ...]
+
+    def map(self, element: dict[str, Any]) -> dict[str, Any]:
+        """The record with `targets`."""
+        sentences = element.get("report", element["exam"]).sentences
+        found = findings.said_by_all(sentences) if self.findings else {}
+        stated = numbers.stated(sentences) if self.numbers else {}
+        values = {name: float(found.get(name, "nan")) for name in self.findings}
+        values |= {
+            name: numbers.away(name, stated[name]) if name in stated else float("nan")
+            for name in self.numbers
+        }
+        return element | {"targets": {name: np.float32(v) for name, v in values.items()}}
 
 
 def read(path: str, names: tuple[str, ...]) -> AddTargets:

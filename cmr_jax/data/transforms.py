@@ -1,8 +1,6 @@
 """Each step from an exam's record to the arrays of a batch: a frozen noun with one verb."""
 
 import dataclasses
-import re
-import zlib
 from typing import Any
 
 import grain
@@ -14,10 +12,9 @@ from cmr_jax.data.replacement import Replacement
 from cmr_jax.data.sites import Source
 from cmr_jax.data.source import Exam
 from cmr_jax.schema import Sequence, Stack, View
-from cmr_jax.tokenizer import Tokenizer
+from cmr_jax.types import Batch
 
 Record = dict[str, Any]
-NO_TEXT = -1  # report_group of a text that is not there
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,52 +111,6 @@ def spread(available: int, wanted: int, rng: np.random.Generator | None = None) 
 
 
 @dataclasses.dataclass(frozen=True)
-class ChooseTexts(grain.transforms.RandomMap):
-    """The impression, and in training random sentences of it beside it; then tokens."""
-
-    tokenizer: Tokenizer
-    length: int
-    texts: int
-    shuffle: bool  # the sentences of the impression: the meaning stays
-    # Of impressions that mean the same as others: their own group, and the one they share.
-    groups: dict[int, int] = dataclasses.field(default_factory=dict)
-
-    def random_map(self, element: Record, rng: np.random.Generator) -> Record:
-        """Adds tokens, their mask and the group of each text."""
-        exam: Exam = element.get("report", element["exam"])
-        sentences = list(exam.sentences)
-        whole = exam.impression
-        if self.shuffle and len(sentences) > 1:
-            whole = " ".join(sentences[i] for i in rng.permutation(len(sentences)))
-        chosen = [whole] if whole else []
-        if self.texts > 1 and sentences:
-            picks = rng.permutation(len(sentences))[: self.texts - 1]
-            chosen += [sentences[i] for i in picks]
-        groups = [group_of(text) for text in chosen] + [NO_TEXT] * (self.texts - len(chosen))
-        if whole:
-            groups[0] = self.groups.get(groups[0], groups[0])
-        chosen += [""] * (self.texts - len(chosen))
-        tokens, mask = self.tokenizer.encode(chosen, self.length)
-        return element | {
-            "tokens": tokens,
-            "text_mask": mask,
-            "report_group": np.array(groups, np.int32),
-        }
-
-
-def group_of(text: str) -> int:
-    """Equal for texts that say the same words, whatever their order of sentences, case or numbering.
-
-    Numbers keep their sign and their decimals.
-    """
-    text = re.sub(r"(^|[.;\n])\s*\d+[.)]\s+", r"\1 ", text.lower())
-    parts = re.split(r"(?:\.(?!\d)|[;\n])+", text)
-    words = [re.sub(r"[^a-z0-9 .-]+|-(?!\d)", "", part) for part in parts]
-    key = "|".join(sorted(filter(None, (" ".join(w.split()) for w in words))))
-    return zlib.crc32(key.encode()) & 0x7FFFFFFF
-
-
-@dataclasses.dataclass(frozen=True)
 class BorrowReport(grain.transforms.Map):
     """A control: reports permuted among exams, so that nothing can be learned."""
 
@@ -181,9 +132,6 @@ class Arrays(grain.transforms.Map):
 
     def map(self, element: Record) -> Record:
         """Drops the record; keeps its id, and what was broken as a text: arrays are stacked."""
-        kept = ("video", "coordinates", "frame_mask", "tokens", "text_mask", "report_group")
         met = broken.dump(element.get("broken", ()))
         names = {"exam_id": element["exam"].exam_id, "broken": met}
-        if "targets" in element:
-            names["targets"] = element["targets"]
-        return names | {name: element[name] for name in kept}
+        return names | {name: element[name] for name in Batch._fields if name in element}

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from cmr_jax.data.source import Exam
-from cmr_jax.data.transforms import group_of
+from cmr_jax.data.texts import group_of
 from cmr_jax.evals import answering, labels, protocol, retrieval, zero_shot
 from cmr_jax.evals.cohort import Cohort
 from cmr_jax.evals.trust import missing, subgroups

@@ -9,8 +9,8 @@ from collections.abc import Callable
 import jax
 
 from cmr_jax.config import Contrast, Form, Loss
-from cmr_jax.losses.findings import findings
 from cmr_jax.losses.gathered import gathered, plain
+from cmr_jax.losses.heads import findings, numbers
 from cmr_jax.losses.pairs import Kind, Parts, sides
 from cmr_jax.losses.ring import ring
 from cmr_jax.losses.sigmoid import Sigmoid
@@ -43,4 +43,4 @@ def contrastive(
     )
 
 
-__all__ = ["FORMS", "KINDS", "contrastive", "findings"]
+__all__ = ["FORMS", "KINDS", "contrastive", "findings", "numbers"]

@@ -13,6 +13,8 @@ from cmr_jax.config import Contrast
 from cmr_jax.types import Array, Bool, Embeddings, Float, Int, Pairing
 
 LEAST_LENGTH = 1e-8
+ABSENT = -1  # a group that no text has
+IS_THERE = 0x55555555  # of what is said, the bits "is there"; the next one up is "is not there"
 # Scores of float32 products on any hardware: at a scale of 100, the eleven bits that GPUs and TPUs
 # keep by default lose the ranking among near-duplicates.
 EXACT = jax.lax.Precision.HIGHEST
@@ -54,8 +56,10 @@ class Sides(NamedTuple):
 
     video: Float[Array, "b e"]
     text: Float[Array, "n e"]
-    of_exam: Int[Array, "b r"]  # groups of an exam's texts
+    of_exam: Int[Array, "b r"]  # groups of an exam's own texts
+    exam_says: Int[Array, " b"]
     of_text: Int[Array, " n"]  # group of each text; negative: not there
+    text_says: Int[Array, " n"]
     whole: Bool[Array, " n"]  # an exam's first text: its impression
 
 
@@ -65,11 +69,15 @@ def sides(embeddings: Embeddings, pairing: Pairing, contrast: Contrast) -> Sides
         raise ValueError("a contrastive loss needs both towers")
     length = normalise if contrast.normalise else lambda x: x.astype(jnp.float32)
     b, r, e = embeddings.text.shape
+    group, untrue = pairing.group, pairing.untrue
+    none = jnp.zeros_like(group)
     return Sides(
         length(embeddings.video),
         length(embeddings.text).reshape(b * r, e),
-        pairing.group,
-        pairing.group.reshape(b * r),
+        group if untrue is None else jnp.where(untrue, ABSENT, group),
+        none[:, 0] if pairing.exam_says is None else jnp.asarray(pairing.exam_says),
+        group.reshape(b * r),
+        (none if pairing.says is None else jnp.asarray(pairing.says)).reshape(b * r),
         jnp.tile(jnp.arange(r) == 0, b) & (pairing.group.reshape(b * r) >= 0),
     )
 
@@ -80,10 +88,32 @@ def normalise(x: Float[Array, "*batch e"]) -> Float[Array, "*batch e"]:
     return x * jax.lax.rsqrt(jnp.maximum((x * x).sum(-1, keepdims=True), LEAST_LENGTH**2))
 
 
-def positives(of_exam: Int[Array, "b r"], of_text: Int[Array, " n"]) -> Bool[Array, "b n"]:
-    """Whether a text counts as an exam's own: where any text of the exam has its group."""
+def relation(
+    of_exam: Int[Array, "b r"],
+    exam_says: Int[Array, " b"],
+    of_text: Int[Array, " n"],
+    text_says: Int[Array, " n"],
+    contrast: Contrast,
+) -> tuple[Bool[Array, "b n"], Bool[Array, "b n"]]:
+    """Whether a text counts as an exam's own, and whether the pair counts at all.
+
+    Its own: any text of the exam has its group, or it says something, and nothing that the exam's
+    impression does not say.  With `contrast.ignore_unsaid`, a text that neither is that nor says
+    the opposite of anything does not count: nobody knows whether it is true.
+    """
+    there = jnp.broadcast_to((of_text >= 0)[None], (of_exam.shape[0], of_text.shape[0]))
     same = (of_exam[:, None, :] == of_text[None, :, None]).any(-1)
-    return same & (of_text >= 0)[None]
+    told, known = text_says[None], exam_says[:, None]
+    right = (same | ((told != 0) & (told & ~known == 0))) & there
+    if contrast.ignore_unsaid:
+        opposite = ((told & IS_THERE) << 1) | ((told >> 1) & IS_THERE)
+        there = there & (right | (told == 0) | (opposite & known != 0))
+    return right, there
+
+
+def relate(exams: Sides, of_text: Int[Array, " n"], text_says: Int[Array, " n"], contrast):
+    """`relation` of these exams to texts."""
+    return relation(exams.of_exam, exams.exam_says, of_text, text_says, contrast)
 
 
 def score(kind: Kind, video, text, scale, bias) -> Float[Array, "b n"]:
@@ -100,12 +130,11 @@ def rows_loss(
     A text that is not there is a row of loss 0, so that every device has as many rows.
     """
     to_text = score(kind, own.video, all_.text, scale, bias)
-    right = positives(own.of_exam, all_.of_text)
-    video_rows = kind.line(to_text, right, jnp.broadcast_to(all_.of_text >= 0, right.shape))
-    to_video = score(kind, all_.video, own.text, scale, bias).T
-    ours = positives(all_.of_exam, own.of_text).T
-    there = jnp.broadcast_to((own.of_text >= 0)[:, None], ours.shape)
-    text_rows = kind.line(to_video, ours, there)
+    right, there = relate(own, all_.of_text, all_.text_says, contrast)
+    video_rows = kind.line(to_text, right, there)
+    to_video = score(kind, all_.video, own.text, scale, bias)
+    ours, count = relate(all_, own.of_text, own.text_says, contrast)
+    text_rows = kind.line(to_video.T, ours.T, count.T)
     best = jnp.where(all_.whole, to_text, -jnp.inf).argmax(-1)
     accuracy = jnp.take_along_axis(right, best[:, None], 1).mean()
     return both_ways(video_rows.mean(), text_rows.mean(), accuracy, contrast)

@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 
 from cmr_jax.config import Contrast
-from cmr_jax.losses.pairs import Kind, Parts, Sides, both_ways, positives, score
+from cmr_jax.losses.pairs import ABSENT, Kind, Parts, Sides, both_ways, relate, score
 from cmr_jax.sharding import BATCH, ROWS, WHOLE, batch_ways
 from cmr_jax.types import Array, Bool, Float, Int
 
@@ -26,6 +26,7 @@ class Texts(NamedTuple):
 
     text: Float[Array, "k chunk e"]
     group: Int[Array, "k chunk"]
+    says: Int[Array, "k chunk"]
     whole: Bool[Array, "k chunk"]
 
 
@@ -84,7 +85,7 @@ def _sums(kind: Kind, contrast: Contrast, ways: int, own: Sides, scale, bias):
     def piece(carry, visiting):
         rows, best = carry
         texts, columns = visiting
-        logits, right, there = _piece(kind, own, texts, scale, bias)
+        logits, right, there = _piece(kind, own, texts, scale, bias, contrast)
         rows = kind.see(rows, logits, right, there)
         columns = kind.see(columns, logits.T, right.T, there.T)
         whole = jnp.where(texts.whole, logits, -jnp.inf)
@@ -123,7 +124,7 @@ def _slopes(kind: Kind, contrast: Contrast, ways: int, own: Sides, scale, bias, 
     def piece(carry, visiting):
         d_video, d_scale, d_bias = carry
         texts, columns, d_text = visiting
-        logits, right, there = _piece(kind, own, texts, scale, bias)
+        logits, right, there = _piece(kind, own, texts, scale, bias, contrast)
         slope = row_weight * kind.slope(rows, logits, right, there)
         slope += column_weight * kind.slope(columns, logits.T, right.T, there.T).T
         pull = functools.partial(jnp.einsum, precision=jax.lax.Precision.HIGHEST)
@@ -149,10 +150,9 @@ def _slopes(kind: Kind, contrast: Contrast, ways: int, own: Sides, scale, bias, 
     return d_video, d_text, jax.lax.psum(d_scale, BATCH), jax.lax.psum(d_bias, BATCH)
 
 
-def _piece(kind: Kind, own: Sides, texts: Texts, scale, bias):
+def _piece(kind: Kind, own: Sides, texts: Texts, scale, bias, contrast: Contrast):
     """Scores of this device's exams against a chunk, which are positives, which are there."""
-    right = positives(own.of_exam, texts.group)
-    there = jnp.broadcast_to(texts.group >= 0, right.shape)
+    right, there = relate(own, texts.group, texts.says, contrast)
     return score(kind, own.video, texts.text, scale, bias), right, there
 
 
@@ -166,7 +166,12 @@ def _chunks(own: Sides, chunk: int) -> Texts:
         x = jnp.pad(x, ((0, more), *((0, 0),) * (x.ndim - 1)), constant_values=filler)
         return x.reshape(-1, chunk, *x.shape[1:])
 
-    return Texts(cut(own.text, 0.0), cut(own.of_text, -1), cut(own.whole, False))
+    return Texts(
+        cut(own.text, 0.0),
+        cut(own.of_text, ABSENT),
+        cut(own.text_says, 0),
+        cut(own.whole, False),
+    )
 
 
 def _pass_on(tree: Any, ways: int) -> Any:

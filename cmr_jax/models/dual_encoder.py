@@ -31,7 +31,7 @@ class DualEncoder(nn.Module):
     ) -> Embeddings:
         c = self.config
         b, r, _ = batch.tokens.shape
-        z_video = z_text = outputs = None
+        z_video = z_text = outputs = numbers = None
         if video:
             tower = VideoTower(c.video, c.embedding, c.head, _how(c, c.video), name="video")
             z_video = tower(
@@ -39,6 +39,8 @@ class DualEncoder(nn.Module):
             )
             if c.outputs:
                 outputs = nn.Dense(len(c.outputs), kernel_init=NOTHING, name="outputs")(z_video)
+            if c.numbers:
+                numbers = nn.Dense(len(c.numbers), kernel_init=NOTHING, name="numbers")(z_video)
         if text:
             tower = TextTower(c.text, c.embedding, c.head, _how(c, c.text), name="text")
             tokens = einops.rearrange(batch.tokens, "b r l -> (b r) l")
@@ -51,7 +53,7 @@ class DualEncoder(nn.Module):
         )
         bias = self.param("logit_bias", nn.initializers.constant(c.initial_bias), ())
         scale = jnp.minimum(jnp.exp(log_scale), c.largest_scale)
-        return Embeddings(z_video, z_text, scale, bias, outputs)
+        return Embeddings(z_video, z_text, scale, bias, outputs, numbers)
 
 
 def _how(c: Model, tower: VideoTowerConfig | TextTowerConfig) -> How:

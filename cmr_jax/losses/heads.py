@@ -1,4 +1,4 @@
-"""Findings from their logits: cross-entropy over the labels that are there."""
+"""What heads tell, beside what is known: over what is there, and nothing else."""
 
 import jax.numpy as jnp
 import optax
@@ -18,3 +18,10 @@ def findings(
     right = ((logits > 0) == (truth > 0.5)) & known
     loss = jnp.where(known, each, 0).sum() / count
     return loss, {"accuracy": right.sum() / count}
+
+
+def numbers(found: Float[Array, "b o"], stated: Float[Array, "b o"]) -> Float[Array, ""]:
+    """Huber's loss (1964), the mean over what is stated; NaN where nobody said."""
+    known = ~jnp.isnan(stated)
+    each = optax.huber_loss(found, jnp.where(known, stated, 0))
+    return jnp.where(known, each, 0).sum() / jnp.maximum(known.sum(), 1)
