@@ -79,7 +79,9 @@ def _pull_back(embed: Embed, mesh: jax.sharding.Mesh) -> Callable:
 
 def _of_rows(made: Embeddings) -> dict[str, Any]:
     """What there is of exams: embeddings of either tower, what heads tell."""
-    fields = {name: getattr(made, name) for name in ("video", "text", "outputs", "numbers")}
+    fields = {
+        name: getattr(made, name) for name in ("video", "text", "outputs", "numbers", "restored")
+    }
     return {name: x for name, x in fields.items() if x is not None}
 
 

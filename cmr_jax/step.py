@@ -6,129 +6,21 @@ what an optimiser does with the gradient.
 
 import functools
 from collections.abc import Callable
-from typing import NamedTuple, cast
+from typing import cast
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 
-from cmr_jax import accumulate, augment, config, guard, losses, optim, sharding
-from cmr_jax.config import Objective, Positives
+from cmr_jax import accumulate, config, guard, optim, sharding
 from cmr_jax.models import dual_encoder
-from cmr_jax.types import (
-    Array,
-    Batch,
-    Bool,
-    Embeddings,
-    Float,
-    Key,
-    Pairing,
-    Params,
-    TrainState,
-)
+from cmr_jax.objectives import OBJECTIVES, Parts
+from cmr_jax.types import Array, Batch, Embeddings, Key, Params, TrainState
 
-Parts = dict[str, Array]
 # Of a step's parts: whether each group of parameters had a finite gradient and update, and last,
 # the loss.
 FINITE = "finite"
-
-
-def pairing_of(batch: Batch, positives: Positives) -> Pairing:
-    """Which texts belong to which exams of the global batch."""
-    group = jnp.asarray(batch.report_group)
-    if positives is Positives.SELF:
-        own = jnp.arange(group.shape[0])[:, None]
-        if batch.untrue is not None:  # it is nobody's
-            own = jnp.where(batch.untrue, len(own) + own, own)
-        group = jnp.where(group < 0, group, own)
-    said = (batch.says, batch.exam_says) if positives is Positives.SAID else (None, None)
-    return Pairing(group, batch.untrue, *said)
-
-
-class Contrastive(NamedTuple):
-    """Exams and texts in one space, scored over the global batch."""
-
-    cfg: config.Experiment
-    mesh: jax.sharding.Mesh
-
-    def embed(self, params: Params, batch: Batch, key: jax.Array) -> Embeddings:
-        """What the towers make of a batch, or of a part of one."""
-        batch = augment.seen_in_training(self.cfg.data, batch, key)
-        params = optim.resting(self.cfg.optim, params)
-        return dual_encoder.apply(self.cfg.model, params, batch, train=True, key=key)
-
-    def score(self, embeddings: Embeddings, batch: Batch) -> tuple[Array, Parts]:
-        """The loss of the whole batch, and what to tell of it."""
-        cfg, pairing = self.cfg, pairing_of(batch, self.cfg.positives)
-        loss, parts = losses.contrastive(cfg.loss, embeddings, pairing, cfg.contrast, self.mesh)
-        more, told = self._heads(embeddings, batch)
-        return loss + more, parts | {
-            **told,
-            "scale": embeddings.scale,
-            "spread_video": spread(cast(Array, embeddings.video)),
-            "spread_text": spread(cast(Array, embeddings.text), batch.report_group >= 0),
-        }
-
-    def _heads(self, embeddings: Embeddings, batch: Batch) -> tuple[Array | float, Parts]:
-        """What the report states of findings and numbers, where the model has heads for them."""
-        model, weigh = self.cfg.model, self.cfg.contrast
-        loss, parts = 0.0, {}
-        if embeddings.outputs is not None:
-            parts["findings_loss"], _ = losses.findings(
-                embeddings.outputs, targets_of(batch, model.outputs)
-            )
-            loss += weigh.findings * parts["findings_loss"]
-        if embeddings.numbers is not None:
-            parts["numbers_loss"] = losses.numbers(
-                embeddings.numbers, targets_of(batch, model.numbers)
-            )
-            loss += weigh.numbers * parts["numbers_loss"]
-        return loss, parts
-
-
-def targets_of(batch: Batch, names: tuple[str, ...]) -> Float[Array, "b o"]:
-    """The targets by these names, NaN where there is none."""
-    return jnp.stack([cast(dict, batch.targets)[name] for name in names], 1)
-
-
-class Supervised(NamedTuple):
-    """Findings from labels, by a head on the embedding of an exam; texts are not read."""
-
-    cfg: config.Experiment
-    mesh: jax.sharding.Mesh
-
-    def embed(self, params: Params, batch: Batch, key: jax.Array) -> Embeddings:
-        """What the video tower and the head make of a batch, or of a part of one."""
-        batch = augment.seen_in_training(self.cfg.data, batch, key)
-        params = optim.resting(self.cfg.optim, params)
-        model = self.cfg.model
-        return dual_encoder.apply(model, params, batch, train=True, key=key, text=False)
-
-    def score(self, embeddings: Embeddings, batch: Batch) -> tuple[Array, Parts]:
-        """The loss of the whole batch, and what to tell of it."""
-        labels = targets_of(batch, self.cfg.model.outputs)
-        loss, parts = losses.findings(cast(Array, embeddings.outputs), labels)
-        return loss, parts | {"spread_video": spread(cast(Array, embeddings.video))}
-
-
-OBJECTIVES: dict[Objective, type[Contrastive] | type[Supervised]] = {
-    Objective.CONTRASTIVE: Contrastive,
-    Objective.SUPERVISED: Supervised,
-}
-
-
-def spread(x: Float[Array, "*n e"], real: Bool[Array, "*n"] | None = None) -> Float[Array, ""]:
-    """How far embeddings point apart, 0..1: one less the squared length of their mean direction.
-
-    0 is collapse: all the same.  What is not `real` does not count.
-    """
-    x = jax.lax.stop_gradient(x)
-    unit = x / jnp.maximum(jnp.linalg.norm(x, axis=-1, keepdims=True), 1e-12)
-    weight = jnp.ones(x.shape[:-1]) if real is None else real.astype(x.dtype)
-    axes = tuple(range(weight.ndim))
-    mean = (unit * weight[..., None]).sum(axes) / jnp.maximum(weight.sum(), 1)
-    return 1 - jnp.square(mean).sum()
 
 
 def init_state(cfg: config.Experiment, mesh: jax.sharding.Mesh, example: Batch) -> TrainState:
@@ -209,7 +101,7 @@ def make_look(
     objective = OBJECTIVES[cfg.objective](cfg, mesh)
 
     def look(params: Params, batch: Batch) -> tuple[Embeddings, Array]:
-        embeddings = dual_encoder.apply(cfg.model, params, batch)
+        embeddings = objective.look(params, batch)
         return embeddings, objective.score(embeddings, batch)[0]
 
     return jax.jit(look, out_shardings=jax.NamedSharding(mesh, sharding.WHOLE))

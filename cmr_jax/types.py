@@ -57,6 +57,8 @@ class Embeddings(NamedTuple):
     bias: Float[Array, ""]
     outputs: Float[Array, "b o"] | None = None  # logits of findings, of a model that has a head
     numbers: Float[Array, "b o"] | None = None  # of measurements, how far from usual
+    # Of hidden patches: pixels as the model tells them (b t n p), and then the error of each exam.
+    restored: Float[Array, "b ..."] | None = None
 
 
 class Pairing(NamedTuple):

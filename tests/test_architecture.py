@@ -16,6 +16,7 @@ FLOORS = [  # a module may import what stands on a lower floor, and its own room
     ["losses", "optim", "guard", "hashing", "wording"],
     ["models", "data", "accumulate"],
     ["augment"],
+    ["objectives"],
     ["step", "checkpoint", "run_files"],
     ["weights"],
     ["embedding", "programs"],

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from cmr_jax import accumulate, config, sharding, step
+from cmr_jax import accumulate, config, objectives, sharding, step
 from cmr_jax.config import Form, Loss, Mesh, Remat
 from cmr_jax.data import pipeline
 from cmr_jax.models import dual_encoder
@@ -81,7 +81,7 @@ def program(cfg, sizes):
     name = f"{config.to_json(cfg)} {sizes}"
     if name not in PROGRAMS:
         mesh = mesh_of(sizes)
-        objective = step.Contrastive(cfg, mesh)
+        objective = objectives.Contrastive(cfg, mesh)
 
         def embed(params, batch):
             return objective.embed(params, batch, jax.random.key(3))
@@ -174,7 +174,7 @@ def test_the_mean_of_the_gradients_of_parts_is_not_that_of_the_whole(batch, big)
 
 def test_what_is_dropped_depends_on_the_exam_and_not_on_its_neighbours(batch):
     cfg = make(**DROPS)
-    objective = step.Contrastive(cfg, mesh_of(Mesh(1)))
+    objective = objectives.Contrastive(cfg, mesh_of(Mesh(1)))
     params = fresh(cfg, objective.mesh).params
     embed, key = jax.jit(objective.embed), jax.random.key(1)
     whole = embed(params, batch, key)

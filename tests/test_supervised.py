@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import log_loss
 
-from cmr_jax import accumulate, config, losses, sharding, step, trainer, weights
+from cmr_jax import accumulate, config, losses, objectives, sharding, step, trainer, weights
 from cmr_jax.config import Mesh, Objective
 from cmr_jax.data import pipeline, targets
 from cmr_jax.embedding import Embedder
@@ -63,7 +63,7 @@ def test_parts_of_a_batch_give_the_gradient_of_the_whole(supervised):
         video=rng.integers(0, 255, plain.video.shape).astype(np.uint8),
         targets={n: v.astype(np.float32) for n, v in labels.items()},
     )
-    objective = step.Supervised(supervised, mesh)
+    objective = objectives.Supervised(supervised, mesh)
     with jax.set_mesh(mesh):
         params = step.init_state(supervised, mesh, pipeline.example_batch(supervised, 4)).params
         params["outputs"]["kernel"] = params["outputs"]["kernel"] + 0.3

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 import pytest
 
-from cmr_jax import config, metrics, optim, sharding, step, trainer, weights
+from cmr_jax import config, metrics, objectives, optim, sharding, step, trainer, weights
 from cmr_jax.config import Mesh, Positives
 from cmr_jax.data import pipeline
 from cmr_jax.embedding import Embedder
@@ -87,9 +87,9 @@ def test_positives_are_own_texts_or_equal_ones(smoke):
     batch = pipeline.example_batch(smoke, 3)._replace(
         report_group=np.array([[5, 5], [5, 8], [9, -1]], np.int32)
     )
-    own = np.asarray(step.pairing_of(batch, Positives.SELF).group)
+    own = np.asarray(objectives.pairing_of(batch, Positives.SELF).group)
     assert own.tolist() == [[0, 0], [1, 1], [2, -1]]
-    assert np.asarray(step.pairing_of(batch, Positives.GROUP).group).tolist() == [
+    assert np.asarray(objectives.pairing_of(batch, Positives.GROUP).group).tolist() == [
         [5, 5],
         [5, 8],
         [9, -1],

@@ -12,22 +12,37 @@ import jax.numpy as jnp
 from cmr_jax.augment import geometric, photometric
 from cmr_jax.config import Data, Layout
 from cmr_jax.models.dropping import keys_of
-from cmr_jax.types import Array, Batch, Bool, Float, Key, UInt8
+from cmr_jax.types import Array, Batch, Bool, Float, Int, Key, UInt8
 
-OWN = 0x9107  # sets these draws apart from others of the same step
+OWN, HIDING = 0x9107, 0x91DE  # set these draws apart from others of the same step
 
 
 def seen_in_training(data: Data, batch: Batch, key: Key[Array, ""]) -> Batch:
-    """The batch with pictures of float32 in 0..1, changed; where nothing is on, as it is.
+    """The batch with pictures of float32 in 0..1, changed, and some stacks hidden; where nothing is
+    on, as it is.
 
     The published layout has its own transforms, in the loader.
     """
+    if data.view_dropout:
+        keys = keys_of(jax.random.fold_in(key, HIDING), jnp.asarray(batch.row))
+        hide = functools.partial(some_left, data.view_dropout)
+        mask = jax.vmap(hide)(batch.frame_mask, jnp.asarray(batch.coordinates.stack), keys)
+        batch = batch._replace(frame_mask=mask)
     options = (*geometric.OPTIONS, *photometric.OPTIONS)
     own = data.clip.layout is Layout.STACKS
     if not (data.augment and own and any(getattr(data, name) for name in options)):
         return batch
     keys = keys_of(jax.random.fold_in(key, OWN), jnp.asarray(batch.row))
     return batch._replace(video=pictures(data, batch.video, batch.frame_mask, keys))
+
+
+def some_left(
+    share: float, mask: Bool[Array, " t"], stack: Int[Array, " t"], key: Key[Array, ""]
+) -> Bool[Array, " t"]:
+    """An exam's frames without each stack by that chance; the luckiest one always stays."""
+    luck = jax.random.uniform(key, mask.shape)[jnp.asarray(stack)]  # fewer stacks than frames
+    best = jnp.where(mask, luck, -1).max()
+    return jnp.asarray(mask) & ((luck >= share) | (luck == best))
 
 
 def pictures(

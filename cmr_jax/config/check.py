@@ -2,13 +2,22 @@
 
 import re
 
-from cmr_jax.config.model import AttentionKind, Precision
+from cmr_jax.config.model import AttentionKind, Pool, Precision
 from cmr_jax.config.options import Data, Experiment, Objective, Positives
 from cmr_jax.schema import View
 
 VIDEO_SHARES = ("dropout", "frame_dropout", "patch_dropout")
 TEXT_SHARES = ("dropout", "attention_dropout")
-DATA_SHARES = ("drop_sentences", "zoom", "gain", "offset", "bias_field", "noise")
+DATA_SHARES = (
+    "drop_sentences",
+    "view_dropout",
+    "hidden",
+    "zoom",
+    "gain",
+    "offset",
+    "bias_field",
+    "noise",
+)
 MOST_TURN = 45  # degrees: beyond, up is no longer up
 
 
@@ -67,6 +76,8 @@ def validate(config: Experiment) -> None:
     if config.data.batch < 2:
         raise ValueError("data.batch is 1: a contrastive batch needs at least 2 exams.")
     _check_objective(config)
+    if video.registers < 0:
+        raise ValueError(f"model.video.registers is {video.registers}; 0 has none.")
     for name in ("findings", "numbers"):
         if getattr(config.contrast, name) < 0:
             raise ValueError(f"contrast.{name} is negative; 0 leaves it out.")
@@ -106,9 +117,18 @@ def _check_objective(config: Experiment) -> None:
         )
     if config.data.labels and not supervised:
         raise ValueError("data.labels are for objective=supervised: nothing else may see labels.")
-    if supervised and not re.fullmatch(config.optim.frozen, "text/any"):
+    masked = config.objective is Objective.MASKED_FRAMES
+    video = config.model.video
+    if masked and (not video.restores or video.pool is Pool.CLS):
         raise ValueError(
-            "objective=supervised does not teach the text tower, and decay would wear it away. "
+            "objective=masked_frames needs model.video.restores=True and a pool other than cls."
+        )
+    if masked and (video.frame_dropout or video.patch_dropout):
+        raise ValueError("objective=masked_frames hides places itself: leave dropout of them at 0.")
+    told = supervised or masked
+    if told and not re.fullmatch(config.optim.frozen, "text/any"):
+        raise ValueError(
+            f"objective={config.objective.value} does not teach the text tower, and decay would wear it away. "
             "Let it rest: --config.optim.frozen='text/.*|logit_.*'."
         )
 

@@ -69,6 +69,7 @@ class Pool(enum.Enum):
     """How tokens become one vector."""
 
     PLACES = "places"  # the mean over frames, as a whole and by place
+    VIEWS = "views"  # attention to tokens of each stack by itself, then over stacks
     CLS = "cls"  # one token for the clip, which sees all others
 
 
@@ -116,6 +117,7 @@ class VideoTower:
     pool: Pool = Pool.PLACES
     place_width: int = 16  # numbers kept of each patch position when frames are averaged
     frame_code: FrameCode = FrameCode.COORDINATES
+    registers: int = 0  # tokens of each frame beside its patches, for what is of no place
     coordinate_frequencies: int = 6
     index_frames: int = 64  # rows of the table of frame numbers
     padding: Padding = Padding.HIDDEN
@@ -125,6 +127,7 @@ class VideoTower:
     # middle and spread after percentile scaling.
     pixel_mean: tuple[float, ...] = (0.35,)
     pixel_spread: tuple[float, ...] = (0.3,)
+    restores: bool = False  # a layer tells pixels of hidden patches, for objective=masked_frames
     dropout: float = 0.0
     # Shares that training leaves out of each exam, other ones each time: less to compute.
     frame_dropout: float = 0.0

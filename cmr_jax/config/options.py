@@ -11,6 +11,9 @@ class Objective(enum.Enum):
     """What is learned."""
 
     CONTRASTIVE = "contrastive"  # which report belongs to which exam
+    MASKED_FRAMES = (
+        "masked_frames"  # hidden places of pictures, from the rest; no reports, no labels
+    )
     SUPERVISED = "supervised"  # model.outputs, from the columns of data.labels by those names
 
 
@@ -48,6 +51,13 @@ class Layout(enum.Enum):
     PUBLISHED = "published"  # CMR-CLIP: six arrays end to end, sampled, resized
 
 
+class Moments(enum.Enum):
+    """Which phases of a cine a clip has."""
+
+    EVEN = "even"  # equally far apart
+    SYSTOLE = "systole"  # end-diastole and end-systole always, the others between them
+
+
 @dataclasses.dataclass
 class Clip:
     """Which frames of an exam the model sees: slices per view, phases per slice."""
@@ -55,6 +65,8 @@ class Clip:
     layout: Layout = Layout.STACKS
     sax_slices: int = 6
     phases: int = 6
+    moments: Moments = Moments.EVEN
+    vary: bool = True  # in training: other slices and moments each time
     lge_slices: int = 4
     views: tuple[str, ...] = ("SAX", "CH4", "CH2", "CH3")
     size: int = 224
@@ -92,6 +104,8 @@ class Data:
     permute_reports: bool = False  # a control: reports permuted among exams, by run.seed
     workers: int = 0  # processes that read ahead
     threads: int = 2  # of each process that read: more, where storage is slow to answer
+    hidden: float = 0.6  # of each exam's places, of objective=masked_frames
+    view_dropout: float = 0.0  # the chance of each stack to be hidden in training, but for one
     # What training does to pictures, on the device (cmr_jax/augment), drawn for each exam; 0: none.
     shift: int = 4  # up to so many pixels, along rows and along columns
     rotate_deg: float = 10.0  # of random turn in the plane: pictures lie differently by site

@@ -7,7 +7,7 @@ import grain
 import numpy as np
 
 from cmr_jax.config import CLIP_SEQUENCES, Clip
-from cmr_jax.data import broken
+from cmr_jax.data import broken, moments
 from cmr_jax.data.replacement import Replacement
 from cmr_jax.data.sites import Source
 from cmr_jax.data.source import Exam
@@ -55,12 +55,11 @@ class ReadClip(grain.transforms.RandomMap):
         several = stack.view in (View.SAX, View.OTHER)
         slices = 1 if not several else self.clip.sax_slices if cine else self.clip.lge_slices
         frames = []
-        for i in spread(len(stack.slice_mm), slices, rng if self.train else None):
+        chance = rng if self.train and self.clip.vary else None
+        for i in spread(len(stack.slice_mm), slices, chance):
             video = self.source.frames(stack, i, exam.exam_id)
-            count = min(self.clip.phases, len(video)) if cine else 1
-            start = rng.random() * len(video) / count if self.train and cine else 0.0
-            for t in (start + np.arange(count) * len(video) / count).astype(int) % len(video):
-                frames.append((stack, i, int(t), video[t]))
+            at = moments.chosen(self.clip, stack, i, len(video), chance) if cine else [0]
+            frames += [(stack, i, int(t), video[t]) for t in at]
         return frames
 
 

@@ -14,7 +14,7 @@ from cmr_jax.models import attending
 from cmr_jax.models.layers import How
 from cmr_jax.models.text_tower import TextTower
 from cmr_jax.models.video_tower import VideoTower
-from cmr_jax.types import Array, Batch, Embeddings, Key, Params
+from cmr_jax.types import Array, Batch, Bool, Embeddings, Key, Params
 
 # A head starts by saying nothing, so that a tower that was trained is not shaken by it.
 NOTHING = nn.initializers.zeros
@@ -27,16 +27,21 @@ class DualEncoder(nn.Module):
 
     @nn.compact
     def __call__(
-        self, batch: Batch, *, train: bool = False, video: bool = True, text: bool = True
+        self,
+        batch: Batch,
+        *,
+        train: bool = False,
+        video: bool = True,
+        text: bool = True,
+        hidden: Bool[Array, "b n"] | None = None,
     ) -> Embeddings:
         c = self.config
         b, r, _ = batch.tokens.shape
-        z_video = z_text = outputs = numbers = None
+        z_video = z_text = outputs = numbers = restored = None
         if video:
             tower = VideoTower(c.video, c.embedding, c.head, _how(c, c.video), name="video")
-            z_video = tower(
-                batch.video, batch.coordinates, batch.frame_mask, batch.row, train=train
-            )
+            given = (batch.video, batch.coordinates, batch.frame_mask, batch.row)
+            z_video, restored = tower(*given, train=train, hidden=hidden)
             if c.outputs:
                 outputs = nn.Dense(len(c.outputs), kernel_init=NOTHING, name="outputs")(z_video)
             if c.numbers:
@@ -53,7 +58,7 @@ class DualEncoder(nn.Module):
         )
         bias = self.param("logit_bias", nn.initializers.constant(c.initial_bias), ())
         scale = jnp.minimum(jnp.exp(log_scale), c.largest_scale)
-        return Embeddings(z_video, z_text, scale, bias, outputs, numbers)
+        return Embeddings(z_video, z_text, scale, bias, outputs, numbers, restored)
 
 
 def _how(c: Model, tower: VideoTowerConfig | TextTowerConfig) -> How:
@@ -77,10 +82,12 @@ def apply(
     key: Key[Array, ""] | None = None,
     video: bool = True,
     text: bool = True,
+    hidden: Bool[Array, "b n"] | None = None,
 ) -> Embeddings:
-    """Embeddings of a batch.  `key` feeds dropout and is needed only where that is on."""
+    """Embeddings of a batch.  `key` feeds dropout and is needed only where that is on; `hidden` are
+    places that a model which can tell them is not shown."""
     rngs: dict[str, Any] = {} if key is None else {"dropout": key}
     made = DualEncoder(config).apply(
-        {"params": params}, batch, train=train, video=video, text=text, rngs=rngs
+        {"params": params}, batch, train=train, video=video, text=text, hidden=hidden, rngs=rngs
     )
     return cast(Embeddings, made)

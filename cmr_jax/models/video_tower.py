@@ -5,6 +5,8 @@ moment of the cycle, spacing), not by its index: exams of any composition are al
 its index all the same, and pooled by one token, where a config asks to be CMR-CLIP.)
 """
 
+from typing import cast
+
 import einops
 import flax.linen as nn
 import jax
@@ -26,6 +28,7 @@ from cmr_jax.models.layers import (
     project,
     stack,
 )
+from cmr_jax.models.pooling import Views
 from cmr_jax.types import Array, Bool, Coordinates, Float, Int, UInt8
 
 
@@ -46,18 +49,23 @@ class VideoTower(nn.Module):
         rows: Int[Array, " b"],
         *,
         train: bool,
-    ) -> Float[Array, "b e"]:
+        hidden: Bool[Array, "b n"] | None = None,
+    ) -> tuple[Float[Array, "b e"], Float[Array, "b t n p"] | None]:
+        """The embedding; and, of a tower that restores, pixels of patches."""
         c, dtype = self.config, self.how.dtype
-        code = self._frame_code(coordinates)
+        code, stacks = self._frame_code(coordinates), jnp.asarray(coordinates.stack)
         if train and c.frame_dropout:
             left = some_of(self.make_rng("dropout"), rows, 1 - c.frame_dropout, mask)
             code = jnp.broadcast_to(code, (*mask.shape, c.width))
-            video, mask, code = (take(x, left, 1) for x in (video, mask, code))
+            video, mask, code, stacks = (take(x, left, 1) for x in (video, mask, code, stacks))
         grey = self._normalised(video)
         if c.padding is Padding.GREY:
             grey, mask = jnp.where(mask[:, :, None, None, None], grey, 0), jnp.ones_like(mask)
         x = PatchStem(c.width, c.patch, c.stem, dtype, name="stem")(grey)
         places = x.shape[2]
+        if c.restores:
+            instead = self.param("hidden", EMBEDDING, (c.width,)).astype(dtype)
+            x = x if hidden is None else jnp.where(hidden[:, None, :, None], instead, x)
         position = self.param("position", EMBEDDING, (places, c.width))
         x = x + position.astype(dtype)[None, None] + code[:, :, None]
         left = None
@@ -65,6 +73,11 @@ class VideoTower(nn.Module):
             everywhere = jnp.ones((x.shape[0], places), bool)
             left = some_of(self.make_rng("dropout"), rows, 1 - c.patch_dropout, everywhere)
             x = take(x, left, 2)
+        patches = x.shape[2]
+        if c.registers:
+            extra = self.param("register", EMBEDDING, (c.registers, c.width)).astype(dtype)
+            extra = extra[None, None] + jnp.broadcast_to(code, (*mask.shape, c.width))[:, :, None]
+            x = jnp.concatenate([x, extra], 2)
         x = sharding.constrain(x, CLIP)
         cls = self._cls(x) if c.pool is Pool.CLS else None
         # After the last block only the clip's token is read, where there is one.
@@ -77,13 +90,19 @@ class VideoTower(nn.Module):
             last = SpaceTimeBlock(c, self.how, train, False, name="last")
             tokens, _ = last(tokens, mask, rows)
         x, cls = tokens
-        final = norm("norm", c.epsilon, dtype)
-        features = (
-            self._places(final(x), mask, left, places) if cls is None else final(cls)[:, 0, 0]
-        )
+        final, restored = norm("norm", c.epsilon, dtype), None
+        if cls is not None:
+            features = final(cls)[:, 0, 0]
+        else:
+            x = final(cast(jax.Array, x)[:, :, :patches])
+            if c.restores:
+                size = c.patch**2 * video.shape[-1]
+                restored = nn.Dense(size, kernel_init=KERNEL, name="pixels")(x)
+            views = Views(c.heads, name="pool") if c.pool is Pool.VIEWS else None
+            features = views(x, mask, stacks) if views else self._places(x, mask, left, places)
         features = features.astype(jnp.float32)
         self.sow("intermediates", "features", features)
-        return project(features, self.head, self.embedding)
+        return project(features, self.head, self.embedding), restored
 
     def _frame_code(self, coordinates: Coordinates) -> Float[Array, "#b t d"]:
         """What tells a frame apart from the others."""

@@ -117,6 +117,7 @@ def _again(blocks: Blocks, remat: Remat) -> float:
 def _blocks(cfg: config.Experiment, size: Size, unread: bool) -> tuple[Blocks, Blocks]:
     """One block of the video tower, and its last one."""
     v, (frames, n) = cfg.model.video, size
+    n += v.registers
     patches, d, cls = frames * n, v.width, int(v.pool is Pool.CLS)
     tokens, attends = patches + cls, v.time is TimeMixing.ATTENTION
     # Layers of attention over frames, within a frame, and of the MLP.  A mean has next to none.
@@ -139,7 +140,7 @@ def _blocks(cfg: config.Experiment, size: Size, unread: bool) -> tuple[Blocks, B
 
 def _text(cfg: config.Experiment) -> Blocks:
     """All blocks of the text tower."""
-    t, tokens = cfg.model.text, cfg.model.text.length * cfg.data.texts
+    t, tokens = cfg.model.text, cfg.model.text.length * (cfg.data.texts + cfg.data.untrue_text)
     square = t.depth * tokens * t.width**2
     return Blocks(
         square * (8 + 4 * t.mlp_ratio),

@@ -34,7 +34,7 @@ class Validation:
     """Loss, and what it is for, on the first exams of the val split: nothing random.
 
     Called with a state it gives `val/loss` (of whole batches alone: that of a smaller one is another
-    number) and, by the objective, `val/mrr` and `val/recall_at_5`, or `val/auc`.
+    number) and, by the objective, `val/mrr` and `val/recall_at_5`, or `val/auc`, or `val/restored`.
     """
 
     def __init__(
@@ -110,9 +110,24 @@ def _findings(cfg: config.Experiment, seen: list[Seen]) -> dict[str, float]:
     return {"val/auc": float(np.nanmean(aucs))}
 
 
+def _restored(cfg: config.Experiment, seen: list[Seen]) -> dict[str, float]:
+    """The share of what hidden patches look like that is told."""
+    del cfg
+    error = np.concatenate([cast(np.ndarray, s.embeddings.restored) for s in seen])
+    return {"val/restored": 1 - float(error.mean())}
+
+
 # What a look tells, and the number that the best checkpoint goes by.
-TELL = {Objective.CONTRASTIVE: _retrieval, Objective.SUPERVISED: _findings}
-BY = {Objective.CONTRASTIVE: "val/mrr", Objective.SUPERVISED: "val/auc"}
+TELL = {
+    Objective.CONTRASTIVE: _retrieval,
+    Objective.SUPERVISED: _findings,
+    Objective.MASKED_FRAMES: _restored,
+}
+BY = {
+    Objective.CONTRASTIVE: "val/mrr",
+    Objective.SUPERVISED: "val/auc",
+    Objective.MASKED_FRAMES: "val/restored",
+}
 
 
 def place(batch: Batch, mesh: jax.sharding.Mesh) -> Batch:
