@@ -112,7 +112,7 @@ def run_all(study: Study, runs: list[Run], place: Place, jobs: int) -> list[str]
     while left or any(slots):
         for at, slot in enumerate(slots):
             if slot is None:
-                if left and (run := _next(left, slots, study, place)):
+                if left and (run := _next(left, slots)):
                     slots[at] = run, _steps(run, place, study, cpus[at::jobs] if cpus else [])
                 continue
             run, steps = slot
@@ -128,7 +128,7 @@ def run_all(study: Study, runs: list[Run], place: Place, jobs: int) -> list[str]
     return failed
 
 
-def _next(left: list[Run], slots: list, study: Study, place: Place) -> Run | None:
+def _next(left: list[Run], slots: list) -> Run | None:
     """The next that need not wait for another's weights; it is taken off the list."""
     busy = {slot[0].name for slot in slots if slot}
     waiting = {run.name for run in left} | busy
@@ -136,7 +136,6 @@ def _next(left: list[Run], slots: list, study: Study, place: Place) -> Run | Non
         if not (run.arm.start and f"{run.arm.start}-{run.seed}" in waiting):
             left.remove(run)
             return run
-    del study, place
     return None
 
 

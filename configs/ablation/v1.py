@@ -17,7 +17,20 @@ from cmr_jax.config.study import Arm, Study
 PUBLISHED = "configs/ablation/published.py"
 OURS = "configs/ablation/ours.py"
 
+OURS_AT = 2e-3  # the rate of OURS
+
+FINDINGS = (
+    "model.outputs=('lv_dilation','lv_dysfunction','lv_hypertrophy','rv_dilation','rv_dysfunction',"
+    "'aortic_dilation','pericardial_effusion','lge','infarct','nonischemic_lge','amyloidosis','hcm',"
+    "'dcm')"
+)
+NUMBERS = (
+    "model.numbers=('lv_ef_percent','rv_ef_percent','lv_edvi_ml_m2','rv_edvi_ml_m2','lv_wall_mm',"
+    "'aorta_mm','effusion_mm')"
+)
+
 PUBLISHED_TRIALS = (
+    Arm("published_lr_3e_4", "rate 3e-4", PUBLISHED, ("optim.lr=3e-4", "optim.lr_start=1e-4")),
     Arm("published_lr_5e_4", "rate 5e-4", PUBLISHED, ("optim.lr=5e-4", "optim.lr_start=2e-4")),
     Arm("published_lr_1e_3", "rate 1e-3", PUBLISHED, ("optim.lr=1e-3", "optim.lr_start=3e-4")),
     Arm("published_lr_2e_3", "rate 2e-3", PUBLISHED, ("optim.lr=2e-3", "optim.lr_start=7e-4")),
@@ -25,11 +38,123 @@ PUBLISHED_TRIALS = (
 )
 OUR_TRIALS = (
     Arm("ours_lr_1e_3", "rate 1e-3", OURS, ("optim.lr=1e-3",)),
-    Arm("ours_lr_2e_3", "rate 2e-3", OURS, ("optim.lr=2e-3",)),
+    Arm("ours", f"rate {OURS_AT:g}", OURS),
     Arm("ours_lr_4e_3", "rate 4e-3", OURS, ("optim.lr=4e-3",)),
+)
+
+
+def added(name: str, what: str, *changes: str, **more) -> Arm:
+    """Ours with one thing more, or another in its place."""
+    return Arm(name, what, OURS, changes, beside="ours", **more)
+
+
+WORDS = (
+    added("said", "positives: whose reports say all that a text says", "positives=said"),
+    added(
+        "said_known",
+        "the same; texts that a report neither says nor denies do not count",
+        "positives=said",
+        "contrast.ignore_unsaid=True",
+    ),
+    added(
+        "untrue",
+        "said, and a text that is untrue in one thing",
+        "positives=said",
+        "data.untrue_text=True",
+    ),
+    added("own_text", "positives: the exam's own texts alone", "positives=self"),
+    added("whole_texts", "whole impressions alone, no sentences", "data.texts=1"),
+    added("as_dictated", "sentences in their own order", "data.shuffle_sentences=False"),
+    added(
+        "sentences_dropped",
+        "each sentence of an impression left out by 0.3",
+        "data.drop_sentences=0.3",
+    ),
+)
+HEADS = (
+    added(
+        "findings_head",
+        "a head tells findings that reports state, weight 0.3",
+        FINDINGS,
+        "contrast.findings=0.3",
+    ),
+    added(
+        "numbers_head",
+        "a head tells numbers that reports state, weight 0.3",
+        NUMBERS,
+        "contrast.numbers=0.3",
+    ),
+)
+PICTURES = (
+    added("pool_views", "attention to each stack, then over stacks", "model.video.pool=views"),
+    added("pool_cls", "one token of the clip", "model.video.pool=cls"),
+    added("registers", "two tokens more in each frame", "model.video.registers=2"),
+    added("systole", "end-systole always among the moments", "data.clip.moments=systole"),
+    added("same_frames", "the same slices and moments each time", "data.clip.vary=False"),
+    added("views_hidden", "each stack hidden by 0.2", "data.view_dropout=0.2"),
+    added("no_augmentation", "pictures as stored", "data.augment=False"),
+    added("size_lost", "zoom by up to 0.3: size is no size any more", "data.zoom=0.3"),
+    added(
+        "frame_numbers",
+        "frames by their number, not by what the scanner knew",
+        "model.video.frame_code=index",
+    ),
+    added("time_dead", "attention over frames as published: dead", "model.video.time_init=zeros"),
+    added("time_mean", "a mean over frames", "model.video.time=mean"),
+    added(
+        "time_from_nothing",
+        "attention over frames that starts as the identity",
+        "model.video.time_init=identity",
+    ),
+    added("linear_stem", "patches by one projection", "model.video.stem=linear"),
+    added("patches_dropped", "a quarter of places left out", "model.video.patch_dropout=0.25"),
+    added("frames_dropped", "a quarter of frames left out", "model.video.frame_dropout=0.25"),
+    Arm(
+        "masked",
+        "hidden places of pictures told from the rest, no reports",
+        OURS,
+        (
+            "objective=masked_frames",
+            "model.video.restores=True",
+            "optim.frozen=text/.*|logit_.*",
+        ),
+    ),
+    added(
+        "from_masked",
+        "the video tower starts from there",
+        start="masked",
+    ),
+)
+LEARNING = (
+    added(
+        "sigmoid",
+        "sigmoid loss",
+        "loss=sigmoid",
+        "model.initial_scale=10.0",
+        "model.initial_bias=-10.0",
+    ),
+    added("batch_16", "batch 16, twice the steps", "data.batch=16", "optim.steps=800"),
+    added(
+        "batch_64",
+        "batch 64, half the steps",
+        "data.batch=64",
+        "optim.steps=200",
+        "optim.warmup_steps=20",
+    ),
+    added(
+        "batch_128",
+        "batch 128, a quarter of the steps",
+        "data.batch=128",
+        "optim.steps=100",
+        "optim.warmup_steps=10",
+    ),
+    added("averaged", "a running mean of parameters, 0.98", "optim.ema=0.98"),
+    added("cold", "temperature starts at 0.14", "model.initial_scale=7.0"),
+    added("text_locked", "the text tower as it starts", "optim.frozen=text/(?!project).*"),
 )
 
 
 def get_study() -> Study:
     """Arms in the order in which they are told."""
-    return Study("v1", "phantom:v1 and phantom:v1-elsewhere", (*PUBLISHED_TRIALS, *OUR_TRIALS))
+    arms = (*PUBLISHED_TRIALS, *OUR_TRIALS, *WORDS, *HEADS, *PICTURES, *LEARNING)
+    return Study("v1", "phantom:v1 and phantom:v1-elsewhere", arms)
