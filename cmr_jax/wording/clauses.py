@@ -35,7 +35,7 @@ def normal(text: str) -> str:
     text = (
         text.replace("ischaem", "ischem").replace("oedema", "edema").replace("calibre", "caliber")
     )
-    return " ".join(re.sub(r"(\w)-(\w)", r"\1 \2", text).split())
+    return " ".join(re.sub(r"([a-z])-([a-z])", r"\1 \2", text).split())
 
 
 def clauses(sentence: str) -> list[Clause]:
