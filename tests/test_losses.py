@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from cmr_jax import losses
 from cmr_jax.config import Contrast, Form, Loss, Mesh
 from cmr_jax.losses import contrastive, pairs
 from cmr_jax.sharding import make_mesh
@@ -121,6 +122,82 @@ def test_with_one_text_each_sigmoid_is_siglip():
     sign = 2 * jnp.eye(B) - 1
     siglip = -jax.nn.log_sigmoid(sign * logits).sum() / B
     assert run(Loss.SIGMOID, e, pairing)[0] == pytest.approx(float(siglip), rel=1e-6)
+
+
+IS, NOT = 0b01, 0b10  # of one finding; the next one's are two places up
+
+
+def related(exams: list[int], texts: list[int], ignore: bool) -> tuple[np.ndarray, np.ndarray]:
+    """By what they say alone: no text is an exam's own."""
+    right, there = pairs.relation(
+        jnp.full((len(exams), 1), pairs.ABSENT),
+        jnp.array(exams),
+        jnp.arange(len(texts)),
+        jnp.array(texts),
+        Contrast(ignore_unsaid=ignore),
+    )
+    return np.asarray(right), np.asarray(there)
+
+
+def test_a_text_is_right_for_who_says_all_of_it():
+    exams = [IS, NOT, IS | NOT << 2, 0]
+    texts = [IS, NOT, NOT << 2, IS | NOT << 2, 0]
+    right, there = related(exams, texts, ignore=False)
+    assert right.astype(int).tolist() == [
+        [1, 0, 0, 0, 0],
+        [0, 1, 0, 0, 0],
+        [1, 0, 1, 1, 0],
+        [0, 0, 0, 0, 0],  # an exam of which nothing is known, and a text that says nothing
+    ]
+    assert there.all()
+
+
+def test_what_nobody_said_may_be_left_out():
+    right, there = related([IS, NOT, 0], [IS, NOT << 2, IS | NOT << 2, 0], ignore=True)
+    assert right.astype(int).tolist() == [[1, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]]
+    assert there.astype(int).tolist() == [
+        [1, 0, 0, 1],  # of the second finding this exam says nothing
+        [1, 0, 1, 1],  # denied in one thing is denied
+        [0, 0, 0, 1],  # a text of no finding is somebody's own, and wrong for the others
+    ]
+
+
+def test_an_untrue_text_is_wrong_for_its_exam_and_right_for_who_says_so():
+    e, pairing = some(b=2, r=2)
+    untrue = jnp.array([[False, True], [False, False]])
+    says = jnp.array([[IS, NOT], [NOT, 0]])
+    found = pairs.sides(e, Pairing(pairing.group, untrue, says, jnp.array([IS, NOT])), Contrast())
+    right, there = pairs.relate(found, found.of_text, found.text_says, Contrast())
+    assert right.astype(int).tolist() == [[1, 0, 0, 0], [0, 1, 1, 1]]
+    assert there.all()
+
+
+def stated(groups=None) -> tuple[Embeddings, Pairing]:
+    """Texts that say things, some of them untrue."""
+    e, pairing = some(groups=groups)
+    rng = np.random.default_rng(4)
+    says = rng.integers(0, 16, (B, R)) & rng.integers(0, 16, (B, R))
+    known = rng.integers(0, 16, B)
+    return e, Pairing(
+        pairing.group,
+        jnp.array(rng.random((B, R)) < 0.2),
+        jnp.array(says, jnp.int32),
+        jnp.array(known, jnp.int32),
+    )
+
+
+@pytest.mark.parametrize("ignore", [False, True])
+@pytest.mark.parametrize("loss", Loss)
+def test_what_texts_say_counts_alike_in_every_form(loss, ignore):
+    e, pairing = stated(shared_groups())
+    whole = run(loss, e, pairing, form=Form.PLAIN, ignore_unsaid=ignore)
+    silent = run(loss, e, Pairing(pairing.group), form=Form.PLAIN)
+    assert abs(whole[0] - silent[0]) > 1e-3
+    for form, chunk in ((Form.GATHERED, 1024), (Form.RING, 5)):
+        other = run(loss, e, pairing, Mesh(8), form=form, chunk=chunk, ignore_unsaid=ignore)
+        assert other[0] == pytest.approx(whole[0], rel=1e-5)
+        for a, b in zip(jax.tree.leaves(other[2]), jax.tree.leaves(whole[2]), strict=True):
+            np.testing.assert_allclose(a, b, atol=2e-6)
 
 
 MESHES = [ALONE, Mesh(2, 1, 1), Mesh(8, 1, 1), Mesh(2, 2, 2)]
@@ -290,3 +367,13 @@ def test_logits_that_float32_cannot_exponentiate_stay_finite():
     assert np.isfinite(plain[0])
     assert ring[0] == pytest.approx(plain[0], rel=1e-5)
     np.testing.assert_allclose(ring[2].text, plain[2].text, atol=2e-3, rtol=2e-3)
+
+
+def test_numbers_cost_what_huber_says_and_nothing_where_nobody_said():
+    found = jnp.array([[0.5, 3.0], [0.0, 7.0]])
+    stated_ = jnp.array([[0.0, 0.0], [0.25, jnp.nan]])
+    value = losses.numbers(found, stated_)
+    assert value == pytest.approx((0.125 + 2.5 + 0.03125) / 3)
+    slope = jax.grad(lambda x: losses.numbers(x, stated_))(found)
+    assert slope[1, 1] == 0
+    assert losses.numbers(found, jnp.full((2, 2), jnp.nan)) == 0
