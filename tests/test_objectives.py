@@ -82,9 +82,7 @@ def test_a_stack_of_one_picture_counts_as_much_as_one_of_many():
     frames = batch.frame_mask.shape[1]
     # Attention over frames sees no difference where all frames look alike.
     same = np.broadcast_to(batch.video[:, :1], batch.video.shape)
-    few, many = (
-        batch._replace(video=same, frame_mask=batch.coordinates.stack < n) for n in (1, 3)
-    )
+    few, many = (batch._replace(video=same, frame_mask=batch.coordinates.stack < n) for n in (1, 3))
     lone = apply(params, few._replace(frame_mask=np.arange(frames)[None] < np.ones((EXAMS, 1))))
     for other in (few, many):
         np.testing.assert_allclose(apply(params, other).video, lone.video, atol=2e-5)

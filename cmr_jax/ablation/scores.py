@@ -95,6 +95,8 @@ def _few(known: Cohort, c: Cohort) -> dict[str, np.ndarray]:
     for finding, label in known.labels.findings.items():
         answers = Answers.of(label, np.zeros(len(label)))
         members = [answers.rows[answers.positive == side] for side in (False, True)]
+        if min(map(len, members)) < SHOTS:
+            continue
         score = np.zeros(len(c))
         for episode in range(EPISODES):
             support = few_shot.drawn(members, SHOTS, 0, episode)

@@ -22,9 +22,9 @@ def write(study: Study, results: pathlib.Path, draws: int) -> str:
     numbers = measured(study, results, draws)
     text = json.dumps(plain(numbers), indent=1, allow_nan=False)
     (results / NUMBERS_FILE).write_text(text + "\n")
-    table = told(study, numbers)
+    table = told(numbers)
     (results / TABLE_FILE).write_text(table + "\n")
-    forest.draw(results / PICTURE_FILE, study.name, lines(study, numbers))
+    forest.draw(results / PICTURE_FILE, study.name, lines(numbers))
     return table
 
 
@@ -67,51 +67,55 @@ def _runs(arm: Arm, results: pathlib.Path) -> dict[int, Scored]:
     return {seed: store.read(file) for seed, file in files if file.is_file()}
 
 
-def told(study: Study, numbers: dict[str, Any]) -> str:
+def told(numbers: dict[str, Any]) -> str:
     """In Markdown: one row an arm, mean AUC of findings from words and how it differs."""
     sets = [n for n in next(iter(numbers["arms"].values()))["worth"] if "complete" not in n]
     head = ["arm", "what", "seeds", *sets, "beside", *(f"difference, {n}" for n in sets)]
     rows = [[*head, "validation says", "CPU min"], ["---"] * (len(head) + 2)]
     for name, block in numbers["arms"].items():
         beside = block.get("beside")
-        differences = [beside["data"][n][ZERO_SHOT] for n in sets] if beside else []
+        differences = [beside["data"][n].get(ZERO_SHOT) for n in sets] if beside else []
         rows.append(
             [
                 name,
                 block["what"],
                 str(len(block["seeds"])),
-                *(f"{block['worth'][n][ZERO_SHOT]['value']:.3f}" for n in sets),
+                *(_value(block["worth"][n].get(ZERO_SHOT)) for n in sets),
                 beside["arm"] if beside else "",
                 *([_difference(d) for d in differences] or [""] * len(sets)),
                 verdict(block),
                 f"{block['cpu_min']:.1f}",
             ]
         )
-    del study
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
 def verdict(block: dict[str, Any]) -> str:
     """What the validation exams say of an arm beside another."""
-    if "beside" not in block:
-        return ""
-    return SAYS.get(block["beside"]["data"][VAL][ZERO_SHOT]["verdict"], OPEN)
+    pair = block["beside"]["data"][VAL].get(ZERO_SHOT) if "beside" in block else None
+    return SAYS.get(pair["verdict"], OPEN) if pair else ""
 
 
-def lines(study: Study, numbers: dict[str, Any]) -> list[forest.Line]:
+def lines(numbers: dict[str, Any]) -> list[forest.Line]:
     """Of each arm that stands beside another: the differences, for the eye."""
     found = []
     for name, block in numbers["arms"].items():
         if "beside" not in block:
             continue
         for data, pair in block["beside"]["data"].items():
-            if "complete" not in data:
+            if "complete" not in data and ZERO_SHOT in pair:
                 d = pair[ZERO_SHOT]["difference"]
                 found.append(forest.Line(name, data, d["value"], d["low"], d["high"]))
-    del study
     return found
 
 
-def _difference(pair: dict[str, Any]) -> str:
+def _value(block: dict[str, Any] | None) -> str:
+    """A dash where too few exams have any finding."""
+    return f"{block['value']:.3f}" if block else "-"
+
+
+def _difference(pair: dict[str, Any] | None) -> str:
+    if pair is None:
+        return "-"
     d = pair["difference"]
     return f"{d['value']:+.3f} ({d['low']:+.3f} to {d['high']:+.3f})"
