@@ -148,3 +148,5 @@ def test_fewer_exams_are_some_of_more(tiny, smoke):
     lacking = set(range(len(source))) - set(whole)
     assert lacking
     assert not any(published.is_complete(source[i]) for i in lacking)
+    smoke.data.most_exams = 12  # first so many, whatever they have
+    assert recipes.usable(source, smoke.data) == [i for i in whole if i in set(kept[12])]

@@ -116,7 +116,7 @@ class Data:
     noise: float = 0.02  # up to this sigma, as a share of the full range; Rician
     paths: tuple[str, ...] = ()  # of several sites: --config.data.paths="('A', 'B')", no data.path
     shares: tuple[float, ...] = ()  # of each batch from each path; (): by their numbers of exams
-    most_exams: int = 0  # to train on; 0: all.  Fewer are some of those that more would be
+    most_exams: int = 0  # to learn from; 0: all.  Fewer are some of those that more would be
     complete_only: bool = False  # leave out exams that lack one of CMR-CLIP's six arrays
     broken_share: float = 0.01  # of exams that may be unreadable, and are replaced by the next
 

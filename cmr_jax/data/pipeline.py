@@ -111,7 +111,11 @@ class TrainBatches:
 
 
 def _left_out(exams: int) -> str:
-    return f", since {exams} lack a view that the layout needs" if exams else ""
+    return (
+        f", since {exams} lack a view that the layout needs, or are not among data.most_exams"
+        if exams
+        else ""
+    )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -117,23 +117,20 @@ def pictures(source: Source, data: config.Data, train: bool) -> list:
 
 
 def usable(source: Source, data: config.Data) -> Sequence[int]:
-    """The exams that training may use: all; those that have every view of the published layout; or
-    so many of these as data.most_exams says, which are among those of any larger number.
+    """The exams that training may use: so many as data.most_exams says, which are among those of any
+    larger number; and of them those that have every view of the published layout, where it or
+    data.complete_only asks for that.
 
     One that cannot be read is among them: it is replaced, and counted, when its turn comes.
     """
     whole = data.complete_only or data.clip.layout is Layout.PUBLISHED
     if not whole and not data.most_exams:
         return range(len(source))
-    exams = ((i, _readable(source, i)) for i in range(len(source)))
-    kept = {
-        i: "" if exam is None else exam.exam_id
-        for i, exam in exams
-        if exam is None or not whole or published.is_complete(exam)
-    }
+    exams = {i: _readable(source, i) for i in range(len(source))}
     # Pseudonyms are hashes: their order is chance, and the same wherever the exams lie.
-    first = sorted(kept, key=lambda i: kept[i])[: data.most_exams or len(kept)]
-    return sorted(first)
+    first = sorted(exams, key=lambda i: getattr(exams[i], "exam_id", ""))
+    first = sorted(first[: data.most_exams or len(first)])
+    return [i for i in first if not (whole and (e := exams[i]) and not published.is_complete(e))]
 
 
 def _readable(source: Source, index: int) -> Exam | None:

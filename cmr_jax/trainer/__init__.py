@@ -173,7 +173,7 @@ def _journal(workdir: pathlib.Path, at: int) -> contextlib.AbstractContextManage
 
 
 def _first_lines(cfg, mesh, workdir, at: int, batches: pipeline.TrainBatches) -> str:
-    left_out = f" ({batches.left_out} lack a view)" if batches.left_out else ""
+    left_out = f" ({batches.left_out} left out)" if batches.left_out else ""
     per_device = cfg.data.batch // sharding.batch_ways(mesh)
     return (
         f"mesh {dict(mesh.shape)}, {cfg.data.batch} exams a batch, {per_device} per device\n"
