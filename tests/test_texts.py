@@ -150,3 +150,17 @@ def test_fewer_exams_are_some_of_more(tiny, smoke):
     assert not any(published.is_complete(source[i]) for i in lacking)
     smoke.data.most_exams = 12  # first so many, whatever they have
     assert recipes.usable(source, smoke.data) == [i for i in whole if i in set(kept[12])]
+
+
+def test_other_words_leave_what_is_said_and_what_says_nothing():
+    everything = findings.bits(findings.said_by_all(LINES))
+    texts = set()
+    for (whole, *_), record in chosen(rephrase=0.5, says=True, texts=2):
+        assert record["says"][0] == record["exam_says"] == everything
+        assert LINES[3] in whole  # it says nothing that could be said otherwise
+        texts.add(whole)
+    assert len(texts) > 50
+    kept = [sum(line in text for text in texts) for line in LINES[:3]]
+    assert all(0 < k < len(texts) for k in kept)
+    ((first, *_), _), *_ = chosen(1, rephrase=0.0)
+    assert first == " ".join(LINES)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cmr_jax.evals import questions
-from cmr_jax.wording import findings, numbers
+from cmr_jax.wording import findings, numbers, rephrased
 from cmr_jax.wording.clauses import clauses
 from data_prep.phantom.protocol import profile
 from data_prep.phantom.report import impression
@@ -176,3 +176,36 @@ def test_held_out_prompts_are_in_words_that_the_phantom_does_not_have():
 
 # Words that no phrase is foreign by.
 SMALL = set(re.findall(r"\w+", "a an the is are of by in there that does not and after its as"))
+
+
+PROMPTS = {  # of words that are not those of reports
+    prompt
+    for name in ("held_out", "published")
+    for question in questions.read(name).values()
+    for side in question
+    for prompt in side
+}
+
+
+@pytest.mark.parametrize("there", [True, False])
+@pytest.mark.parametrize("finding", findings.FINDINGS)
+def test_other_words_say_the_same_and_are_no_prompt(finding, there):
+    rng = np.random.default_rng(0)
+    made = {rephrased.said_otherwise({finding: there}, rng) for _ in range(300)}
+    assert len(made) > 2
+    assert not made & PROMPTS
+    for text in made:
+        assert re.fullmatch(r"[A-Z][^\[\]|]*\.", text)
+        assert findings.said(text).get(finding, there) is there, text
+
+
+def test_what_goes_without_saying_is_not_said_otherwise():
+    rng = np.random.default_rng(0)
+    what = findings.said("Transmural LGE in the inferior wall, prior infarct.")
+    assert what == {"lge": True, "infarct": True}
+    for _ in range(50):
+        assert rephrased.said_otherwise(what, rng).count(".") == 1
+    both = findings.said("Dilated left ventricle with reduced systolic function.")
+    seen = {rephrased.said_otherwise(both, rng) for _ in range(50)}
+    assert all(text.count(".") == 2 for text in seen)
+    assert findings.said_by_all(re.split(r"(?<=\.) ", min(seen))) == both

@@ -10,6 +10,7 @@ VIDEO_SHARES = ("dropout", "frame_dropout", "patch_dropout")
 TEXT_SHARES = ("dropout", "attention_dropout")
 DATA_SHARES = (
     "drop_sentences",
+    "rephrase",
     "view_dropout",
     "hidden",
     "zoom",

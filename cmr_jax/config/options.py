@@ -94,6 +94,7 @@ class Data:
     texts: int = 1  # per exam: the impression first, then sentences of it
     shuffle_sentences: bool = True  # of impressions in training: clinicians order them differently
     drop_sentences: float = 0.0  # the chance of each to be left out of an impression in training
+    rephrase: float = 0.0  # the chance of a sentence to be said in other words (cmr_jax/wording)
     untrue_text: bool = False  # one text more: the impression with one sentence turned untrue
     groups: str = ""  # a CSV of exam_id,group: impressions of a group are positives of each other
     augment: bool = True

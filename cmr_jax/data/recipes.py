@@ -54,6 +54,7 @@ def texts(
         data.drop_sentences,
         shared_groups(source, data.groups) if data.groups else {},
         cfg.positives is Positives.SAID,
+        data.rephrase,
         Opposites.of(exams) if data.untrue_text else None,
     )
 

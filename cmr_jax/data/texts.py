@@ -12,7 +12,7 @@ import numpy as np
 
 from cmr_jax.data.source import Exam
 from cmr_jax.tokenizer import Tokenizer
-from cmr_jax.wording import findings
+from cmr_jax.wording import findings, rephrased
 
 Record = dict[str, Any]
 NO_TEXT = -1  # report_group of a text that is not there
@@ -72,6 +72,7 @@ class ChooseTexts(grain.transforms.RandomMap):
     # Of impressions that mean the same as others: their own group, and the one they share.
     groups: dict[int, int] = dataclasses.field(default_factory=dict)
     says: bool = False  # what each text says, as rules read it
+    rephrase: float = 0.0  # the chance of a sentence that says something to be said otherwise
     opposites: Opposites | None = None  # one text more: the impression, untrue in one thing
 
     def random_map(self, element: Record, rng: np.random.Generator) -> Record:
@@ -79,16 +80,16 @@ class ChooseTexts(grain.transforms.RandomMap):
         exam: Exam = element.get("report", element["exam"])
         sentences = list(exam.sentences)
         kept = self._kept(sentences, rng)
-        whole = " ".join(kept) if kept else exam.impression
+        whole = self._told(kept, rng) if kept else exam.impression
         chosen = [(whole, kept or sentences)] if whole else []
         if self.texts > 1 and sentences:
             picks = rng.permutation(len(sentences))[: self.texts - 1]
-            chosen += [(sentences[i], [sentences[i]]) for i in picks]
+            chosen += [(self._told([sentences[i]], rng), [sentences[i]]) for i in picks]
         chosen += [("", [])] * (self.texts - len(chosen))
         more: Record = {}
         if self.opposites is not None:
             changed = self.opposites.changed(kept or sentences, rng)
-            chosen.append((" ".join(changed), changed))
+            chosen.append((self._told(changed, rng), changed))
             more["untrue"] = np.arange(len(chosen)) >= self.texts
         if self.says:
             told = [_bits(of) for _, of in chosen]
@@ -107,14 +108,26 @@ class ChooseTexts(grain.transforms.RandomMap):
 
     def _kept(self, sentences: list[str], rng: np.random.Generator) -> list[str]:
         """Sentences of the impression in the order in which they are said; () leaves it as it is."""
-        if not (self.shuffle or self.drop) or len(sentences) < 2:
-            return []
+        if not (self.shuffle or self.drop or self.rephrase) or len(sentences) < 2:
+            return sentences if self.rephrase else []
         order = rng.permutation(len(sentences)) if self.shuffle else np.arange(len(sentences))
         if self.drop:
             stays = rng.random(len(sentences)) >= self.drop
             stays[rng.integers(len(sentences))] = True
             order = order[stays[order]]
         return [sentences[i] for i in order]
+
+    def _told(self, sentences: list[str], rng: np.random.Generator) -> str:
+        """In their own words, or some of them in others."""
+        if not self.rephrase:
+            return " ".join(sentences)
+        other = rng.random(len(sentences)) < self.rephrase
+        return " ".join(
+            rephrased.said_otherwise(what, rng)
+            if changes and (what := findings.said(sentence))
+            else sentence
+            for sentence, changes in zip(sentences, other, strict=True)
+        )
 
 
 def _bits(sentences: list[str]) -> int:

@@ -45,7 +45,7 @@ _WEAK = (
 )
 _POOR = r"\b(?:reduced|decreased?|impaired|depressed|depression|poor(?:ly)?|low(?:ered)?|weak)\b"
 _FUNCTION = r"\b(?:function\w*|contract\w+|performance|ejection fraction|[lr]?v?ef|systolic)\b"
-_FINE = r"\b(?:normal|preserved|good|unremarkable|within normal limits|fair|intact)\b"
+_FINE = r"(?<!than )(?<!above )(?<!below )\b(?:normal|preserved|good|unremarkable|within normal limits|fair|intact)\b"
 _THICK = (
     r"\b(?:hypertroph(?:y|ied)|thickened|thickening|lvh"
     r"|increased (?:\w+ ){0,2}(?:thickness|(?:lv|ventricular|myocardial) mass))\b"

@@ -62,6 +62,12 @@ WORDS = (
         "positives=said",
         "data.untrue_text=True",
     ),
+    added(
+        "rephrased",
+        "said, and sentences in other words by 0.3",
+        "positives=said",
+        "data.rephrase=0.3",
+    ),
     added("own_text", "positives: the exam's own texts alone", "positives=self"),
     added("whole_texts", "whole impressions alone, no sentences", "data.texts=1"),
     added("as_dictated", "sentences in their own order", "data.shuffle_sentences=False"),
