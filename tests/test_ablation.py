@@ -173,6 +173,22 @@ def test_an_arm_that_waits_for_another_waits(tmp_path):
     assert [r.name for r in runs.wanted(study, "sec.*")] == ["second-0"]
 
 
+def test_a_run_costs_what_all_its_parts_do_or_nobody_knows(tmp_path):
+    file = tmp_path / runs.COST_FILE
+    assert runs.cost_of(file) == {}
+    for seconds in (3.0, 4.5):
+        runs._begin(file)
+        assert runs.cost_of(file) == {}
+        runs._end(file, seconds)
+    assert runs.cost_of(file) == {"cpu_s": 7.5}
+    runs._begin(file)  # a part that was killed together with who counted
+    runs._begin(file)
+    runs._end(file, 1.0)
+    assert runs.cost_of(file) == {}
+    assert table._minutes([Scored({}, {"cpu_s": 120.0}), Scored({}, {})]) == 2.0
+    assert table._minutes([Scored({}, {})]) is None
+
+
 @pytest.mark.parametrize(
     ("arms", "says"),
     [

@@ -144,6 +144,9 @@ def _steps(run: Run, place: Place, study: Study, cpus: list[int]) -> Iterator[in
     workdir = place.workdir(run)
     workdir.mkdir(parents=True, exist_ok=True)
     for command in (train_command(run, place, study), score_command(run, place)):
+        trains = command[0] == "cmr_jax.train"
+        if trains:
+            _begin(workdir / COST_FILE)
         with (workdir / LOG_FILE).open("a") as said:
             process = subprocess.Popen(
                 [sys.executable, "-m", *command], stdout=said, stderr=said, env=_env(place, cpus)
@@ -155,8 +158,8 @@ def _steps(run: Run, place: Place, study: Study, cpus: list[int]) -> Iterator[in
             yield None
             pid, status, used = os.wait4(process.pid, os.WNOHANG)
         process.returncode = code = os.waitstatus_to_exitcode(status)
-        if command[0] == "cmr_jax.train":
-            _add_cost(workdir / COST_FILE, used.ru_utime + used.ru_stime)
+        if trains:
+            _end(workdir / COST_FILE, used.ru_utime + used.ru_stime)
         if code:
             yield code
     yield 0
@@ -174,14 +177,21 @@ def _env(place: Place, cpus: list[int]) -> dict[str, str]:
     return env
 
 
-def _add_cost(path: pathlib.Path, cpu_s: float) -> None:
-    """A run that was broken off costs what all its parts did."""
-    path.write_text(json.dumps({"cpu_s": cpu_s + cost_of(path).get("cpu_s", 0.0)}))
+def _begin(path: pathlib.Path) -> None:
+    """A part of a run whose end nobody sees costs nobody knows what."""
+    before = json.loads(path.read_text()) if path.is_file() else {"parts": []}
+    path.write_text(json.dumps({"parts": [*before["parts"], None]}))
+
+
+def _end(path: pathlib.Path, cpu_s: float) -> None:
+    *before, _ = json.loads(path.read_text())["parts"]
+    path.write_text(json.dumps({"parts": [*before, cpu_s]}))
 
 
 def cost_of(path: pathlib.Path) -> dict[str, Any]:
-    """What a run cost so far."""
-    return json.loads(path.read_text()) if path.is_file() else {}
+    """CPU seconds of all parts of a run; nothing where that is not known."""
+    parts = json.loads(path.read_text())["parts"] if path.is_file() else [None]
+    return {} if None in parts else {"cpu_s": sum(parts)}
 
 
 def _told(code: int) -> str:

@@ -46,7 +46,7 @@ def measured(study: Study, results: pathlib.Path, draws: int) -> dict[str, Any]:
         block: dict[str, Any] = {
             "what": arm.what,
             "seeds": sorted(own),
-            "cpu_min": sum(r.about.get("cpu_s", 0) for r in own.values()) / 60 / len(own),
+            "cpu_min": _minutes(list(own.values())),
             "commits": sorted({r.about["commit"] for r in own.values()}),
             "worth": {n: worth(e, list(own.values())) for n, e in exams.items()},
         }
@@ -84,7 +84,7 @@ def told(numbers: dict[str, Any]) -> str:
                 beside["arm"] if beside else "",
                 *([_difference(d) for d in differences] or [""] * len(sets)),
                 verdict(block),
-                f"{block['cpu_min']:.1f}",
+                f"{block['cpu_min']:.1f}" if block["cpu_min"] else "-",
             ]
         )
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
@@ -107,6 +107,12 @@ def lines(numbers: dict[str, Any]) -> list[forest.Line]:
                 d = pair[ZERO_SHOT]["difference"]
                 found.append(forest.Line(name, data, d["value"], d["low"], d["high"]))
     return found
+
+
+def _minutes(runs: list[Scored]) -> float | None:
+    """Of the runs whose cost is known, the mean."""
+    known = [run.about["cpu_s"] for run in runs if "cpu_s" in run.about]
+    return sum(known) / 60 / len(known) if known else None
 
 
 def _value(block: dict[str, Any] | None) -> str:
