@@ -190,8 +190,11 @@ def _end(path: pathlib.Path, cpu_s: float) -> None:
 
 def cost_of(path: pathlib.Path) -> dict[str, Any]:
     """CPU seconds of all parts of a run; nothing where that is not known."""
-    parts = json.loads(path.read_text())["parts"] if path.is_file() else [None]
-    return {} if None in parts else {"cpu_s": sum(parts)}
+    parts: list[float | None] = [None]
+    if path.is_file():
+        parts = json.loads(path.read_text())["parts"]
+    known = [seconds for seconds in parts if seconds is not None]
+    return {"cpu_s": sum(known)} if len(known) == len(parts) else {}
 
 
 def _told(code: int) -> str:
