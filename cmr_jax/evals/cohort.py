@@ -24,7 +24,7 @@ class Cohort:
     text: np.ndarray  # n e, unit length
     labels: Labels
     resamples: Resamples
-    head: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)  # of a fine-tuned model
+    head: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)  # of a model that has one
 
     def __len__(self) -> int:
         return len(self.exams)

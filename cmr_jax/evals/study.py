@@ -106,7 +106,7 @@ class Study:
         }
 
     def tell(self) -> None:
-        """Findings by the model's own head, of a model that was fine-tuned on labels."""
+        """Findings by the model's own head, which learned from labels or from what reports state."""
         if self.cohort.head:
             found = zero_shot.evaluate(
                 [self.cohort.head], self.cohort.labels.findings, self.cohort.resamples
