@@ -153,12 +153,13 @@ def test_a_text_is_right_for_who_says_all_of_it():
 
 
 def test_what_nobody_said_may_be_left_out():
-    right, there = related([IS, NOT, 0], [IS, NOT << 2, IS | NOT << 2, 0], ignore=True)
-    assert right.astype(int).tolist() == [[1, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]]
+    texts = [IS, NOT << 2, IS | NOT << 2, 0, NOT]
+    right, there = related([IS, NOT, 0], texts, ignore=True)
+    assert right.astype(int).tolist() == [[1, 0, 0, 0, 0], [0, 0, 0, 0, 1], [0, 0, 0, 0, 0]]
     assert there.astype(int).tolist() == [
-        [1, 0, 0, 1],  # of the second finding this exam says nothing
-        [1, 0, 1, 1],  # denied in one thing is denied
-        [0, 0, 0, 1],  # a text of no finding is somebody's own, and wrong for the others
+        [1, 0, 0, 1, 1],  # of the second finding this exam says nothing
+        [1, 0, 1, 1, 1],  # denied in one thing is denied
+        [0, 0, 0, 1, 0],  # a text of no finding is somebody's own, and wrong for the others
     ]
 
 

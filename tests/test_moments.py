@@ -63,3 +63,8 @@ def test_even_moments_miss_it(stack):
 def test_few_phases_are_all_taken(stack):
     own = cycle(stack, 2, 72)
     assert moments.chosen(SYSTOLE, own, 0, 2, None).tolist() == [0, 1]
+
+
+def test_the_cycle_is_a_loop(stack):
+    own = dataclasses.replace(stack, phases=((0.1, 0.35, 0.6, 0.85, 0.97),), rr_ms=800.0)
+    assert moments.chosen(SYSTOLE, own, 0, 5, None)[0] == 4  # 0.97 is nearer to 0 than 0.1 is

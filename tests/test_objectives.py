@@ -93,10 +93,12 @@ def test_an_exam_without_frames_is_finite_with_its_gradient():
     empty = clip(cfg)
     empty = empty._replace(frame_mask=np.zeros_like(empty.frame_mask))
 
-    def of(params):
-        return dual_encoder.apply(cfg.model, params, empty, text=False).video.sum()
+    def of(params, batch):
+        return dual_encoder.apply(cfg.model, params, batch, text=False).video.sum()
 
-    value, slope = jax.jit(jax.value_and_grad(of))(params)
+    program_ = jax.jit(jax.value_and_grad(of))
+    value, slope = program_(params, empty)
+    assert value == program_(params, empty._replace(video=255 - empty.video))[0]
     assert np.isfinite(value)
     assert all(np.isfinite(x).all() for x in jax.tree.leaves(slope))
 
