@@ -171,6 +171,23 @@ def test_an_arm_that_waits_for_another_waits(tmp_path):
     command = runs.train_command(second, place, study)
     assert f"--weights={tmp_path / 'first-0'}" in command
     assert [r.name for r in runs.wanted(study, "sec.*")] == ["second-0"]
+    with pytest.raises(ValueError, match="not a regular expression"):
+        runs.wanted(study, "sec(")
+
+
+def test_what_another_starts_from_is_trained_again_where_it_is_not_here(tmp_path):
+    study = Study("s", "d", (Arm("first", "", "c.py"), Arm("second", "", "c.py", start="first")))
+    place = Place("s.py", "DATA", {}, tmp_path / "out", tmp_path / "results")
+    place.results.mkdir()
+    both = runs.wanted(study, ".*")
+    assert [r.name for r in runs.missing(study, both, place)] == ["first-0", "second-0"]
+    store.file_of(place.results, "first", 0).write_bytes(b"")
+    assert [r.name for r in runs.missing(study, both, place)] == ["first-0", "second-0"]
+    (place.workdir(both[0])).mkdir(parents=True)
+    (place.workdir(both[0]) / runs.COST_FILE).write_text("{}")
+    assert [r.name for r in runs.missing(study, both, place)] == ["second-0"]
+    store.file_of(place.results, "second", 0).write_bytes(b"")
+    assert runs.missing(study, both, place) == []
 
 
 def test_a_run_costs_what_all_its_parts_do_or_nobody_knows(tmp_path):

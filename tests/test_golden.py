@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from cmr_jax import losses, metrics, optim, sharding, step
+from cmr_jax import losses, metrics, objectives, optim, sharding
 from cmr_jax.config import Contrast, Form, Loss, Mesh, Optim, published
 from cmr_jax.data import published as data
 from cmr_jax.evals import few_shot, protocol
@@ -92,7 +92,7 @@ class Pulled:
         def loss(params, batch):
             # In evaluation mode, as the fixtures: no dropout.
             e, found = encoder.apply({"params": params}, batch, mutable=["intermediates"])
-            pairing = step.pairing_of(batch, cfg.positives)
+            pairing = objectives.pairing_of(batch, cfg.positives)
             value, _ = losses.contrastive(cfg.loss, e, pairing, cfg.contrast, self.mesh)
             return value, (e, found["intermediates"])
 

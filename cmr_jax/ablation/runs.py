@@ -62,7 +62,10 @@ class Place:
 def wanted(study: Study, only: str) -> list[Run]:
     """The runs of the arms whose names match, first seeds first: a study that is broken off knows
     something of every arm."""
-    arms = [arm for arm in study.arms if re.fullmatch(only, arm.name)]
+    try:
+        arms = [arm for arm in study.arms if re.fullmatch(only, arm.name)]
+    except re.error as error:
+        raise ValueError(f"--only {only} is not a regular expression: {error}.") from None
     seeds = max((arm.seeds for arm in arms), default=0)
     return [Run(arm, seed) for seed in range(seeds) for arm in arms if seed < arm.seeds]
 
@@ -102,8 +105,9 @@ def score_command(run: Run, place: Place) -> list[str]:
 
 def run_all(study: Study, runs: list[Run], place: Place, jobs: int) -> list[str]:
     """Runs what is not done, `jobs` at a time; the names of those that failed."""
-    left = [run for run in runs if not place.is_done(run)]
-    log.info("%d runs, %d of them done before", len(runs), len(runs) - len(left))
+    left = missing(study, runs, place)
+    done_before = sum(run not in left for run in runs)
+    log.info("%d runs, %d of them done before", len(runs), done_before)
     place.out.mkdir(parents=True, exist_ok=True)
     cpus = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     slots: list[tuple[Run, Iterator[int | None]] | None] = [None] * jobs
@@ -126,6 +130,22 @@ def run_all(study: Study, runs: list[Run], place: Place, jobs: int) -> list[str]
                 failed.append(run.name)
         time.sleep(WAIT_S)
     return failed
+
+
+def missing(study: Study, runs: list[Run], place: Place) -> list[Run]:
+    """What is not done of these runs; and of those that they start from, whatever is known of their
+    scores, where their weights are not here."""
+    left: list[Run] = []
+    for run in runs:
+        if place.is_done(run):
+            continue
+        if run.arm.start:
+            first = Run(study.arm(run.arm.start), run.seed)
+            if first not in left and not (place.workdir(first) / COST_FILE).is_file():
+                left.append(first)
+        if run not in left:
+            left.append(run)
+    return left
 
 
 def _next(left: list[Run], slots: list) -> Run | None:
