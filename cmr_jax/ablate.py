@@ -8,7 +8,6 @@
 `table` makes every number of the study from RESULTS alone: table.md, table.json, table.png.
 """
 
-import importlib.util
 import logging
 import pathlib
 import subprocess
@@ -43,22 +42,10 @@ def main(argv: list[str]) -> None:
         for flag in (_STUDY, _RESULTS):
             if not flag.value:
                 raise app.UsageError(f"--{flag.name} is missing.")
-        study = read_study(str(_STUDY.value))
+        from cmr_jax.ablation import studies
+
+        study = studies.read(str(_STUDY.value))
         DOES[does](study)
-
-
-def read_study(path: str) -> "Study":
-    """A ValueError where there is none, or it cannot be run."""
-    spec = importlib.util.spec_from_file_location("study", path)
-    if spec is None or spec.loader is None or not pathlib.Path(path).is_file():
-        raise ValueError(f"--study {path}: there is no such file of Python.")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    if not hasattr(module, "get_study"):
-        raise ValueError(f"--study {path} has no get_study().")
-    study = module.get_study()
-    study.check()
-    return study
 
 
 def _place():

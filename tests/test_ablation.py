@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from cmr_jax.ablation import runs, store, table
+from cmr_jax.ablation import runs, store, studies, table
 from cmr_jax.ablation.compared import Exams, compared, worth
 from cmr_jax.ablation.runs import Place
 from cmr_jax.ablation.store import Scored
 from cmr_jax.config.study import Arm, Study
-from tests.conftest import run
+from tests.conftest import ROOT, run
 
 N = 120
 SETS = ("val", "test", "elsewhere")
@@ -270,25 +270,20 @@ def test_a_study_runs_tells_what_failed_and_does_nothing_twice(tiny, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("args", "says"),
+    ("file", "says"),
     [
-        (["table", "--study=none.py", "--results=x"], "no such file of Python"),
-        (["table", "--study=setup.cfg", "--results=x"], "no such file of Python"),
-        (["table", "--study=configs/smoke.py", "--results=x"], "has no get_study"),
-        (
-            ["table", "--study=configs/ablation/v1.py", "--results=x"],
-            "exams.parquet cannot be read",
-        ),
-        (["walk"], "say what to do: run, score, table"),
+        ("none.py", "no such file of Python"),
+        ("setup.cfg", "no such file of Python"),
+        ("configs/smoke.py", "has no get_study"),
     ],
 )
-def test_what_cannot_be_done_is_said(args, says, monkeypatch, capsys):
-    from absl import app, flags
+def test_what_is_no_study_is_said(file, says):
+    with pytest.raises(ValueError, match=says):
+        studies.read(file)
 
-    from cmr_jax import ablate
 
-    flags.FLAGS.unparse_flags()
-    flags.FLAGS(["ablate", *args[1:]])
-    with pytest.raises((SystemExit, app.UsageError)) as error:
-        ablate.main(["ablate", *args[:1]])
-    assert says in capsys.readouterr().err + str(error.value)
+def test_the_studies_that_are_shipped_can_be_run(tmp_path):
+    study = studies.read(str(ROOT / "configs/ablation/v1.py"))
+    assert len({arm.name for arm in study.arms}) == len(study.arms) > 30
+    with pytest.raises(ValueError, match="cannot be read"):
+        table.write(study, tmp_path, 10)

@@ -51,7 +51,9 @@ def test_prompts_that_ask_nothing_are_refused(tmp_path, text, problem):
 
 
 def test_prompts_that_are_not_there_are_refused_by_name():
-    with pytest.raises(ValueError, match="nowhere is no file, and none of held_out, published, reports"):
+    with pytest.raises(
+        ValueError, match="nowhere is no file, and none of held_out, published, reports"
+    ):
         questions.read("nowhere")
 
 
