@@ -54,14 +54,10 @@ def _place():
     for flag in (_DATA, _OUT):
         if not flag.value:
             raise app.UsageError(f"--{flag.name} is missing.")
-    external: dict[str, str] = {}
-    for pair in _EXTERNAL.value:
-        name, folder = cli.named(pair, taken=external)
-        external[name] = folder
     return Place(
         str(_STUDY.value),
         str(_DATA.value),
-        external,
+        cli.named(_EXTERNAL.value),
         pathlib.Path(str(_OUT.value)),
         pathlib.Path(str(_RESULTS.value)),
     )

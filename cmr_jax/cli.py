@@ -3,7 +3,7 @@
 import contextlib
 import logging
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NoReturn
 
 from absl import app, flags
@@ -59,12 +59,15 @@ def weights_flags(
     return read
 
 
-def named(pair: str, taken: Mapping[str, object] | None = None) -> tuple[str, str]:
-    """NAME=DIR of --external; a ValueError where it is not, or the name is taken."""
-    name, equals, folder = pair.partition("=")
-    if not (name and equals and folder) or name in (taken or {}):
-        raise ValueError(f"--external {pair}: write NAME=DIR, each with a name of its own.")
-    return name, folder
+def named(pairs: Iterable[str], taken: Iterable[str] = ()) -> dict[str, str]:
+    """Folders by name, of --external NAME=DIR; a ValueError where it is not, or a name is taken."""
+    folders: dict[str, str] = {}
+    for pair in pairs:
+        name, equals, folder = pair.partition("=")
+        if not (name and equals and folder) or name in {*taken, *folders}:
+            raise ValueError(f"--external {pair}: write NAME=DIR, each with a name of its own.")
+        folders[name] = folder
+    return folders
 
 
 def fail(name: str, error: object) -> NoReturn:

@@ -83,9 +83,7 @@ def main(argv: list[str]) -> None:
             prompts=_PROMPTS.value,
         )
         data = {suite.HOME: str(_DATA.value)}
-        for pair in _EXTERNAL.value:
-            name, folder = cli.named(pair, taken=data)
-            data[name] = folder
+        data |= cli.named(_EXTERNAL.value, taken=data)
         model, permuted = _models()
         out = pathlib.Path(str(_OUT.value))
         results = suite.evaluate(model, permuted, data, options, out)

@@ -1,6 +1,8 @@
 """What is learned: how a batch is embedded for it, and what the loss of the embeddings is."""
 
-from typing import NamedTuple, Protocol, cast
+import dataclasses
+from collections.abc import Callable
+from typing import ClassVar, Protocol, cast
 
 import einops
 import jax
@@ -10,6 +12,7 @@ from cmr_jax import augment, config, losses, optim
 from cmr_jax.config import Objective, Positives
 from cmr_jax.models import dual_encoder
 from cmr_jax.models.dropping import some_of
+from cmr_jax.models.frames import grey
 from cmr_jax.types import Array, Batch, Bool, Embeddings, Float, Key, Pairing, Params
 
 Parts = dict[str, Array]
@@ -45,21 +48,35 @@ def pairing_of(batch: Batch, positives: Positives) -> Pairing:
     return Pairing(group, batch.untrue, *said)
 
 
-class Contrastive(NamedTuple):
-    """Exams and texts in one space, scored over the global batch."""
+@dataclasses.dataclass(frozen=True)
+class Towers:
+    """Embeds, as most objectives do."""
 
     cfg: config.Experiment
     mesh: jax.sharding.Mesh
 
-    def embed(self, params: Params, batch: Batch, key: jax.Array) -> Embeddings:
+    reads_texts: ClassVar[bool] = True  # in training
+
+    def embed(self, params: Params, batch: Batch, key: Key[Array, ""]) -> Embeddings:
         """What the towers make of a batch, or of a part of one."""
-        batch = augment.seen_in_training(self.cfg.data, batch, key)
-        params = optim.resting(self.cfg.optim, params)
-        return dual_encoder.apply(self.cfg.model, params, batch, train=True, key=key)
+        params, batch = self.in_training(params, batch, key)
+        model = self.cfg.model
+        return dual_encoder.apply(model, params, batch, train=True, key=key, text=self.reads_texts)
 
     def look(self, params: Params, batch: Batch) -> Embeddings:
         """What the towers make of exams that nothing is learned from."""
         return dual_encoder.apply(self.cfg.model, params, batch)
+
+    def in_training(
+        self, params: Params, batch: Batch, key: Key[Array, ""]
+    ) -> tuple[Params, Batch]:
+        """Pictures changed, and what is frozen at rest."""
+        changed = augment.seen_in_training(self.cfg.data, batch, key)
+        return optim.resting(self.cfg.optim, params), changed
+
+
+class Contrastive(Towers):
+    """Exams and texts in one space, scored over the global batch."""
 
     def score(self, embeddings: Embeddings, batch: Batch) -> tuple[Array, Parts]:
         """The loss of the whole batch, and what to tell of it."""
@@ -95,22 +112,10 @@ def targets_of(batch: Batch, names: tuple[str, ...]) -> Float[Array, "b o"]:
     return jnp.stack([cast(dict, batch.targets)[name] for name in names], 1)
 
 
-class Supervised(NamedTuple):
+class Supervised(Towers):
     """Findings from labels, by a head on the embedding of an exam; texts are not read."""
 
-    cfg: config.Experiment
-    mesh: jax.sharding.Mesh
-
-    def embed(self, params: Params, batch: Batch, key: jax.Array) -> Embeddings:
-        """What the video tower and the head make of a batch, or of a part of one."""
-        batch = augment.seen_in_training(self.cfg.data, batch, key)
-        params = optim.resting(self.cfg.optim, params)
-        model = self.cfg.model
-        return dual_encoder.apply(model, params, batch, train=True, key=key, text=False)
-
-    def look(self, params: Params, batch: Batch) -> Embeddings:
-        """What the towers make of exams that nothing is learned from."""
-        return dual_encoder.apply(self.cfg.model, params, batch)
+    reads_texts = False
 
     def score(self, embeddings: Embeddings, batch: Batch) -> tuple[Array, Parts]:
         """The loss of the whole batch, and what to tell of it."""
@@ -119,18 +124,14 @@ class Supervised(NamedTuple):
         return loss, parts | {"spread_video": spread(cast(Array, embeddings.video))}
 
 
-class MaskedFrames(NamedTuple):
+class MaskedFrames(Towers):
     """Pictures from what is left of them: the same places are hidden in every frame of an exam, and
     what was there is told from the rest (He 2022, arXiv:2111.06377; Tong 2022, arXiv:2203.12602;
     mask tokens in the encoder as in Xie 2022, arXiv:2111.09886).  Texts are not read."""
 
-    cfg: config.Experiment
-    mesh: jax.sharding.Mesh
-
     def embed(self, params: Params, batch: Batch, key: Key[Array, ""]) -> Embeddings:
         """With other places hidden each time."""
-        batch = augment.seen_in_training(self.cfg.data, batch, key)
-        return self._restored(optim.resting(self.cfg.optim, params), batch, key, train=True)
+        return self._restored(*self.in_training(params, batch, key), key, train=True)
 
     def look(self, params: Params, batch: Batch) -> Embeddings:
         """With places hidden that are the same each time."""
@@ -145,17 +146,16 @@ class MaskedFrames(NamedTuple):
     def _restored(
         self, params: Params, batch: Batch, key: Key[Array, ""], train: bool
     ) -> Embeddings:
-        video, data = self.cfg.model.video, self.cfg.data
-        places = (data.clip.size // video.patch) ** 2
+        model, data = self.cfg.model, self.cfg.data
+        places = (data.clip.size // model.video.patch) ** 2
         rows = jnp.asarray(batch.row)
         everywhere = jnp.ones((rows.shape[0], places), bool)
         chosen = some_of(jax.random.fold_in(key, HIDING), rows, data.hidden, everywhere)
         hidden = jax.nn.one_hot(chosen, places, dtype=bool).any(1)
-        model = self.cfg.model
         made = dual_encoder.apply(
             model, params, batch, train=train, key=key, text=False, hidden=hidden
         )
-        there = patches(batch.video, video.patch)
+        there = patches(batch.video, model.video.patch)
         error = jnp.square(cast(Array, made.restored) - there).mean(-1)
         counts = jnp.asarray(batch.frame_mask)[:, :, None] & hidden[:, None]
         each = jnp.where(counts, error, 0).sum((1, 2)) / jnp.maximum(counts.sum((1, 2)), 1)
@@ -164,12 +164,11 @@ class MaskedFrames(NamedTuple):
 
 def patches(video: Array, side: int) -> Float[Array, "b t n p"]:
     """Pixels of each patch about their mean, by their spread: contrast is not what is asked for."""
-    grey = jnp.asarray(video, jnp.float32) / (255 if video.dtype == jnp.uint8 else 1)
-    x = einops.rearrange(grey, "b t (h p) (w q) c -> b t (h w) (p q c)", p=side, q=side)
+    x = einops.rearrange(grey(video), "b t (h p) (w q) c -> b t (h w) (p q c)", p=side, q=side)
     return (x - x.mean(-1, keepdims=True)) * jax.lax.rsqrt(x.var(-1, keepdims=True) + FLAT)
 
 
-OBJECTIVES: dict[Objective, type[Contrastive] | type[Supervised] | type[MaskedFrames]] = {
+OBJECTIVES: dict[Objective, Callable[[config.Experiment, jax.sharding.Mesh], Learned]] = {
     Objective.CONTRASTIVE: Contrastive,
     Objective.SUPERVISED: Supervised,
     Objective.MASKED_FRAMES: MaskedFrames,

@@ -154,6 +154,12 @@ def test_a_table_says_what_pays(results):
     assert (results / table.TABLE_FILE).read_text().strip() == told
 
 
+def test_a_table_of_nothing_is_refused(results, tmp_path):
+    store.write_exams(tmp_path, store.read_exams(results))
+    with pytest.raises(ValueError, match="has no run of study made up"):
+        table.write(STUDY, tmp_path, 10)
+
+
 def test_an_arm_that_waits_for_another_waits(tmp_path):
     study = Study(
         "s", "d", (Arm("first", "", "c.py", seeds=2), Arm("second", "", "c.py", start="first"))

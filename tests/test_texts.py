@@ -134,6 +134,18 @@ def test_a_borrowed_report_brings_its_own_statements():
     assert added["lv_ef_percent"] == pytest.approx(1.0)
 
 
+@pytest.mark.parametrize(
+    ("findings_", "numbers_", "says"),
+    [
+        (("lge", "stroke"), (), "model.outputs has stroke.*lv_dilation"),
+        ((), ("bmi",), "model.numbers has bmi.*lv_ef_percent"),
+    ],
+)
+def test_a_head_for_what_no_rule_reads_is_refused(findings_, numbers_, says):
+    with pytest.raises(ValueError, match=says):
+        AddSaid(findings_, numbers_)
+
+
 def test_fewer_exams_are_some_of_more(tiny, smoke):
     source = ExamSource(str(tiny), "train")
     kept = {}

@@ -10,16 +10,14 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from cmr_jax.ablation.store import Columns, Scored
+from cmr_jax.ablation.store import KINDS, LABEL, PLACE, ZERO_SHOT, Columns, Scored
 from cmr_jax.evals import compare, retrieval
 from cmr_jax.evals.answers import LEAST_TESTED, Answers
 from cmr_jax.evals.statistics import measures
-from cmr_jax.evals.statistics.estimate import estimate
+from cmr_jax.evals.statistics.estimate import LEVEL, estimate
 from cmr_jax.evals.statistics.measures import Measure
 from cmr_jax.evals.statistics.resamples import Resamples
 
-ZERO_SHOT, HELD_OUT, FEW_SHOT, STRESSED = KINDS = ("zero_shot", "held_out", "few_shot", "stressed")
-LABEL, PLACE = "label_", "place_"
 FIRST = 10  # of R@10
 
 
@@ -93,28 +91,22 @@ def compared(exams: Exams, first: list[Scored], second: list[Scored]) -> dict[st
         if not (shared := [name for name in a if name in b]):
             continue
         means = [measures.mean_of(side[n] for n in shared) for side in (a, b)]
-        block[kind] = _pair(exams, *means)
+        block[kind] = compare.pair(exams.resamples, *means)
         if kind == ZERO_SHOT:
             block[kind]["findings"] = _findings(exams, a, b, shared)
     for way in retrieval.WAYS:
         a, b = (exams.recall(runs, way) for runs in (first, second))
         if a is not None and b is not None:
-            block[f"recall_{way}"] = _pair(exams, a, b)
+            block[f"recall_{way}"] = compare.pair(exams.resamples, a, b)
     return block
 
 
-def _pair(exams: Exams, a: Measure, b: Measure) -> dict[str, Any]:
-    apart = estimate(measures.difference(b, a), exams.resamples)
-    values = {"a": exams.resamples.everyone(a), "b": exams.resamples.everyone(b)}
-    return values | {"difference": apart.to_json(), "verdict": compare.verdict(apart)}
-
-
 def _findings(exams: Exams, a: dict, b: dict, names: list[str]) -> dict[str, Any]:
-    found = {name: _pair(exams, a[name], b[name]) for name in names}
+    found = {name: compare.pair(exams.resamples, a[name], b[name]) for name in names}
     p = [_surprise(measures.difference(b[n], a[n]), exams.resamples) for n in names]
     for block, adjusted in zip(found.values(), compare.holm(p), strict=True):
         block["p_holm"] = adjusted
-        if not adjusted < 0.05:
+        if not adjusted < 1 - LEVEL:
             block["verdict"] = compare.NOT_SHOWN
     return found
 

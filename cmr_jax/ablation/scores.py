@@ -7,7 +7,18 @@ import numpy as np
 
 from cmr_jax import weights
 from cmr_jax.ablation import store
-from cmr_jax.ablation.store import Columns, Scored
+from cmr_jax.ablation.store import (
+    FEW_SHOT,
+    HELD_OUT,
+    LABEL,
+    PLACE,
+    STRESSED,
+    TEST,
+    VAL,
+    ZERO_SHOT,
+    Columns,
+    Scored,
+)
 from cmr_jax.data import published
 from cmr_jax.data.source import ExamSource
 from cmr_jax.data.texts import group_of
@@ -18,9 +29,7 @@ from cmr_jax.evals.cohort import Cohort
 from cmr_jax.evals.trust import missing
 from cmr_jax.evals.zero_shot import Asked
 
-HELD_OUT = "held_out"  # prompts that were not written from the words of these reports
 SHOTS, EPISODES = 16, 20
-VAL, TEST = "val", "test"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,14 +50,17 @@ def exams(data: Judged, model: Embedder) -> tuple[list[Cohort], Columns]:
     """The exams as the model embeds them, and what is true of them whoever is asked."""
     cohorts = [cohort.embed(model, *one, draws=1, seed=0) for one in data.sets()]
     columns: dict[str, list] = {"data": [], "exam_id": [], "patient_id": [], "complete": []}
-    columns |= {f"label_{name}": [] for name in cohorts[0].labels.findings}
+    findings = cohorts[0].labels.findings
+    columns |= {LABEL + name: [] for name in findings}
     for c in cohorts:
         columns["data"] += [c.name] * len(c)
         columns["exam_id"] += [e.exam_id for e in c.exams]
         columns["patient_id"] += [e.patient_id for e in c.exams]
         columns["complete"] += [published.is_complete(e) for e in c.exams]
-        for name, values in c.labels.findings.items():
-            columns[f"label_{name}"] += values.astype(np.float32).tolist()
+        unknown = np.full(len(c), np.nan)
+        for name in findings:
+            values = c.labels.findings.get(name, unknown)
+            columns[LABEL + name] += values.astype(np.float32).tolist()
     return cohorts, {name: np.array(values) for name, values in columns.items()}
 
 
@@ -56,9 +68,9 @@ def of_model(
     model: Embedder, cohorts: list[Cohort], home: str, whole: bool
 ) -> dict[str, list[np.ndarray]]:
     """Scores of every exam, cohort by cohort: by name, one array a cohort."""
-    asked = {"zero_shot": Asked(questions.read(questions.REPORTS), model.texts)}
+    asked = {ZERO_SHOT: Asked(questions.read(questions.REPORTS), model.texts)}
     if whole:
-        asked["held_out"] = Asked(questions.read(HELD_OUT), model.texts)
+        asked[HELD_OUT] = Asked(questions.read(questions.HELD_OUT), model.texts)
     found: dict[str, list[np.ndarray]] = {}
 
     def add(name: str, values: np.ndarray) -> None:
@@ -70,12 +82,12 @@ def of_model(
             for finding, score in questions_.scores(c.video).items():
                 add(f"{kind}_{finding}", score)
         for way, rank in _ranks(c).items():
-            add(f"place_{way}", rank)
+            add(PLACE + way, rank)
         if known is not None:
             for finding, score in _few(known, c).items():
-                add(f"few_shot_{finding}", score)
-            for finding, score in asked["zero_shot"].scores(_stressed(model, c)).items():
-                add(f"stressed_{finding}", score)
+                add(f"{FEW_SHOT}_{finding}", score)
+            for finding, score in asked[ZERO_SHOT].scores(_stressed(model, c)).items():
+                add(f"{STRESSED}_{finding}", score)
     return found
 
 
@@ -97,12 +109,8 @@ def _few(known: Cohort, c: Cohort) -> dict[str, np.ndarray]:
         members = [answers.rows[answers.positive == side] for side in (False, True)]
         if min(map(len, members)) < SHOTS:
             continue
-        score = np.zeros(len(c))
-        for episode in range(EPISODES):
-            support = few_shot.drawn(members, SHOTS, 0, episode)
-            away = few_shot.distances(known.video[support], c.video)
-            score += away[:, 0] / np.maximum(away.sum(1), 1e-12)
-        found[finding] = score
+        supports = (few_shot.drawn(members, SHOTS, 0, episode) for episode in range(EPISODES))
+        found[finding] = np.sum([few_shot.nearness(known.video[s], c.video) for s in supports], 0)
     return found
 
 

@@ -18,6 +18,10 @@ from jaxtyping import Shaped
 EXAMS_FILE = "exams.parquet"
 ABOUT = b"about"
 KEYS = ("data", "exam_id")
+VAL, TEST = "val", "test"  # the data sets of home; others have names of their own
+# Columns are called by a kind of question and a finding, by a way of retrieval, or by a label.
+ZERO_SHOT, HELD_OUT, FEW_SHOT, STRESSED = KINDS = ("zero_shot", "held_out", "few_shot", "stressed")
+LABEL, PLACE = "label_", "place_"
 Columns = dict[str, np.ndarray]
 
 

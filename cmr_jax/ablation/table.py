@@ -5,16 +5,16 @@ import pathlib
 from typing import Any
 
 from cmr_jax.ablation import store
-from cmr_jax.ablation.compared import ZERO_SHOT, Exams, compared, worth
-from cmr_jax.ablation.store import Scored
+from cmr_jax.ablation.compared import Exams, compared, worth
+from cmr_jax.ablation.store import VAL, ZERO_SHOT, Scored
 from cmr_jax.config.study import Arm, Study
 from cmr_jax.drawing import forest
+from cmr_jax.evals import compare
 from cmr_jax.evals.statistics.estimate import plain
 
-VAL, TEST = "val", "test"
 TABLE_FILE, NUMBERS_FILE, PICTURE_FILE = "table.md", "table.json", "table.png"
 PAYS, COSTS, OPEN = "pays", "costs", "not shown"
-SAYS = {"B is better": PAYS, "B is worse": COSTS}
+SAYS = {compare.BETTER: PAYS, compare.WORSE: COSTS}
 
 
 def write(study: Study, results: pathlib.Path, draws: int) -> str:
@@ -59,6 +59,8 @@ def measured(study: Study, results: pathlib.Path, draws: int) -> dict[str, Any]:
                 "data": {name: compared(e, first, second) for name, e in exams.items()},
             }
         arms[arm.name] = block
+    if not arms:
+        raise ValueError(f"{results} has no run of study {study.name}.")
     return {"study": study.name, "data": study.data, "bootstrap_draws": draws, "arms": arms}
 
 

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from cmr_jax.augment import geometric, photometric
 from cmr_jax.config import Data, Layout
 from cmr_jax.models.dropping import keys_of
+from cmr_jax.models.frames import grey
 from cmr_jax.types import Array, Batch, Bool, Float, Int, Key, UInt8
 
 OWN, HIDING = 0x9107, 0x91DE  # set these draws apart from others of the same step
@@ -52,7 +53,7 @@ def pictures(
     keys: Key[Array, " b"],
 ) -> Float[Array, "b t h w c"]:
     """Each exam's pictures in 0..1, changed by its key; frames that are not there stay empty."""
-    stored = jnp.asarray(video, jnp.float32) / (255 if video.dtype == jnp.uint8 else 1)
+    stored = grey(video)
     changed = jax.vmap(functools.partial(_exam, data))(stored, keys)
     return jnp.where(jnp.asarray(mask)[:, :, None, None, None], changed, stored)
 

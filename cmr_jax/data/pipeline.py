@@ -199,7 +199,9 @@ def example_batch(cfg: config.Experiment, exams: int) -> Batch:
 
 
 def _example_targets(cfg: config.Experiment, exams: int) -> dict[str, Array] | None:
-    names = cfg.model.outputs
-    if cfg.objective is Objective.CONTRASTIVE:
-        names += cfg.model.numbers
+    told = {
+        Objective.SUPERVISED: cfg.model.outputs,
+        Objective.CONTRASTIVE: cfg.model.outputs + cfg.model.numbers,
+    }
+    names = told.get(cfg.objective, ())
     return {name: np.zeros(exams, np.float32) for name in names} or None

@@ -48,6 +48,18 @@ class AddSaid(grain.transforms.Map):
     findings: tuple[str, ...]
     numbers: tuple[str, ...]
 
+    def __post_init__(self):
+        """A ValueError for what no rule reads: such a head would learn nothing, and not say so."""
+        for option, names, known in (
+            ("outputs", self.findings, findings.FINDINGS),
+            ("numbers", self.numbers, tuple(numbers.USUAL)),
+        ):
+            if unknown := sorted(set(names) - set(known)):
+                raise ValueError(
+                    f"model.{option} has {', '.join(unknown)}, which is not read off reports. There "
+                    f"are: {', '.join(known)}."
+                )
+
     def map(self, element: dict[str, Any]) -> dict[str, Any]:
         """The record with `targets`."""
         sentences = element.get("report", element["exam"]).sentences

@@ -33,9 +33,8 @@ class Opposites:
         for exam, _ in zip(exams, range(LISTED), strict=False):
             for sentence in exam.sentences:
                 told = _bits([sentence])
-                for bit in (1 << i for i in range(2 * len(findings.FINDINGS))):
-                    if told & bit:
-                        found[bit].add(sentence)
+                for bit in _each(told):
+                    found[bit].add(sentence)
         return cls({bit: sorted(some) for bit, some in found.items()})
 
     def changed(self, sentences: list[str], rng: np.random.Generator) -> list[str]:
@@ -45,19 +44,19 @@ class Opposites:
         choices = [
             (at, bit)
             for at, what in enumerate(told)
-            for bit in (1 << i for i in range(2 * len(findings.FINDINGS)))
-            if what & bit and self.by_bit.get(_opposite(bit))
+            for bit in _each(what)
+            if self.by_bit.get(findings.opposite(bit))
         ]
         if not choices:
             return []
         at, bit = choices[rng.integers(len(choices))]
-        others = self.by_bit[_opposite(bit)]
+        others = self.by_bit[findings.opposite(bit)]
         return [*sentences[:at], others[rng.integers(len(others))], *sentences[at + 1 :]]
 
 
-def _opposite(bit: int) -> int:
-    """Of "is there", "is not there", and the other way round."""
-    return bit << 1 if (bit.bit_length() - 1) % 2 == 0 else bit >> 1
+def _each(told: int) -> list[int]:
+    """What is told, one thing at a time."""
+    return [bit for bit in findings.BITS if told & bit]
 
 
 @dataclasses.dataclass(frozen=True)

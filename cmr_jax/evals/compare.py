@@ -98,7 +98,7 @@ def _findings(a: Columns, b: Columns, name: str, resamples: Resamples) -> dict[s
         aucs = [measures.among(rows, measures.auc(positive, score)) for score in scores]
         pairs.append(aucs)
         test = delong.difference(positive, scores[1], scores[0], resamples.patient[rows])
-        findings[finding] = _pair(resamples, *aucs) | {"p_delong": test.p}
+        findings[finding] = pair(resamples, *aucs) | {"p_delong": test.p}
     for one, p in zip(
         findings.values(), holm([f["p_delong"] for f in findings.values()]), strict=True
     ):
@@ -108,7 +108,7 @@ def _findings(a: Columns, b: Columns, name: str, resamples: Resamples) -> dict[s
     if not findings:
         return {"findings": {}}
     means = [measures.mean_of(side) for side in zip(*pairs, strict=True)]
-    return {"mean_auc": _pair(resamples, *means), "findings": findings}
+    return {"mean_auc": pair(resamples, *means), "findings": findings}
 
 
 def holm(p: list[float]) -> list[float]:
@@ -133,13 +133,14 @@ def _retrieval(a: Columns, b: Columns, resamples: Resamples) -> dict[str, Any]:
             "MRR": [1 / side[column][rows] for side in (a, b)],
         }
         blocks[column.removeprefix("rank_")] = {
-            measure: _pair(resamples, *(measures.among(rows, measures.mean(v)) for v in two))
+            measure: pair(resamples, *(measures.among(rows, measures.mean(v)) for v in two))
             for measure, two in values.items()
         }
     return blocks
 
 
-def _pair(resamples: Resamples, a: Measure, b: Measure) -> dict[str, Any]:
+def pair(resamples: Resamples, a: Measure, b: Measure) -> dict[str, Any]:
+    """What either is worth, and B less A of the same patients."""
     apart = estimate(measures.difference(b, a), resamples)
     values = {"a": resamples.everyone(a), "b": resamples.everyone(b)}
     return values | {"difference": apart.to_json(chance=0.0), "verdict": verdict(apart)}

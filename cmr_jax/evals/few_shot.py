@@ -42,6 +42,13 @@ def distances(support: np.ndarray, query: np.ndarray) -> np.ndarray:
     return np.linalg.norm(unit(query)[:, None] - prototypes[None], ord=NORM, axis=-1)
 
 
+def nearness(support: np.ndarray, query: np.ndarray) -> np.ndarray:
+    """(n,) how near each query is to the second of two classes: the share of the distance that lies
+    to the first."""
+    away = distances(support, query)
+    return away[:, 0] / np.maximum(away.sum(1), 1e-12)
+
+
 def scored(found: np.ndarray, classes: np.ndarray, label: np.ndarray) -> dict[str, float]:
     """Accuracy, F1 and AUC of distances to classes (labels in the order of prototypes).
 
@@ -115,8 +122,7 @@ def by_shots(
         scores = np.empty((episodes, len(tested.rows)))
         for episode in range(episodes):
             support = drawn(members, shots, seed, episode)
-            away = distances(known[support], unseen[tested.rows])
-            scores[episode] = away[:, 0] / np.maximum(away.sum(1), 1e-12)
+            scores[episode] = nearness(known[support], unseen[tested.rows])
         each = [measures.auc(tested.positive, s)(np.ones((1, s.size)))[0] for s in scores]
         measure = measures.among(tested.rows, measures.auc_of_several(tested.positive, scores))
         found = estimate(measure, resamples)

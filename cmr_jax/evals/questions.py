@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 SHIPPED = pathlib.Path(__file__).parent / "prompts"
 REPORTS, PUBLISHED = "reports", "published"
+HELD_OUT = "held_out"  # in words that the phantom's reports do not have
 
 
 class Question(NamedTuple):

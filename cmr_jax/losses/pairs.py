@@ -11,10 +11,10 @@ import jax.numpy as jnp
 
 from cmr_jax.config import Contrast
 from cmr_jax.types import Array, Bool, Embeddings, Float, Int, Pairing
+from cmr_jax.wording import findings
 
 LEAST_LENGTH = 1e-8
 ABSENT = -1  # a group that no text has
-IS_THERE = 0x55555555  # of what is said, the bits "is there"; the next one up is "is not there"
 # Scores of float32 products on any hardware: at a scale of 100, the eleven bits that GPUs and TPUs
 # keep by default lose the ranking among near-duplicates.
 EXACT = jax.lax.Precision.HIGHEST
@@ -106,8 +106,7 @@ def relation(
     told, known = text_says[None], exam_says[:, None]
     right = (same | ((told != 0) & (told & ~known == 0))) & there
     if contrast.ignore_unsaid:
-        opposite = ((told & IS_THERE) << 1) | ((told >> 1) & IS_THERE)
-        there = there & (right | (told == 0) | (opposite & known != 0))
+        there = there & (right | (told == 0) | (findings.opposite(told) & known != 0))
     return right, there
 
 

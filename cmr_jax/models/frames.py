@@ -15,6 +15,11 @@ HEART_MM = 60.0
 STEM_EPSILON = 1e-6  # of the LayerNorm between two stages of a stem
 
 
+def grey(video: Array) -> Float[Array, "*s"]:
+    """Grey values in 0..1: stored ones are bytes, resized ones are that already."""
+    return jnp.asarray(video, jnp.float32) / (255 if video.dtype == jnp.uint8 else 1)
+
+
 class PatchStem(nn.Module):
     """Pictures to tokens, one per patch.  Patches never share pixels."""
 

@@ -16,7 +16,7 @@ from cmr_jax import sharding
 from cmr_jax.config import FrameCode, Head, Padding, Pool
 from cmr_jax.config import VideoTower as VideoTowerConfig
 from cmr_jax.models.dropping import some_of, take
-from cmr_jax.models.frames import FrameEmbedding, FrameIndex, PatchStem
+from cmr_jax.models.frames import FrameEmbedding, FrameIndex, PatchStem, grey
 from cmr_jax.models.layers import (
     CLIP,
     EMBEDDING,
@@ -58,10 +58,10 @@ class VideoTower(nn.Module):
             left = some_of(self.make_rng("dropout"), rows, 1 - c.frame_dropout, mask)
             code = jnp.broadcast_to(code, (*mask.shape, c.width))
             video, mask, code, stacks = (take(x, left, 1) for x in (video, mask, code, stacks))
-        grey = self._normalised(video)
+        x = self._normalised(video)
         if c.padding is Padding.GREY:
-            grey, mask = jnp.where(mask[:, :, None, None, None], grey, 0), jnp.ones_like(mask)
-        x = PatchStem(c.width, c.patch, c.stem, dtype, name="stem")(grey)
+            x, mask = jnp.where(mask[:, :, None, None, None], x, 0), jnp.ones_like(mask)
+        x = PatchStem(c.width, c.patch, c.stem, dtype, name="stem")(x)
         places = x.shape[2]
         if c.restores:
             instead = self.param("hidden", EMBEDDING, (c.width,)).astype(dtype)
@@ -98,8 +98,10 @@ class VideoTower(nn.Module):
             if c.restores:
                 size = c.patch**2 * video.shape[-1]
                 restored = nn.Dense(size, kernel_init=KERNEL, name="pixels")(x)
-            views = Views(c.heads, name="pool") if c.pool is Pool.VIEWS else None
-            features = views(x, mask, stacks) if views else self._places(x, mask, left, places)
+            if c.pool is Pool.VIEWS:
+                features = Views(c.heads, name="pool")(x, mask, stacks)
+            else:
+                features = self._places(x, mask, left, places)
         features = features.astype(jnp.float32)
         self.sow("intermediates", "features", features)
         return project(features, self.head, self.embedding), restored
@@ -117,11 +119,8 @@ class VideoTower(nn.Module):
         mean, spread = (
             jnp.asarray(v, jnp.float32) for v in (self.config.pixel_mean, self.config.pixel_spread)
         )
-        grey = video.astype(jnp.float32)
-        if video.dtype == jnp.uint8:
-            grey = grey / 255
         mean, spread = (v[None, None, None, None] for v in (mean, spread))
-        return ((grey - mean) / spread).astype(self.how.dtype)
+        return ((grey(video) - mean) / spread).astype(self.how.dtype)
 
     def _cls(self, x: Float[Array, "b t n d"]) -> Float[Array, "b 1 1 d"]:
         """The token of each clip, at its own position."""

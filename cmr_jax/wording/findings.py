@@ -8,6 +8,7 @@ published prompts; `tests/test_wording.py` holds them to sentences of either kin
 import functools
 import re
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from cmr_jax.wording.clauses import Clause, clauses, normal
 
@@ -27,6 +28,9 @@ FINDINGS = (
     "dcm",
 )
 Said = dict[str, bool]
+# In bits, two a finding: "is there", and one place up, "is not there".
+IS_THERE = 0x55555555
+BITS = tuple(1 << place for place in range(2 * len(FINDINGS)))
 
 LV, RV, BOTH, AORTA = "lv", "rv", "both", "aorta"
 _PLACES = re.compile(
@@ -99,7 +103,12 @@ def said_by_all(sentences: Iterable[str]) -> Said:
 def bits(what: Said) -> int:
     """In one number, two bits a finding: is there, is not there.  `a & ~b == 0` where b says all
     that a says."""
-    return sum(1 << (2 * FINDINGS.index(f) + (not there)) for f, there in what.items())
+    return sum(BITS[2 * FINDINGS.index(f) + (not there)] for f, there in what.items())
+
+
+def opposite(told: Any) -> Any:
+    """Bits of the opposite of everything that is told, of a number or of arrays of them."""
+    return ((told & IS_THERE) << 1) | ((told >> 1) & IS_THERE)
 
 
 def _places(text: str) -> Iterator[tuple[int, str]]:
