@@ -44,8 +44,13 @@ def pairing_of(batch: Batch, positives: Positives) -> Pairing:
         if batch.untrue is not None:  # it is nobody's
             own = jnp.where(batch.untrue, len(own) + own, own)
         group = jnp.where(group < 0, group, own)
-    said = (batch.says, batch.exam_says) if positives is Positives.SAID else (None, None)
-    return Pairing(group, batch.untrue, *said)
+    if not positives.reads_reports:
+        return Pairing(group, batch.untrue)
+    says = jnp.asarray(batch.says)
+    if positives is Positives.SENTENCES:
+        whole = jnp.arange(says.shape[1]) == 0
+        says = jnp.where(whole if batch.untrue is None else whole | batch.untrue, 0, says)
+    return Pairing(group, batch.untrue, says, batch.exam_says)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import re
 
 from cmr_jax.config.model import AttentionKind, Pool, Precision
-from cmr_jax.config.options import Data, Experiment, Objective, Positives
+from cmr_jax.config.options import Data, Experiment, Objective
 from cmr_jax.schema import View
 
 VIDEO_SHARES = ("dropout", "frame_dropout", "patch_dropout")
@@ -82,8 +82,10 @@ def validate(config: Experiment) -> None:
     for name in ("findings", "numbers"):
         if getattr(config.contrast, name) < 0:
             raise ValueError(f"contrast.{name} is negative; 0 leaves it out.")
-    if config.contrast.ignore_unsaid and config.positives is not Positives.SAID:
-        raise ValueError("contrast.ignore_unsaid is for positives=said: else nobody reads reports.")
+    if config.contrast.ignore_unsaid and not config.positives.reads_reports:
+        raise ValueError(
+            "contrast.ignore_unsaid is for positives=said or sentences: else nobody reads reports."
+        )
     if config.data.micro_batch < 0 or config.data.batch % (config.data.micro_batch or 1):
         raise ValueError(
             f"data.micro_batch {config.data.micro_batch} does not divide data.batch "

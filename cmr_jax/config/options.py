@@ -42,6 +42,12 @@ class Positives(enum.Enum):
     # Also texts of others of which each finding, as rules read it (cmr_jax/wording), is in the exam's
     # own impression.
     SAID = "said"
+    SENTENCES = "sentences"  # so of sentences; a whole impression is as in GROUP, to be found again
+
+    @property
+    def reads_reports(self) -> bool:
+        """Whether rules must read what texts say."""
+        return self in (Positives.SAID, Positives.SENTENCES)
 
 
 class Layout(enum.Enum):
@@ -190,7 +196,7 @@ class Contrast:
     # Weights of heads that tell what the report states (model.outputs, model.numbers).
     findings: float = 0.1
     numbers: float = 0.1
-    ignore_unsaid: bool = False  # positives=said: texts that an impression neither says nor denies
+    ignore_unsaid: bool = False  # texts that an impression neither says nor denies
 
 
 @dataclasses.dataclass

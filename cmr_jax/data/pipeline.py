@@ -15,7 +15,7 @@ import numpy as np
 from absl import flags
 
 from cmr_jax import config
-from cmr_jax.config import Layout, Objective, Positives
+from cmr_jax.config import Layout, Objective
 from cmr_jax.data import broken, recipes, sites
 from cmr_jax.data.broken import Broken, BrokenRecord
 from cmr_jax.data.sites import Source
@@ -192,8 +192,8 @@ def example_batch(cfg: config.Experiment, exams: int) -> Batch:
         report_group=np.zeros(texts, np.int32),
         row=np.arange(exams, dtype=np.int32),
         targets=_example_targets(cfg, exams),
-        says=np.zeros(texts, np.int32) if cfg.positives is Positives.SAID else None,
-        exam_says=np.zeros(exams, np.int32) if cfg.positives is Positives.SAID else None,
+        says=np.zeros(texts, np.int32) if cfg.positives.reads_reports else None,
+        exam_says=np.zeros(exams, np.int32) if cfg.positives.reads_reports else None,
         untrue=np.zeros(texts, bool) if cfg.data.untrue_text else None,
     )
 

@@ -5,7 +5,7 @@ import pathlib
 from collections.abc import Sequence
 
 from cmr_jax import config
-from cmr_jax.config import Layout, Objective, Positives
+from cmr_jax.config import Layout, Objective
 from cmr_jax.data import published, targets
 from cmr_jax.data.broken import BrokenRecord
 from cmr_jax.data.replacement import Replacement, Replacing
@@ -35,7 +35,7 @@ def for_training(
 def for_evaluation(source: Source, cfg: config.Experiment, tokenizer: Tokenizer) -> list:
     """The transforms of evaluation: nothing random, the whole impression."""
     steps = pictures(source, cfg.data, train=False)
-    says = cfg.positives is Positives.SAID
+    says = cfg.positives.reads_reports
     whole = ChooseTexts(tokenizer, cfg.model.text.length, 1, shuffle=False, says=says)
     return [*steps, whole, *labels(cfg), *said(cfg), Arrays()]
 
@@ -53,7 +53,7 @@ def texts(
         data.shuffle_sentences,
         data.drop_sentences,
         shared_groups(source, data.groups) if data.groups else {},
-        cfg.positives is Positives.SAID,
+        cfg.positives.reads_reports,
         data.rephrase,
         Opposites.of(exams) if data.untrue_text else None,
     )

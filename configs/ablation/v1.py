@@ -29,7 +29,18 @@ NUMBERS = (
     "'aorta_mm','effusion_mm')"
 )
 
+LESS_AUGMENTED = (
+    "data.rotate_deg=10.0",
+    "data.shift=2",
+    "data.zoom=0.02",
+    "data.gain=0.075",
+    "data.offset=0.025",
+    "data.bias_field=0.1",
+    "data.noise=0.01",
+)
+
 PUBLISHED_TRIALS = (
+    Arm("published_lr_15e_5", "rate 1.5e-4", PUBLISHED, ("optim.lr=1.5e-4", "optim.lr_start=5e-5")),
     Arm("published_lr_3e_4", "rate 3e-4", PUBLISHED, ("optim.lr=3e-4", "optim.lr_start=1e-4")),
     Arm("published_lr_5e_4", "rate 5e-4", PUBLISHED, ("optim.lr=5e-4", "optim.lr_start=2e-4")),
     Arm("published_lr_1e_3", "rate 1e-3", PUBLISHED, ("optim.lr=1e-3", "optim.lr_start=3e-4")),
@@ -68,6 +79,11 @@ WORDS = (
         "positives=said",
         "data.rephrase=0.3",
     ),
+    added(
+        "sentences_said",
+        "positives: said, of sentences alone; impressions are to be found again",
+        "positives=sentences",
+    ),
     added("own_text", "positives: the exam's own texts alone", "positives=self"),
     added("whole_texts", "whole impressions alone, no sentences", "data.texts=1"),
     added("as_dictated", "sentences in their own order", "data.shuffle_sentences=False"),
@@ -99,6 +115,11 @@ PICTURES = (
     added("same_frames", "the same slices and moments each time", "data.clip.vary=False"),
     added("views_hidden", "each stack hidden by 0.2", "data.view_dropout=0.2"),
     added("no_augmentation", "pictures as stored", "data.augment=False"),
+    added(
+        "less_augmentation",
+        "turns up to 10 degrees, all other changes of pictures half as large",
+        *LESS_AUGMENTED,
+    ),
     added("size_lost", "zoom by up to 0.3: size is no size any more", "data.zoom=0.3"),
     added(
         "frame_numbers",
@@ -159,8 +180,21 @@ LEARNING = (
     added("text_locked", "the text tower as it starts", "optim.frozen=text/(?!project).*"),
 )
 
+TOGETHER = ("data.rephrase=0.3", "data.clip.moments=systole", "data.augment=False")
+COMBINED = (
+    added(
+        "said_together", "said, rephrased, systole, pictures as stored", "positives=said", *TOGETHER
+    ),
+    added(
+        "sentences_together",
+        "said of sentences, rephrased, systole, pictures as stored",
+        "positives=sentences",
+        *TOGETHER,
+    ),
+)
+
 
 def get_study() -> Study:
     """Arms in the order in which they are told."""
-    arms = (*PUBLISHED_TRIALS, *OUR_TRIALS, *WORDS, *HEADS, *PICTURES, *LEARNING)
+    arms = (*PUBLISHED_TRIALS, *OUR_TRIALS, *WORDS, *HEADS, *PICTURES, *LEARNING, *COMBINED)
     return Study("v1", "phantom:v1 and phantom:v1-elsewhere", arms)
