@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from cmr_jax.ablation import runs, store, studies, table
-from cmr_jax.ablation.compared import Exams, compared, worth
+from cmr_jax.ablation import runs, store, studies, table, told
+from cmr_jax.ablation.compared import Exams, Measured
 from cmr_jax.ablation.runs import Place
 from cmr_jax.ablation.store import Scored
-from cmr_jax.config.study import Arm, Study
+from cmr_jax.config.study import Arm, Curve, Study
 from tests.conftest import ROOT, run
 
 N = 120
@@ -25,6 +25,8 @@ STUDY = Study(
         Arm("other", "without", "c.py", beside="plain"),
         Arm("never", "not run", "c.py", beside="plain"),
     ),
+    headline=("better", "never"),
+    curves=(Curve("mine", ((100, "plain"), (200, "better"), (300, "never"))),),
 )
 
 
@@ -97,7 +99,7 @@ def test_worth_is_the_mean_over_findings_and_seeds(results, complete):
     columns = store.read_exams(results)
     own = [store.read(store.file_of(results, "better", s)) for s in range(2)]
     exams = Exams.of(columns, "test", 50, complete)
-    block = worth(exams, own)
+    block = Measured.of(exams, own).worth()
     aucs: dict[str, list[float]] = {"lge": [], "hcm": []}
     for one in own:
         for name, values in aucs.items():
@@ -124,22 +126,42 @@ def test_arms_are_compared_on_the_same_exams(results):
         for name in ("plain", "better")
     }
     exams = Exams.of(columns, "elsewhere", 200)
-    block = compared(exams, sides["plain"], sides["better"])["zero_shot"]
-    values = [worth(exams, sides[n])["zero_shot"]["value"] for n in ("plain", "better")]
+    known = {name: Measured.of(exams, side) for name, side in sides.items()}
+    block = known["better"].beside(known["plain"])["zero_shot"]
+    values = [known[n].worth()["zero_shot"]["value"] for n in ("plain", "better")]
     assert [block["a"], block["b"]] == pytest.approx(values)
     assert block["difference"]["value"] == pytest.approx(values[1] - values[0])
     assert block["verdict"] == "B is better"
     lge = block["findings"]["lge"]
     assert lge["p_holm"] < 0.05
     assert lge["verdict"] == "B is better"
-    same = compared(exams, sides["plain"], sides["plain"])["zero_shot"]
+    same = known["plain"].beside(known["plain"])["zero_shot"]
     assert same["difference"]["value"] == 0
     assert same["findings"]["lge"]["verdict"] == "no difference shown"
 
 
+def test_what_one_run_was_not_asked_the_arm_was_not(results):
+    exams = Exams.of(store.read_exams(results), "test", 20)
+    own = [store.read(store.file_of(results, "better", s)) for s in range(2)]
+    fewer = Scored({n: c for n, c in own[0].columns.items() if "hcm" not in n}, own[0].about)
+    assert set(Measured.of(exams, own).aucs["zero_shot"]) == {"lge", "hcm"}
+    assert set(Measured.of(exams, [fewer, own[1]]).aucs["zero_shot"]) == {"lge"}
+
+
+def test_other_words_are_paired_with_the_reports(results):
+    exams = Exams.of(store.read_exams(results), "test", 50)
+    good, bad = (store.read(store.file_of(results, n, 0)) for n in ("better", "plain"))
+    reworded = {f"held_out_{f}": bad.columns[f"zero_shot_{f}"] for f in ("lge", "hcm")}
+    block = Measured.of(exams, [Scored(good.columns | reworded, good.about)]).worth()["rewording"]
+    values = [Measured.of(exams, [run]).worth()["zero_shot"]["value"] for run in (bad, good)]
+    assert block["difference"]["value"] == pytest.approx(values[0] - values[1])
+    assert block["difference"]["high"] < 0
+
+
 def test_a_table_says_what_pays(results):
-    told = table.write(STUDY, results, 200)
-    rows = {line.split("|")[1].strip(): line for line in told.splitlines()[2:]}
+    whole = table.write(STUDY, results, 200)
+    *_, last = whole.split("\n\n")
+    rows = {line.split("|")[1].strip(): line for line in last.splitlines()[2:]}
     assert set(rows) == {"plain", "better", "other"}  # what was not run is not told of
     assert "| pays | 1.6 |" in rows["better"]
     assert "| not shown | 2.6 |" in rows["other"]
@@ -150,8 +172,34 @@ def test_a_table_says_what_pays(results):
         "test, complete",
         "elsewhere, complete",
     }
-    assert (results / table.PICTURE_FILE).read_bytes()[:4] == b"\x89PNG"
-    assert (results / table.TABLE_FILE).read_text().strip() == told
+    for picture in (table.PICTURE_FILE, table.CURVES_FILE):
+        assert (results / picture).read_bytes()[:4] == b"\x89PNG"
+    assert (results / table.TABLE_FILE).read_text().strip() == whole
+
+
+def test_a_headline_tells_errors_and_findings(results):
+    numbers = table.measured(STUDY, results, 100)
+    assert numbers["headline"] == ["better"]
+    pair = numbers["arms"]["better"]["beside"]["data"]["test"]["zero_shot"]
+    parts = told.headline(numbers, "better")
+    row = next(line for line in parts[2].splitlines() if line.startswith("| test |"))
+    assert f"| {(1 - pair['b']) / (1 - pair['a']):.2f} |" in row
+    assert f"| {pair['a']:.3f} | {pair['b']:.3f} |" in row
+    (found,) = [parts[i + 1] for i, part in enumerate(parts) if part.endswith("finding: test")]
+    assert f"| lge | {pair['findings']['lge']['a']:.3f} |" in found
+    assert found.count("\n") == 3  # two findings below the head
+
+
+def test_a_curve_has_the_arms_that_were_run(results):
+    numbers = table.measured(STUDY, results, 100)
+    lines = told.curves(numbers).splitlines()[2:]
+    assert [line.split(" | ")[1] for line in lines] == ["100", "200"]
+    points = told.learned(numbers)
+    assert {(p.data, p.exams) for p in points} == {
+        (data, n) for data in ("test", "elsewhere") for n in (100, 200)
+    }
+    worth = numbers["arms"]["better"]["worth"]["test"]["zero_shot"]["value"]
+    assert next(p for p in points if (p.data, p.exams) == ("test", 200)).value == worth
 
 
 def test_a_table_of_nothing_is_refused(results, tmp_path):
@@ -220,15 +268,18 @@ def test_a_run_costs_what_all_its_parts_do_or_nobody_knows(tmp_path):
         ((Arm("a", "", "c.py", beside="b"),), "no arm 'b'"),
         ((Arm("a", "", "c.py", start="b"), Arm("b", "", "c.py")), "b must stand before a"),
         ((Arm("a", "", "c.py", ("no value",)),), "no option=value"),
+        ((Arm("head", "", "c.py"),), "head stands beside nothing"),
     ],
 )
 def test_a_study_that_cannot_be_is_refused(arms, says):
     with pytest.raises(ValueError, match=says):
-        Study("s", "d", arms).check()
+        Study("s", "d", arms, headline=tuple(a.name for a in arms if a.name == "head")).check()
+    with pytest.raises(ValueError, match="no arm 'c'"):
+        Study("s", "d", (Arm("a", "", "c.py"),), curves=(Curve("b", ((9, "c"),)),)).check()
 
 
 TINY_STUDY = """
-from cmr_jax.config.study import Arm, Study
+from cmr_jax.config.study import Arm, Curve, Study
 
 SMALL = ("data.clip.size=32", "data.batch=8", "optim.steps=1", "model.video.width=16",
          "model.text.width=16", "model.text.vocabulary=512")

@@ -7,7 +7,7 @@ from sklearn import metrics as learn
 
 from cmr_jax.evals.statistics import delong, measures
 from cmr_jax.evals.statistics.estimate import estimate, share
-from cmr_jax.evals.statistics.resamples import Resamples
+from cmr_jax.evals.statistics.resamples import Kept, Resamples
 
 ONES = np.ones((1, 40))
 
@@ -160,6 +160,23 @@ def test_the_interval_is_that_of_scipy(kind):
     width = told.high - told.low
     assert abs(found.low - told.low) < 0.06 * width
     assert abs(found.high - told.high) < 0.06 * width
+
+
+def test_resamples_that_are_kept_are_the_same_and_measures_are_computed_once():
+    patient, x = np.arange(90) // 2, np.sin(np.arange(90.0))
+    asked = []
+
+    def counted(w):
+        asked.append(len(w))
+        return measures.mean(x)(w)
+
+    fresh, kept = Resamples(patient, 300), Kept(patient, 300)
+    once = kept.once(counted)
+    for _ in range(2):
+        assert estimate(once, kept) == estimate(measures.mean(x), fresh)
+    assert asked == [1, 300, 45]
+    with pytest.raises(KeyError):
+        once(np.ones((1, 90)))
 
 
 def test_patients_with_several_exams_make_wider_intervals():

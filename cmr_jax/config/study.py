@@ -19,12 +19,22 @@ class Arm:
 
 
 @dataclasses.dataclass(frozen=True)
+class Curve:
+    """One way to train, from more and more exams."""
+
+    name: str
+    points: tuple[tuple[int, str], ...]  # (exams, the arm that learned from so many)
+
+
+@dataclasses.dataclass(frozen=True)
 class Study:
     """Arms over the same data, in the order in which they are run and told."""
 
     name: str
     data: str  # how the data was prepared, for a person
     arms: tuple[Arm, ...]
+    headline: tuple[str, ...] = ()  # arms that are told in full, each with what it stands beside
+    curves: tuple[Curve, ...] = ()  # each in the order of exams
 
     def arm(self, name: str) -> Arm:
         """By its name; a ValueError if there is none."""
@@ -48,3 +58,8 @@ class Study:
                 raise ValueError(f"study {self.name}: {arm.start} must stand before {arm.name}.")
             if wrong := [c for c in arm.changes if not re.match(r"[a-z_.0-9]+=", c)]:
                 raise ValueError(f"study {self.name}: {wrong[0]!r} is no option=value.")
+        for name in self.headline:
+            if not self.arm(name).beside:
+                raise ValueError(f"study {self.name}: the headline {name} stands beside nothing.")
+        for _, name in (point for curve in self.curves for point in curve.points):
+            self.arm(name)

@@ -4,6 +4,7 @@ Exams of one patient go together.  Intervals over exams alone would be too narro
 """
 
 import dataclasses
+import functools
 from collections.abc import Iterator
 
 import numpy as np
@@ -58,3 +59,36 @@ class Resamples:
         step = max(1, AT_ONCE // len(place))
         for first in range(0, folds, step):
             yield (fold != np.arange(first, min(first + step, folds))[:, None]).astype(float)
+
+
+@dataclasses.dataclass(frozen=True)
+class Kept(Resamples):
+    """The same resamples, drawn once, for measures that are asked for again and again."""
+
+    def once(self, measure: Measure) -> Measure:
+        """The measure, computed here and now: it knows its values over these resamples alone."""
+        weights = (self._everyone, *self._draws, *self._folds)
+        known = {id(w): measure(w) for w in weights}
+        return lambda w: known[id(w)]
+
+    def everyone(self, measure: Measure) -> float:
+        """The value itself."""
+        return float(measure(self._everyone)[0])
+
+    @functools.cached_property
+    def _everyone(self) -> Weights:
+        return np.ones((1, len(self.patient)))
+
+    @functools.cached_property
+    def _draws(self) -> list[Weights]:
+        return list(super()._drawn())
+
+    @functools.cached_property
+    def _folds(self) -> list[Weights]:
+        return list(super()._left_out())
+
+    def _drawn(self) -> Iterator[Weights]:
+        return iter(self._draws)
+
+    def _left_out(self) -> Iterator[Weights]:
+        return iter(self._folds)
