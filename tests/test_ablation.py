@@ -210,7 +210,12 @@ def test_a_table_of_nothing_is_refused(results, tmp_path):
 
 def test_an_arm_that_waits_for_another_waits(tmp_path):
     study = Study(
-        "s", "d", (Arm("first", "", "c.py", seeds=2), Arm("second", "", "c.py", start="first"))
+        "s",
+        "d",
+        (
+            Arm("first", "", "c.py", seeds=2),
+            Arm("second", "", "c.py", ("data.groups={data}/g.csv",), start="first"),
+        ),
     )
     wanted = runs.wanted(study, ".*")
     assert [r.name for r in wanted] == ["first-0", "second-0", "first-1"]
@@ -224,6 +229,7 @@ def test_an_arm_that_waits_for_another_waits(tmp_path):
     place = Place("s.py", "DATA", {"b": "B"}, tmp_path, tmp_path)
     command = runs.train_command(second, place, study)
     assert f"--weights={tmp_path / 'first-0'}" in command
+    assert "--config.data.groups=DATA/g.csv" in command
     assert [r.name for r in runs.wanted(study, "sec.*")] == ["second-0"]
     with pytest.raises(ValueError, match="not a regular expression"):
         runs.wanted(study, "sec(")

@@ -22,7 +22,7 @@ FLOORS = [  # a module may import what stands on a lower floor, and its own room
     ["embedding", "programs"],
     ["evals", "planner", "drawing"],
     ["trainer", "ablation"],
-    ["train", "evaluate", "embed", "export", "plot", "ablate"],
+    ["train", "evaluate", "embed", "export", "plot", "ablate", "alike"],
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 HOMES = {  # a heavy import has one home

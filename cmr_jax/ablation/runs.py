@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from cmr_jax.ablation import store
-from cmr_jax.config.study import Arm, Study
+from cmr_jax.config.study import DATA, Arm, Study
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ def wanted(study: Study, only: str) -> list[Run]:
 
 def train_command(run: Run, place: Place, study: Study) -> list[str]:
     """As a user would type it."""
-    changes = [f"--config.{change}" for change in run.arm.changes]
+    changes = [f"--config.{c.replace(DATA, place.data)}" for c in run.arm.changes]
     command = [
         "cmr_jax.train",
         f"--config={run.arm.config}",

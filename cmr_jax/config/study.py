@@ -3,6 +3,8 @@
 import dataclasses
 import re
 
+DATA = "{data}"  # in a change: the folder that the study learns from
+
 
 @dataclasses.dataclass(frozen=True)
 class Arm:

@@ -7,11 +7,11 @@ from typing import NamedTuple
 _BREAK = re.compile(
     r"[;:,()\[\]]|\.(?!\d)|\b(?:but|while|whereas|although|however|with(?!in)|and (?=no\b)|which)\b"
 )
-_DENIAL = re.compile(
+DENIAL = re.compile(
     r"\b(?:no|not|nor|none|without|absence of|absent|negative for|never|free of|neither|nil"
     r"|(?:has|have|had) resolved|resolution of|excludes?|excluded|rule[sd]? out)\b"
 )
-_DOUBT = re.compile(
+DOUBT = re.compile(
     r"\?|\b(?:cannot (?:be )?exclude[d]?|can(?:not|'t) rule out|possibl[ey]|may represent|might|"
     r"borderline|evaluate for|history of|differential|discriminate|suspected|suspicion|versus|vs)\b"
 )
@@ -44,14 +44,14 @@ def clauses(sentence: str) -> list[Clause]:
     found, start, denying = [], 0, False
     for mark in [*_BREAK.finditer(text), None]:
         piece = text[start : mark.start() if mark else len(text)]
-        denial = _DENIAL.search(piece)
+        denial = DENIAL.search(piece)
         # After a comma a list goes on: "no effusion, thickening or mass" denies all three.
         goes_on = denying and not re.match(r"\s*(?:is|are|was|normal|but)\b", piece)
         at = denial.end() if denial else 0 if goes_on and _is_bare(piece) else None
         if denial and re.search(r"(?:resolved|excluded|absent|ruled out)$", denial.group()):
             at = 0
         if piece.strip():
-            found.append(Clause(piece, at, bool(_DOUBT.search(piece))))
+            found.append(Clause(piece, at, bool(DOUBT.search(piece))))
         denying = at is not None and bool(mark) and mark is not None and mark.group() == ","
         start = mark.end() if mark else len(text)
     return found
