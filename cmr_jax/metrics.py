@@ -2,8 +2,6 @@
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from scipy import stats
-from sklearn.metrics import roc_curve
 
 
 def normalise(x: Float[np.ndarray, "*b e"]) -> Float[np.ndarray, "*b e"]:
@@ -73,17 +71,3 @@ def average_ranks(x: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
     _, inverse, counts = np.unique(x, return_inverse=True, return_counts=True)
     last = np.cumsum(counts)
     return (last - (counts - 1) / 2)[inverse]
-
-
-def interval_of_runs(values: Float[np.ndarray, " runs"]) -> tuple[float, float]:
-    """95 % interval of the mean over independent runs (Student's t); at least two runs."""
-    error = values.std(ddof=1) / np.sqrt(len(values))
-    low, high = values.mean() + error * stats.t.ppf([0.025, 0.975], len(values) - 1)
-    return float(low), float(high)
-
-
-def cutoff(label: Bool[np.ndarray, " n"], score: Float[np.ndarray, " n"]) -> float:
-    """The threshold at which sensitivity and specificity are nearest to equal, on the ROC curve
-    without its redundant points; the highest on ties.  Infinite where scores are constant."""
-    false, true, thresholds = roc_curve(label, score)
-    return float(thresholds[np.argmin(np.abs(true + false - 1))])

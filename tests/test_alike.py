@@ -43,7 +43,8 @@ OTHER = {
     ),
     "much said besides": (
         "and so is the aortic root",
-        "and so is the aortic root, as on the examination which was done elsewhere two weeks ago by another house of the same town",
+        "and so is the aortic root, as on the examination which was done elsewhere two weeks ago by "
+        "another house of the same town",
     ),
 }
 

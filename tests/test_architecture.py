@@ -31,7 +31,7 @@ HOMES = {  # a heavy import has one home
     "orbax": {"checkpoint"},
     "sentencepiece": {"tokenizer"},
     "tokenizers": {"tokenizer"},
-    "sklearn": {"evals", "metrics"},
+    "sklearn": {"evals"},
     "matplotlib": {"evals", "drawing"},
     "tensorboardX": {"journal"},
 }

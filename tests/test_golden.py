@@ -17,10 +17,10 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from cmr_jax import losses, metrics, objectives, optim, sharding
+from cmr_jax import losses, objectives, optim, sharding
 from cmr_jax.config import Contrast, Form, Loss, Mesh, Optim, published
 from cmr_jax.data import published as data
-from cmr_jax.evals import few_shot, protocol
+from cmr_jax.evals import few_shot, operating, protocol
 from cmr_jax.losses.pairs import normalise
 from cmr_jax.models import dual_encoder
 from cmr_jax.sharding import make_mesh
@@ -372,7 +372,7 @@ def test_retrieval_metrics_are_the_published_ones(golden):
 def test_thresholds_are_the_published_ones(golden):
     for one in json.loads((golden / "eval" / "cutoff.json").read_text()):
         label, score = np.array(one["y"]) > 0, np.array(one["score"])
-        threshold = metrics.cutoff(label, score)
+        threshold = operating.cutoff(label, score)
         assert threshold == float(one["cutoff"]), one["name"]
         assert (score > threshold).astype(int).tolist() == one["pred_strictly_greater"]
 

@@ -6,6 +6,7 @@ from sklearn.metrics import roc_auc_score
 
 from cmr_jax import metrics
 from cmr_jax.evals import zero_shot
+from cmr_jax.evals.statistics.estimate import interval_of_runs
 from cmr_jax.evals.statistics.resamples import Resamples
 
 
@@ -51,7 +52,7 @@ def test_zero_shot_counts_every_finding_with_enough_positives():
 
 
 def test_the_interval_of_runs_is_students():
-    low, high = metrics.interval_of_runs(np.array([0.4, 0.5, 0.6]))
+    low, high = interval_of_runs(np.array([0.4, 0.5, 0.6]))
     # t(0.975, 2) = 4.3027; the standard error is 0.1 / sqrt(3)
     np.testing.assert_allclose([low, high], [0.5 - 0.24842, 0.5 + 0.24842], atol=1e-4)
 

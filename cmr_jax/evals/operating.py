@@ -3,8 +3,9 @@
 from typing import Any
 
 import numpy as np
+from jaxtyping import Bool, Float
+from sklearn.metrics import roc_curve
 
-from cmr_jax import metrics
 from cmr_jax.evals.answers import Answers
 from cmr_jax.evals.statistics import measures
 from cmr_jax.evals.statistics.estimate import estimate, share
@@ -16,7 +17,14 @@ PREVALENCE = 0.1
 
 def threshold(known: Answers) -> float:
     """Where sensitivity and specificity are nearest to equal: scores from there on say yes."""
-    return metrics.cutoff(known.positive, known.score)
+    return cutoff(known.positive, known.score)
+
+
+def cutoff(label: Bool[np.ndarray, " n"], score: Float[np.ndarray, " n"]) -> float:
+    """The threshold at which sensitivity and specificity are nearest to equal, on the ROC curve
+    without its redundant points; the highest on ties.  Infinite where scores are constant."""
+    false, true, thresholds = roc_curve(label, score)
+    return float(thresholds[np.argmin(np.abs(true + false - 1))])
 
 
 def evaluate(at: float, tested: Answers, resamples: Resamples) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import numpy as np
 from sklearn.model_selection import GroupShuffleSplit, train_test_split
 
 from cmr_jax import metrics
-from cmr_jax.evals import few_shot, probe, questions
+from cmr_jax.evals import few_shot, operating, probe, questions
 from cmr_jax.evals.zero_shot import Asked, EmbedTexts
 
 TEST_SHARE, SPLIT_SEED = 0.3, 42
@@ -83,7 +83,7 @@ def at_cutoff(
     label: np.ndarray, score: np.ndarray, train: np.ndarray, test: np.ndarray
 ) -> dict[str, float]:
     """AUC on the test rows, and sensitivity and specificity at the training rows' threshold."""
-    threshold = metrics.cutoff(label[train], score[train])
+    threshold = operating.cutoff(label[train], score[train])
     said, truth = score[test] > threshold, label[test]  # strictly above, as published
     return {
         "auc": metrics.auc(truth, score[test]),

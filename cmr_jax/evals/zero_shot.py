@@ -10,7 +10,7 @@ from cmr_jax import metrics
 from cmr_jax.evals.answers import LEAST_TESTED, Answers
 from cmr_jax.evals.questions import Questions
 from cmr_jax.evals.statistics import measures
-from cmr_jax.evals.statistics.estimate import Estimate, estimate
+from cmr_jax.evals.statistics.estimate import Estimate, estimate, interval_of_runs
 from cmr_jax.evals.statistics.measures import Measure
 from cmr_jax.evals.statistics.resamples import Resamples
 
@@ -123,5 +123,5 @@ def _summary(runs: list[Measure], resamples: Resamples, chance: float) -> dict[s
     if len(runs) == 1:
         return estimate(runs[0], resamples).to_json(chance=chance)
     whole = np.array([resamples.everyone(measure) for measure in runs])
-    low, high = np.clip(metrics.interval_of_runs(whole), 0.0, 1.0).tolist()
+    low, high = np.clip(interval_of_runs(whole), 0.0, 1.0).tolist()
     return Estimate(float(whole.mean()), low, high).to_json(chance=chance)

@@ -5,6 +5,7 @@ import math
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 from scipy import stats
 
 from cmr_jax.evals.statistics.measures import Measure, mean
@@ -64,6 +65,13 @@ def share(hit: np.ndarray, resamples: Resamples) -> Estimate:
         low, high = exact.proportion_ci(LEVEL, method="exact")
         return Estimate(found.value, float(low), float(high))
     return found
+
+
+def interval_of_runs(values: Float[np.ndarray, " runs"]) -> tuple[float, float]:
+    """95 % interval of the mean over independent runs (Student's t); at least two runs."""
+    error = values.std(ddof=1) / np.sqrt(len(values))
+    low, high = values.mean() + error * stats.t.ppf([0.025, 0.975], len(values) - 1)
+    return float(low), float(high)
 
 
 def plain(value: Any) -> Any:
