@@ -187,6 +187,7 @@ LEARNING = (
         "model.initial_scale=10.0",
         "model.initial_bias=-10.0",
     ),
+    added("batch_8", "batch 8, four times the steps", "data.batch=8", "optim.steps=1600"),
     added("batch_16", "batch 16, twice the steps", "data.batch=16", "optim.steps=800"),
     added(
         "batch_64",
@@ -208,7 +209,8 @@ LEARNING = (
 )
 
 TOGETHER = ("data.rephrase=0.3", "data.clip.moments=systole")
-RECIPE = ("positives=sentences", *TOGETHER, *LESS_AUGMENTED)
+STEPS = ("data.batch=16", "optim.steps=800")
+RECIPE = ("positives=sentences", *TOGETHER, *LESS_AUGMENTED, *STEPS)
 MORE_AUGMENTED = (
     "data.rotate_deg=25.0",
     "data.shift=4",
@@ -237,7 +239,7 @@ HEADLINE = (
     Arm(
         "recipe",
         "our recipe: sentences are positives of all who say so, said otherwise by 0.3, end-systole "
-        "never missed, pictures little changed",
+        "never missed, pictures little changed, batch 16",
         OURS,
         RECIPE,
         seeds=3,
@@ -259,6 +261,7 @@ WITHOUT = (
     without("rephrased", "in the reports' words alone", "data.rephrase=0.0"),
     without("systole", "moments equally far apart", "data.clip.moments=even"),
     without("gentleness", "pictures changed as in `ours`", *MORE_AUGMENTED),
+    without("steps", "batch 32, half the steps", "data.batch=32", "optim.steps=400"),
     without("sentences", "whole impressions alone", "data.texts=1"),
 )
 CURVES = tuple(
