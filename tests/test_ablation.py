@@ -244,7 +244,14 @@ def test_what_another_starts_from_is_trained_again_where_it_is_not_here(tmp_path
     store.file_of(place.results, "first", 0).write_bytes(b"")
     assert [r.name for r in runs.missing(study, both, place)] == ["first-0", "second-0"]
     (place.workdir(both[0])).mkdir(parents=True)
-    (place.workdir(both[0]) / runs.COST_FILE).write_text("{}")
+    cost = place.workdir(both[0]) / runs.COST_FILE
+    for trained in (None, False):  # broken off, failed
+        runs._begin(cost)
+        if trained is not None:
+            runs._end(cost, 1.0, trained)
+        assert len(runs.missing(study, both, place)) == 2
+    runs._begin(cost)
+    runs._end(cost, 1.0, True)
     assert [r.name for r in runs.missing(study, both, place)] == ["second-0"]
     store.file_of(place.results, "second", 0).write_bytes(b"")
     assert runs.missing(study, both, place) == []
@@ -256,11 +263,11 @@ def test_a_run_costs_what_all_its_parts_do_or_nobody_knows(tmp_path):
     for seconds in (3.0, 4.5):
         runs._begin(file)
         assert runs.cost_of(file) == {}
-        runs._end(file, seconds)
+        runs._end(file, seconds, True)
     assert runs.cost_of(file) == {"cpu_s": 7.5}
     runs._begin(file)  # a part that was killed together with who counted
     runs._begin(file)
-    runs._end(file, 1.0)
+    runs._end(file, 1.0, True)
     assert runs.cost_of(file) == {}
     assert table._minutes([Scored({}, {"cpu_s": 120.0}), Scored({}, {})]) == 2.0
     assert table._minutes([Scored({}, {})]) is None

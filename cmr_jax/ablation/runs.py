@@ -141,7 +141,7 @@ def missing(study: Study, runs: list[Run], place: Place) -> list[Run]:
             continue
         if run.arm.start:
             first = Run(study.arm(run.arm.start), run.seed)
-            if first not in left and not (place.workdir(first) / COST_FILE).is_file():
+            if first not in left and not _is_trained(place.workdir(first) / COST_FILE):
                 left.append(first)
         if run not in left:
             left.append(run)
@@ -179,7 +179,7 @@ def _steps(run: Run, place: Place, study: Study, cpus: list[int]) -> Iterator[in
             pid, status, used = os.wait4(process.pid, os.WNOHANG)
         process.returncode = code = os.waitstatus_to_exitcode(status)
         if trains:
-            _end(workdir / COST_FILE, used.ru_utime + used.ru_stime)
+            _end(workdir / COST_FILE, used.ru_utime + used.ru_stime, trained=not code)
         if code:
             yield code
     yield 0
@@ -199,13 +199,18 @@ def _env(place: Place, cpus: list[int]) -> dict[str, str]:
 
 def _begin(path: pathlib.Path) -> None:
     """A part of a run whose end nobody sees costs nobody knows what."""
-    before = json.loads(path.read_text()) if path.is_file() else {"parts": []}
-    path.write_text(json.dumps({"parts": [*before["parts"], None]}))
+    parts = json.loads(path.read_text())["parts"] if path.is_file() else []
+    path.write_text(json.dumps({"parts": [*parts, None], "trained": False}))
 
 
-def _end(path: pathlib.Path, cpu_s: float) -> None:
+def _end(path: pathlib.Path, cpu_s: float, trained: bool) -> None:
     *before, _ = json.loads(path.read_text())["parts"]
-    path.write_text(json.dumps({"parts": [*before, cpu_s]}))
+    path.write_text(json.dumps({"parts": [*before, cpu_s], "trained": trained}))
+
+
+def _is_trained(path: pathlib.Path) -> bool:
+    """Whether a run came to its end: weights of one that was broken off are no start."""
+    return path.is_file() and json.loads(path.read_text()).get("trained", False)
 
 
 def cost_of(path: pathlib.Path) -> dict[str, Any]:
