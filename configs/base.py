@@ -4,7 +4,8 @@
 
 One exam costs about 2.9 TFLOP forward, three times that in training; see `--dry_run`.
 With --config.data.batch=4096 --config.data.micro_batch=1024 it fits a TPU v5e:16x16 (README).
-Not trained yet: there is no result to compare with.
+What it learns from, and how pictures vary, is what won on `phantom:v1` (configs/ablation/v1.py) at a small size;
+at this size it is not trained yet.
 """
 
 from cmr_jax.config import (
@@ -12,7 +13,9 @@ from cmr_jax.config import (
     Data,
     Experiment,
     Model,
+    Moments,
     Optim,
+    Positives,
     Precision,
     Remat,
     Run,
@@ -33,8 +36,18 @@ def get_config() -> Experiment:
         ),
         # 6 x 8 short axis + 3 x 8 long axis cine would be 72; 5 slices and 7 phases leave room for LGE.
         data=Data(
-            batch=256, clip=Clip(sax_slices=5, phases=7, lge_slices=5, size=224), texts=2, workers=8
+            batch=256,
+            clip=Clip(sax_slices=5, phases=7, lge_slices=5, size=224, moments=Moments.SYSTOLE),
+            texts=2,
+            rephrase=0.3,
+            workers=8,
+            zoom=0.02,
+            gain=0.075,
+            offset=0.025,
+            bias_field=0.1,
+            noise=0.01,
         ),
         optim=Optim(lr=5e-4, warmup_steps=1000, steps=20_000, weight_decay=0.1),
         run=Run(log_every=20, save_every=500, eval_every=500),
+        positives=Positives.SENTENCES,
     )
