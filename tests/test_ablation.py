@@ -190,6 +190,12 @@ def test_a_headline_tells_errors_and_findings(results):
     assert found.count("\n") == 3  # two findings below the head
 
 
+def test_headlines_are_not_drawn_among_the_small_differences(results):
+    numbers = table.measured(STUDY, results, 50)
+    assert {line.arm for line in told.differences(numbers)} == {"other"}
+    assert {line.data for line in told.differences(numbers)} == set(SETS)
+
+
 def test_a_curve_has_the_arms_that_were_run(results):
     numbers = table.measured(STUDY, results, 100)
     lines = told.curves(numbers).splitlines()[2:]

@@ -102,10 +102,11 @@ def verdict(block: dict[str, Any]) -> str:
 
 
 def differences(numbers: dict[str, Any]) -> list[forest.Line]:
-    """Of each arm that stands beside another."""
+    """Of each arm that stands beside another; headlines, told in full, would dwarf them."""
     found = []
     for name, block in numbers["arms"].items():
-        pairs = block["beside"]["data"] if "beside" in block else {}
+        told = name in numbers["headline"] or "beside" not in block
+        pairs = {} if told else block["beside"]["data"]
         for data, pair in pairs.items():
             if COMPLETE not in data and ZERO_SHOT in pair:
                 d = pair[ZERO_SHOT]["difference"]
