@@ -48,7 +48,7 @@ def pairing_of(batch: Batch, positives: Positives) -> Pairing:
         return Pairing(group, batch.untrue)
     says = jnp.asarray(batch.says)
     if positives is Positives.SENTENCES:
-        whole = jnp.arange(says.shape[1]) == 0
+        whole = jnp.arange(says.shape[1])[None] == 0
         says = jnp.where(whole if batch.untrue is None else whole | batch.untrue, 0, says)
     return Pairing(group, batch.untrue, says, batch.exam_says)
 

@@ -11,13 +11,15 @@ import numpy as np
 import pytest
 
 from cmr_jax import config, metrics, objectives, optim, sharding, step, trainer, weights
-from cmr_jax.config import Mesh, Positives
+from cmr_jax.config import Contrast, Mesh, Positives
 from cmr_jax.data import pipeline
 from cmr_jax.embedding import Embedder
+from cmr_jax.losses import pairs
 from cmr_jax.models import dual_encoder
 from cmr_jax.schema import LABELS_FILE
 from cmr_jax.tokenizer import Tokenizer
 from cmr_jax.trainer.loop import to_device
+from cmr_jax.types import Embeddings
 from tests.conftest import tiny_config
 
 pytestmark = pytest.mark.usefixtures("hasty")
@@ -94,6 +96,35 @@ def test_positives_are_own_texts_or_equal_ones(smoke):
         [5, 8],
         [9, -1],
     ]
+
+
+def test_of_sentences_an_impression_is_its_own_exams_alone(smoke):
+    a, b = 1, 2  # what the texts say; the second exam's report says both, the others' one
+    batch = pipeline.example_batch(smoke, 3)._replace(
+        report_group=np.array([[5, 6, 13], [7, 8, 14], [9, -1, -1]], np.int32),
+        says=np.array([[a, a, a | b], [a | b, b, a], [b, 0, 0]], np.int32),
+        exam_says=np.array([a, a | b, b], np.int32),
+        untrue=np.array([[False, False, True]] * 3),
+    )
+    right = {}
+    for positives in (Positives.SAID, Positives.SENTENCES):
+        pairing = objectives.pairing_of(batch, positives)
+        one = np.float32(1)
+        embeddings = Embeddings(np.ones((3, 4)), np.ones((3, 3, 4)), one, one)
+        all_ = pairs.sides(embeddings, pairing, Contrast())
+        right[positives] = np.asarray(
+            pairs.relate(all_, all_.of_text, all_.text_says, Contrast())[0]
+        ).reshape(3, 3, 3)
+    said, sentences = right.values()
+    assert said[:, :, 0].tolist() == [
+        [True, False, False],
+        [True, True, True],
+        [False, False, True],
+    ]
+    assert sentences[:, :, 0].tolist() == np.eye(3, dtype=bool).tolist()
+    np.testing.assert_array_equal(sentences[:, :, 1], said[:, :, 1])
+    assert sentences[:, :2, 1].tolist() == [[True, False], [True, True], [False, True]]
+    assert not sentences[:, :, 2].any()  # nobody's, whoever's report happens to say so
 
 
 def test_export_reads_back_to_equal_embeddings(smoke, tmp_path):
