@@ -84,16 +84,16 @@ class Measured:
         block: dict[str, Any] = {}
         for kind in KINDS:
             a, b = other.aucs.get(kind, {}), self.aucs.get(kind, {})
-            if a and b:
+            if a.keys() & b.keys():
                 block[kind] = self._pair(a, b)
         if ZERO_SHOT in block:
             block[ZERO_SHOT]["findings"] = self._findings(
                 other.aucs[ZERO_SHOT], self.aucs[ZERO_SHOT]
             )
-        for way in self.recalls.keys() & other.recalls.keys():
-            block[f"recall_{way}"] = compare.pair(
-                self.exams.resamples, other.recalls[way], self.recalls[way]
-            )
+        for way, recall in self.recalls.items():
+            if way in other.recalls:
+                pair = compare.pair(self.exams.resamples, other.recalls[way], recall)
+                block[f"recall_{way}"] = pair
         return block
 
     def _pair(self, a: dict[str, Measure], b: dict[str, Measure]) -> dict[str, Any]:
