@@ -1,6 +1,8 @@
 """Eight CPU devices, no silent rank promotion, shapes enforced, a tiny data set for all."""
 
+import contextlib
 import hashlib
+import io
 import os
 import pathlib
 import subprocess
@@ -15,19 +17,22 @@ from absl import flags
 # A later one has no other way, and ends where it is told of a flag that it does not know.
 if jax.__version_info__ < (0, 11):
     os.environ.setdefault("XLA_FLAGS", "--xla_cpu_use_fusion_emitters=false")
-# What one test or child process compiled, the next need not.
-CACHE = tempfile.TemporaryDirectory(prefix="cmr_jax_tests_")
+# What one test or child process compiled, the next need not; xdist's workers inherit the folder.
+if "CMR_JAX_TESTS_COMPILED" not in os.environ:
+    CACHE = tempfile.TemporaryDirectory(prefix="cmr_jax_tests_")
+    os.environ["CMR_JAX_TESTS_COMPILED"] = CACHE.name
+COMPILED = os.environ["CMR_JAX_TESTS_COMPILED"]
 CHILD = {
     "JAX_PLATFORMS": "cpu",
     "JAX_NUM_CPU_DEVICES": "1",
     "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",  # small programs: their machine code need not be fast
-    "JAX_COMPILATION_CACHE_DIR": CACHE.name,
+    "JAX_COMPILATION_CACHE_DIR": COMPILED,
     "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.3",
 }
 jax.config.update("jax_platforms", os.environ.get("JAX_PLATFORMS", "cpu"))
 jax.config.update("jax_num_cpu_devices", 8)
 jax.config.update("jax_numpy_rank_promotion", "raise")
-jax.config.update("jax_compilation_cache_dir", CACHE.name)
+jax.config.update("jax_compilation_cache_dir", COMPILED)
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
 flags.FLAGS.mark_as_parsed()
 
@@ -72,10 +77,21 @@ def prepare_args(out: pathlib.Path, *args: str, dicom: str = TINY, workers: str 
     return ["data_prep.build", *where, *PREP, *args]
 
 
+def build(*args: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    """`python -m data_prep.build` without a process of its own, whose start takes most of its time."""
+    from data_prep.build import main
+
+    said, told = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(told):
+        code = main(list(args))
+    assert not check or code == 0, said.getvalue() + told.getvalue()
+    return subprocess.CompletedProcess(args, code, said.getvalue(), told.getvalue())
+
+
 def prepare(
-    out: pathlib.Path, *args: str, dicom: str = TINY, workers: str = "1", check: bool = True
+    out: pathlib.Path, *args: str, dicom: str = TINY, check: bool = True
 ) -> subprocess.CompletedProcess[str]:
-    return run(*prepare_args(out, *args, dicom=dicom, workers=workers), check=check)
+    return build(*prepare_args(out, *args, dicom=dicom)[1:], check=check)
 
 
 def digest(folder: pathlib.Path) -> dict[str, str]:

@@ -11,7 +11,7 @@ import pytest
 from cmr_jax import config, step
 from cmr_jax.data import pipeline
 from cmr_jax.sharding import make_mesh
-from tests.conftest import PREP, ROOT, run
+from tests.conftest import PREP, ROOT, build, run
 
 SMALL = ["--config.data.batch=8", "--config.data.clip.size=32", "--config.model.video.width=16"]
 
@@ -103,7 +103,7 @@ def test_build_says_what_is_wrong_in_one_line(args, says, tmp_path):
     key.write_bytes(os.urandom(32))
     key.chmod(0o600)
     names = {"tmp": tmp_path, "empty": tmp_path / "empty", "bad": tmp_path / "bad.csv", "key": key}
-    done = run("data_prep.build", *(a.format(**names) for a in args), "--workers=1", check=False)
+    done = build(*(a.format(**names) for a in args), "--workers=1", check=False)
     assert done.returncode == 2
     said = [line for line in done.stderr.splitlines() if line.startswith("data_prep.build:")]
     assert len(said) == 1

@@ -20,7 +20,7 @@ from data_prep.phantom.protocol import profile
 from data_prep.phantom.study import Study
 from tests import cohorts
 from tests.canary import Plants, leaks, rewrite, write_csv, write_report
-from tests.conftest import PREP, prepare, run
+from tests.conftest import PREP, prepare_args, run
 
 EXAMS = 40
 
@@ -68,7 +68,7 @@ def built(tmp_path_factory):
         "--labels",
         str(root / "in" / "labels.csv"),
     ]
-    done = prepare(
+    build = prepare_args(
         root / "out",
         *tables,
         "--splits",
@@ -77,6 +77,7 @@ def built(tmp_path_factory):
         str(key),
         dicom=str(root / "in" / "dicom"),
     )
+    done = run(*build)
     return root, done
 
 

@@ -30,7 +30,7 @@ from data_prep.read.reject import Reject, Why
 from data_prep.read.remembered import Remembered
 from data_prep.read.tree import TreeSource
 from data_prep.shelf import records
-from tests.conftest import EXAMS, digest, prepare
+from tests.conftest import EXAMS, digest, prepare, prepare_args, run
 
 
 def files_of(index: int, pixels: bool = False):
@@ -329,7 +329,7 @@ def test_splits_share_no_patient(tiny):
 
 
 def test_same_input_same_bytes_whatever_the_workers(tiny, tmp_path):
-    done = prepare(tmp_path / "two", workers="2")
+    done = run(*prepare_args(tmp_path / "two", workers="2"))
     # Nor do workers talk, of their starts and stops or of what passes through them.
     talk = [line for line in done.stderr.splitlines() if line.startswith(("INFO", "WARNING"))]
     assert not talk

@@ -24,7 +24,7 @@ from cmr_jax.provenance import Provenance
 from cmr_jax.tokenizer import Tokenizer
 from cmr_jax.types import TrainState
 from tests import faults
-from tests.conftest import CACHE
+from tests.conftest import COMPILED
 
 pytestmark = pytest.mark.usefixtures("hasty")
 KILLS = {0: 3, 1: 3}  # by seed; `python -m tests.faults` kills more often
@@ -42,7 +42,7 @@ def whole(tiny, tmp_path_factory) -> pathlib.Path:
 def test_a_run_killed_again_and_again_ends_like_one_left_alone(tiny, tmp_path):
     hits: Counter = Counter()
     for seed, kills in KILLS.items():
-        hits += faults.trial(str(tiny), tmp_path, seed, kills, CACHE.name)
+        hits += faults.trial(str(tiny), tmp_path, seed, kills, COMPILED)
     assert sum(hits.values()) - hits["too late"] >= 5, hits  # they hit while it ran
     assert any("save" in where for where in hits), hits
     assert any("look" in where for where in hits), hits

@@ -14,7 +14,7 @@ import pytest
 
 from cmr_jax.data.source import ExamSource
 from data_prep import update, workshop
-from tests.conftest import CHILD, ROOT, digest, prepare, prepare_args
+from tests.conftest import CHILD, ROOT, digest, prepare, prepare_args, run
 
 MANY = "phantom:tiny:exams=40"
 SHARDS = ("--exams-per-shard", "3", "--splits", "train=0.7,test=0.3")
@@ -149,7 +149,7 @@ def test_overwriting_leaves_what_is_not_ours(tmp_path):
 def test_two_builds_on_one_output_do_not_mix(tmp_path):
     out = tmp_path / "data"
     with workshop.enter(out):
-        refused = prepare(out, dicom="phantom:tiny:exams=6", check=False)
+        refused = run(*prepare_args(out, dicom="phantom:tiny:exams=6"), check=False)
     assert (refused.returncode, "another build is at work" in refused.stderr) == (2, True)
     prepare(out, dicom="phantom:tiny:exams=6")
     assert not workshop.folder_of(out).exists()
@@ -205,7 +205,7 @@ def test_a_stopped_run_with_other_options_leaves_nothing_in_the_next(wanted, tmp
 
     out = tmp_path / "data"
 
-    def run(*more: str) -> int:
+    def built(*more: str) -> int:
         return build.main([*prepare_args(out, dicom="phantom:tiny:exams=4")[1:], *more])
 
     def stopped(*_):
@@ -215,9 +215,9 @@ def test_a_stopped_run_with_other_options_leaves_nothing_in_the_next(wanted, tmp
     monkeypatch.setattr(driver, "_shelve", stopped)
     for size in ("32", "48"):
         with pytest.raises(KeyboardInterrupt):
-            run("--size", size)
+            built("--size", size)
     monkeypatch.setattr(driver, "_shelve", honest)
-    assert run("--size", str(wanted)) == 0
+    assert built("--size", str(wanted)) == 0
     shapes = {
         source.frames(source[i].stacks[0], 0).shape[1:]
         for source in (ExamSource(str(out), s) for s in ("train", "val"))
