@@ -207,6 +207,14 @@ LEARNING = (
         "optim.steps=100",
         "optim.warmup_steps=10",
     ),
+    added(
+        "batch_512",
+        "batch 512 in sixteen parts, a sixteenth of the steps",
+        "data.batch=512",
+        "data.micro_batch=32",
+        "optim.steps=25",
+        "optim.warmup_steps=3",
+    ),
     added("averaged", "a running mean of parameters, 0.98", "optim.ema=0.98"),
     added("cold", "temperature starts at 0.14", "model.initial_scale=7.0"),
     added("text_locked", "the text tower as it starts", "optim.frozen=text/(?!project).*"),
@@ -223,14 +231,16 @@ def without(name: str, what: str, left_out: tuple[str, ...], *changes: str) -> A
     return Arm(f"without_{name}", what, OURS, (*kept, *changes), seeds=3, beside="recipe")
 
 
-FEWER = (250, 500, 1000)
 GROWN = {"published_uncropped": (PUBLISHED, UNCROPPED), "recipe": (OURS, RECIPE)}
+FEWER = {"published_uncropped": (250, 500, 1000), "recipe": (60, 125, 250, 500, 1000)}
 FROM_FEWER = tuple(
     Arm(f"{name}_{n}", f"{name}, from {n} exams", config, (*changes, f"data.most_exams={n}"))
-    for n in FEWER
     for name, (config, changes) in GROWN.items()
+    for n in FEWER[name]
 )
-CURVES = tuple(Curve(name, (*((n, f"{name}_{n}") for n in FEWER), (2000, name))) for name in GROWN)
+CURVES = tuple(
+    Curve(name, (*((n, f"{name}_{n}") for n in FEWER[name]), (2000, name))) for name in GROWN
+)
 HEADLINE = (
     Arm(
         "recipe",
