@@ -266,6 +266,21 @@ FROM_FEWER = tuple(
     for name, (config, changes) in GROWN.items()
     for n in FEWER[name]
 )
+# What varies is there for exams that are seen often: 6 times in a run over 2,000 exams, 51 over 250.
+SEEN_OFTEN = tuple(
+    Arm(
+        f"seen_often_{name}",
+        f"from 250 exams, {what}",
+        OURS,
+        (*RECIPE, "data.most_exams=250", change),
+        beside="recipe_250",
+    )
+    for name, what, change in (
+        ("same_frames", "the same slices and moments each time", "data.clip.vary=False"),
+        ("as_dictated", "sentences in their own order", "data.shuffle_sentences=False"),
+        ("no_augmentation", "pictures as stored", "data.augment=False"),
+    )
+)
 CURVES = tuple(
     Curve(name, (*((n, f"{name}_{n}") for n in FEWER[name]), (2000, name))) for name in GROWN
 )
@@ -323,6 +338,7 @@ def get_study() -> Study:
         *HEADLINE,
         *WITHOUT,
         *FROM_FEWER,
+        *SEEN_OFTEN,
         *OUR_TRIALS,
         *WORDS,
         *HEADS,
