@@ -51,7 +51,7 @@ bench-gpu: setup
 
 # The lock file: one for every Python and platform.
 lock: setup
-	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --no-header --extra prep --extra eval --extra published --extra test setup.cfg -o requirements.lock
+	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --no-header --extra prep --extra eval --extra published --extra search --extra test setup.cfg -o requirements.lock
 
 clean:
 	rm -rf $(VENV) runs

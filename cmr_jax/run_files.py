@@ -38,7 +38,7 @@ def held(workdir: pathlib.Path) -> Iterator[None]:
             file.seek(0)
             holder = file.read().strip() or "another process"
             raise ValueError(
-                f"{workdir} is in use by {holder}. Wait for it, or take another --workdir."
+                f"{workdir} is in use by {holder}. Wait for it, or take another folder."
             ) from None
         except OSError as error:
             if error.errno not in (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP):

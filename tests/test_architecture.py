@@ -21,7 +21,7 @@ FLOORS = [  # a module may import what stands on a lower floor, and its own room
     ["weights"],
     ["embedding", "programs"],
     ["evals", "planner", "drawing"],
-    ["trainer", "ablation"],
+    ["trainer", "ablation", "search"],
     ["train", "evaluate", "embed", "export", "plot", "ablate", "alike"],
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
@@ -34,6 +34,7 @@ HOMES = {  # a heavy import has one home
     "sklearn": {"evals"},
     "matplotlib": {"evals", "drawing"},
     "tensorboardX": {"journal"},
+    "lancedb": {"search"},
 }
 NEVER = {"data_prep", "apache_beam", "pydicom", "tensorflow", "configs", "torch"}
 SOURCES = sorted((ROOT / "cmr_jax").rglob("*.py"))

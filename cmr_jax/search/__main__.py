@@ -1,0 +1,155 @@
+"""Search exams in words or by another exam.
+
+    python -m cmr_jax.search index --weights=W --data=D [--data=D2 ...] --index=INDEX
+    python -m cmr_jax.search query INDEX "severely dilated left ventricle" -k 10 --where=has=LGE
+    python -m cmr_jax.search query INDEX --like=EXAM ["but with late enhancement"]
+    python -m cmr_jax.search query INDEX --like_dicom=DIR
+    python -m cmr_jax.search remove INDEX --exams=ID,ID
+    python -m cmr_jax.search check INDEX
+
+`index` embeds all exams of prepared data that the index does not have yet, and goes on where it was
+stopped.  --where filters: vendor=GE, site=, sex=, has=SAX, has="CH4 CINE", has!=LGE, age>=60, tesla=3, and
+scores of findings in words, as lge>0.1.  Not a medical device.
+"""
+
+import pathlib
+from typing import TYPE_CHECKING
+
+from absl import app, flags
+
+from cmr_jax import cli
+
+if TYPE_CHECKING:
+    from cmr_jax.embedding import Embedder
+    from cmr_jax.search.index import Index
+    from cmr_jax.search.query import Query, Searcher
+
+_WEIGHTS = cli.weights_flags(required=False)
+_DATA = flags.DEFINE_multi_string("data", [], "Prepared data: of `index`.")
+_SPLITS = flags.DEFINE_list("splits", ["train", "val", "test"], "Which of its splits.")
+_INDEX = flags.DEFINE_string("index", None, "The index that `index` makes, or adds to.")
+_PROMPTS = flags.DEFINE_string("prompts", "reports", "Findings in words, as for cmr_jax.evaluate.")
+_BATCH = flags.DEFINE_integer("batch", 32, "Exams at a time.")
+_K = flags.DEFINE_integer("hits", 10, "How many exams to find.", short_name="k", lower_bound=1)
+_WHERE = flags.DEFINE_multi_string("where", [], "Filters, all of which must hold.")
+_LIKE = flags.DEFINE_string("like", None, "An exam of the index.")
+_LIKE_DICOM = flags.DEFINE_string("like_dicom", None, "A new exam: a folder of DICOM.")
+_SHARE = flags.DEFINE_float(
+    "share", 0.5, "Weight of the words beside an exam.", lower_bound=0, upper_bound=1
+)
+_JSON = flags.DEFINE_boolean("json", False, "JSON instead of a table.")
+_EXAMS = flags.DEFINE_list("exams", [], "Exams to remove.")
+
+
+def main(argv: list[str]) -> None:
+    """Command line."""
+    does, *given = argv[1:] or [""]
+    if does not in DOES:
+        raise app.UsageError(f"say what to do: {', '.join(DOES)}.")
+    with cli.command(f"cmr_jax.search {does}", []):
+        DOES[does](given)
+
+
+def _index(given: list[str]) -> None:
+    from cmr_jax.data.shards import splits_of
+    from cmr_jax.evals import questions
+    from cmr_jax.evals.zero_shot import Asked
+    from cmr_jax.search import rows
+    from cmr_jax.search.about import ABOUT_FILE
+    from cmr_jax.search.index import Index
+
+    if given or not (_INDEX.value and _DATA.value):
+        raise app.UsageError("index takes --index=INDEX and --data=DIR, and no other words.")
+    path = pathlib.Path(_INDEX.value)
+    opened = Index(path) if (path / ABOUT_FILE).exists() else None
+    model, where = _model(opened)
+    asked = Asked(questions.read(_PROMPTS.value), model.texts)
+    if opened is None:
+        about = rows.about(model, where, asked, _DATA.value[0])
+        opened = Index.create(path, about, rows.columns(asked))
+    for data in _DATA.value:
+        for split in _SPLITS.value:
+            if split in splits_of(data):
+                added = rows.fill(opened, model, asked, data, split)
+                print(f"{data} {split}: {added} exams added")
+    print(f"{len(opened)} exams in {path}")
+
+
+def _query(given: list[str]) -> None:
+    from cmr_jax.evals import questions
+    from cmr_jax.search import terminal
+    from cmr_jax.search.asking import Asker
+    from cmr_jax.search.query import Searcher
+
+    opened, words = _opened(given)
+    if not (words or _LIKE.value or _LIKE_DICOM.value):
+        raise app.UsageError("query what? Words, --like=EXAM, --like_dicom=DIR.")
+    model, _ = _model(opened)
+    searcher = Searcher(opened, Asker(model.texts, questions.read(_PROMPTS.value)))
+    hits = searcher(_asked_for(searcher, model, " ".join(words)))
+    print(terminal.as_json(hits) if _JSON.value else terminal.table(hits))
+
+
+def _asked_for(searcher: "Searcher", model: "Embedder", words: str) -> "Query":
+    from cmr_jax.search import filters, fresh
+    from cmr_jax.search.query import Query, without
+
+    conditions = [filters.condition(_WHERE.value, searcher.index.about)]
+    like = None
+    if _LIKE.value:
+        like = searcher.vector_of(_LIKE.value)
+        conditions.append(without(_LIKE.value))
+    elif _LIKE_DICOM.value:
+        exams, vectors = fresh.embedded(_LIKE_DICOM.value, searcher.index.about, model)
+        if len(exams) != 1:
+            raise ValueError(f"--like_dicom holds {len(exams)} exams: ask with one.")
+        like = vectors[0]
+    where = " AND ".join(filter(None, conditions))
+    return Query(words, like, _SHARE.value, where, _K.value)
+
+
+def _remove(given: list[str]) -> None:
+    from cmr_jax.search import rows
+
+    opened, _ = _opened(given)
+    print(f"{rows.drop(opened, _EXAMS.value)} exams removed, {len(opened)} left")
+
+
+def _check(given: list[str]) -> None:
+    opened, _ = _opened(given)
+    print(f"{opened.check()} files are as they were written; {len(opened)} exams")
+
+
+def _opened(given: list[str]) -> "tuple[Index, list[str]]":
+    from cmr_jax.search.index import Index
+
+    if not given:
+        raise app.UsageError("which index?")
+    return Index(pathlib.Path(given[0])), given[1:]
+
+
+def _model(opened: "Index | None") -> "tuple[Embedder, str]":
+    """The model of --weights, or that of the index; where it lies.  It must be the one that the index
+    was made with."""
+    from cmr_jax import weights
+    from cmr_jax.embedding import Embedder
+    from cmr_jax.search import rows
+
+    path, how = _WEIGHTS()
+    if path is None and opened is not None:
+        path = opened.about.weights
+    if path is None:
+        raise app.UsageError("--weights is missing.")
+    model = Embedder(weights.load(path, weights.Options.of(how)), _BATCH.value)
+    if opened is not None and rows.fingerprint(model) != opened.about.model:
+        raise ValueError(
+            f"{opened.path} was made with another model than {path}. Ask with that one "
+            f"(it lay in {opened.about.weights}), or make the index anew."
+        )
+    return model, str(pathlib.Path(path).absolute())
+
+
+DOES = {"index": _index, "query": _query, "remove": _remove, "check": _check}
+
+if __name__ == "__main__":
+    app.run(main)

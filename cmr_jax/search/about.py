@@ -1,0 +1,46 @@
+"""What an index is of: the model that made its vectors, and what its rows tell."""
+
+import dataclasses
+import json
+import pathlib
+
+from cmr_jax import journal
+
+ABOUT_FILE = "index.json"
+FORMAT = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class About:
+    """What an index is of."""
+
+    model: str  # fingerprint of the weights and the tokenizer: queries must be of the same
+    weights: str  # where they lay when the index was made
+    width: int  # numbers of a vector
+    findings: tuple[str, ...]  # scored in words
+    parts: tuple[str, ...]  # kinds of picture that have vectors of their own
+    spacing_mm: float  # of stored pixels, and how many there are: new exams are prepared alike
+    size: int
+    format: int = FORMAT
+
+    def write(self, path: pathlib.Path) -> None:
+        """Into the folder of the index."""
+        plain = json.dumps(dataclasses.asdict(self), indent=1)
+        journal.replace(path / ABOUT_FILE, plain.encode())
+
+    @classmethod
+    def read(cls, path: pathlib.Path) -> "About":
+        """A ValueError where the folder is no index, or not one of this version."""
+        file = path / ABOUT_FILE
+        if not file.is_file():
+            raise ValueError(f"{path} is no index. Make one: cmr_jax.search index --index={path}")
+        try:
+            plain = json.loads(file.read_text())
+            for name in ("findings", "parts"):
+                plain[name] = tuple(plain[name])
+            about = cls(**plain)
+        except (KeyError, TypeError, ValueError):
+            raise ValueError(f"{file} is damaged. Make the index anew.") from None
+        if about.format != FORMAT:
+            raise ValueError(f"{path} has format {about.format}, this program reads {FORMAT}.")
+        return about

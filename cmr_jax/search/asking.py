@@ -1,0 +1,87 @@
+"""Words as a direction among exams: those furthest along it are found.
+
+Scores of several texts add up, so that any number of them is one vector.  What a sentence names in
+words that rules know (cmr_jax/wording) is told by contrast too: nearer to what says that it is there
+than to what says that it is not, which is how "no" comes to mean no.
+"""
+
+import re
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from cmr_jax import metrics
+from cmr_jax.evals.questions import Question, Questions
+from cmr_jax.wording import clauses, findings
+
+LONGEST = 1000  # characters of a query
+Vector = Float[np.ndarray, " e"]
+
+
+class Term(NamedTuple):
+    """Some texts, whose mean embedding counts with a weight."""
+
+    texts: tuple[str, ...]
+    weight: float
+
+
+class Asked(NamedTuple):
+    """Words, understood: a direction of unit length, and the findings that they name."""
+
+    direction: Vector
+    says: findings.Said
+
+
+class Asker:
+    """Asks a model."""
+
+    def __init__(self, embed_texts: Callable[[list[str]], np.ndarray], questions: Questions):
+        self._embed, self._questions = embed_texts, questions
+        self._known: dict[str, np.ndarray] = {}
+
+    def __call__(self, words: str) -> Asked:
+        """A ValueError where there is nothing to ask."""
+        words = " ".join(words.split())
+        if not re.search(r"\w", words) or len(words) > LONGEST:
+            raise ValueError(f"a query has a word at least, and {LONGEST} characters at most.")
+        says = findings.said_by_all(sentences(words))
+        direction = self._sum(terms(words, says, self._questions))
+        return Asked(metrics.normalise(direction), says)
+
+    def _sum(self, wanted: list[Term]) -> Vector:
+        new = sorted({t for term in wanted for t in term.texts} - self._known.keys())
+        if new:
+            vectors = metrics.normalise(np.asarray(self._embed(new), np.float32))
+            self._known |= dict(zip(new, vectors, strict=True))
+        means = [term.weight * np.mean([self._known[t] for t in term.texts], 0) for term in wanted]
+        return np.sum(means, 0)
+
+
+def sentences(words: str) -> list[str]:
+    """Of a query; a number's point ends none."""
+    return [s for s in re.split(r"(?<=[.;!?])\s+", words) if s]
+
+
+def terms(words: str, says: findings.Said, questions: Questions) -> list[Term]:
+    """The words themselves, and both sides of each finding that they name."""
+    found = []
+    for sentence in sentences(words):
+        found.append(Term((sentence,), 1.0))
+        plain = _without_denial(sentence)
+        if plain and not findings.said(sentence):  # rules do not know it: its own opposite
+            found.append(Term((plain,), -1.0))
+    for finding, there in says.items():
+        question = questions.get(finding, Question(()))
+        for side, weight in ((question.present, 1.0), (question.absent, -1.0)):
+            if side:
+                found.append(Term(side, weight if there else -weight))
+    return found
+
+
+def _without_denial(sentence: str) -> str:
+    """What a sentence denies, said as if it were there; "" where it denies nothing."""
+    if not clauses.DENIAL.search(sentence.lower()):
+        return ""
+    return " ".join(re.sub(clauses.DENIAL.pattern, "", sentence, flags=re.IGNORECASE).split())

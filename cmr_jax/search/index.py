@@ -1,0 +1,191 @@
+"""The index on disk: one row an exam, its vectors and what may be filtered by, in a LanceDB table.
+
+Readers and one writer need not wait for each other: a write is seen whole or not at all, as Lance
+commits versions.  What a writer has finished is sealed: the sizes of its files are looked at whenever
+the index is opened, their checksums by `check`.
+"""
+
+import contextlib
+import datetime
+import pathlib
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import lancedb
+import numpy as np
+import pyarrow as pa
+from jaxtyping import Float
+
+from cmr_jax import run_files
+from cmr_jax.search import seal
+from cmr_jax.search.about import ABOUT_FILE, About
+
+SEAL_FILE, TABLE = "seal.json", "exams"
+KEY, EXAM = "exam_id", "exam"  # the columns of the id and of the vector of the whole exam
+SCORE = "score"
+APPROXIMATE_FROM = 100_000  # exams: below, every vector is looked at
+PROBED = 1 / 16  # of the partitions that are looked into, above
+REFINED = 10  # times as many candidates are compared exactly as are asked for
+KEPT = datetime.timedelta(hours=1)  # old versions, for readers that have them open
+RENEWED = datetime.timedelta(seconds=1)  # how soon a reader sees what was written
+BROKEN = (RuntimeError, OSError, pa.ArrowInvalid)
+
+
+class Index:
+    """An open index; ValueErrors say what is wrong with it."""
+
+    def __init__(self, path: pathlib.Path):
+        self.path, self.about = path, About.read(path)
+        seal.check(_folder(path), path / SEAL_FILE, sized_only=True)
+        with self._reading():
+            database = lancedb.connect(path, read_consistency_interval=RENEWED)
+            self._table = database.open_table(TABLE)
+
+    @classmethod
+    def create(cls, path: pathlib.Path, about: About, columns: Iterable[pa.Field]) -> "Index":
+        """An empty one, in a folder that has none; `columns` beside the key and the vectors."""
+        if (path / ABOUT_FILE).exists():
+            raise ValueError(f"{path} is an index already.")
+        vector = pa.list_(pa.float32(), about.width)
+        vectors = [pa.field(name, vector) for name in (EXAM, *about.parts)]
+        lancedb.connect(path).create_table(
+            TABLE, schema=pa.schema([pa.field(KEY, pa.string()), *columns, *vectors]), exist_ok=True
+        )
+        about.write(path)
+        return cls(path)
+
+    def __len__(self) -> int:
+        with self._reading():
+            return self._table.count_rows()
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Of its rows."""
+        return self._table.schema
+
+    @property
+    def version(self) -> int:
+        """Grows with every write."""
+        with self._reading():
+            return self._table.version
+
+    def ids(self, where: str = "") -> list[str]:
+        """Exams of the index, of those where a condition holds."""
+        return self.rows(where, [KEY])[KEY].to_pylist()
+
+    def rows(self, where: str, columns: list[str]) -> pa.Table:
+        """Some columns of the exams where a condition holds ("": of all)."""
+        with self._reading():
+            query = self._table.search().select(columns)
+            return (query.where(where) if where else query).limit(None).to_arrow()
+
+    def nearest(
+        self,
+        vector: Float[np.ndarray, " e"],
+        k: int,
+        where: str = "",
+        columns: tuple[str, ...] = (KEY,),
+        exact: bool = False,
+    ) -> pa.Table:
+        """The k exams whose unit vectors have the largest product with this one, best first, with that
+        product as `score`; of those where a condition holds."""
+        with self._reading():
+            query: Any = self._table.search(vector.astype(np.float32), vector_column_name=EXAM)
+            query = query.distance_type("dot").limit(k).select([*columns, "_distance"])
+            if where:
+                query = query.where(where, prefilter=True)
+            if exact or not self._table.list_indices():
+                query = query.bypass_vector_index()
+            else:
+                partitions = max(1, round(_partitions(self._table.count_rows()) * PROBED))
+                query = query.nprobes(partitions).refine_factor(REFINED)
+            found = query.to_arrow()
+        score = 1 - found["_distance"].to_numpy()
+        return found.drop_columns("_distance").append_column(SCORE, pa.array(score))
+
+    def vectors(self, where: str) -> Float[np.ndarray, "n e"]:
+        """Of the whole exams where a condition holds."""
+        return self._array(self.rows(where, [EXAM]))
+
+    def sample(self, most: int, seed: int = 0) -> Float[np.ndarray, "n e"]:
+        """Vectors of all whole exams; where there are more, of so many, drawn at random."""
+        with self._reading():
+            count = self._table.count_rows()
+            if count <= most:
+                return self._array(self._table.search().select([EXAM]).limit(None).to_arrow())
+            drawn = np.random.default_rng(seed).choice(count, most, replace=False)
+            taken = self._table.take_offsets(sorted(drawn.tolist())).select([EXAM])
+            return self._array(taken.to_arrow())
+
+    def _array(self, found: pa.Table) -> Float[np.ndarray, "n e"]:
+        flat = found[EXAM].combine_chunks().flatten().to_numpy()
+        return flat.reshape(len(found), self.about.width)
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator["Writer"]:
+        """Holds the index, so that nobody else writes; what was written is sealed at the end."""
+        with run_files.held(self.path):
+            writer = Writer(self._table)
+            yield writer
+            (self.path / SEAL_FILE).unlink(missing_ok=True)  # old files may go now
+            writer.tend()
+            seal.close(_folder(self.path), self.path / SEAL_FILE)
+
+    def check(self) -> int:
+        """Compares every file with its checksum; how many there are."""
+        return seal.check(_folder(self.path), self.path / SEAL_FILE, sized_only=False)
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except BROKEN as error:
+            first = str(error).splitlines()[0][:200]
+            raise ValueError(f"{self.path} cannot be read, it may be damaged: {first}") from None
+
+
+class Writer:
+    """What may be done to an index that is held."""
+
+    def __init__(self, table: Any):
+        self._table = table
+
+    def add(self, rows: pa.Table) -> None:
+        """Adds exams; those that are there already are replaced."""
+        merge = self._table.merge_insert(KEY).when_matched_update_all()
+        merge.when_not_matched_insert_all().execute(rows, on_bad_vectors="null")
+
+    def remove(self, where: str) -> None:
+        """Takes out the exams where a condition holds."""
+        self._table.delete(where)
+
+    def tend(self) -> None:
+        """Joins what was written in pieces; many exams get an index that is not looked through whole."""
+        count = self._table.count_rows()
+        if count >= APPROXIMATE_FROM and not self._table.list_indices():
+            self._table.create_index(
+                metric="dot",
+                vector_column_name=EXAM,
+                index_type="IVF_SQ",
+                num_partitions=_partitions(count),
+            )
+        self._table.optimize(cleanup_older_than=KEPT)
+
+
+def quoted(text: str) -> str:
+    """A text as conditions have it."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def one_of(column: str, values: Iterable[str]) -> str:
+    """The condition that a column has one of some values."""
+    listed = ", ".join(map(quoted, values))
+    return f"{column} IN ({listed})" if listed else "false"
+
+
+def _partitions(count: int) -> int:
+    return max(1, round(count**0.5))
+
+
+def _folder(path: pathlib.Path) -> pathlib.Path:
+    return path / f"{TABLE}.lance"

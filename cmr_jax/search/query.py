@@ -1,0 +1,105 @@
+"""Queries: words, another exam, or both; what is found, how sure, and which pictures carried it."""
+
+import dataclasses
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from cmr_jax import metrics
+from cmr_jax.search.asking import Asker
+from cmr_jax.search.index import KEY, SCORE, Index, one_of
+
+SAMPLE = 10_000  # exams among which a percentile is told
+MOST = 1000  # hits
+Vector = Float[np.ndarray, " e"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Query:
+    """What is looked for; `where` is a condition on columns of the index."""
+
+    words: str = ""
+    like: Vector | None = None  # of unit length: of an exam
+    share: float = 0.5  # of the words, where both are given
+    where: str = ""
+    k: int = 10
+
+
+class Hit(NamedTuple):
+    """One exam found."""
+
+    exam_id: str
+    score: float  # cosine with what was asked, -1 to 1
+    percentile: float  # of the index's exams, how many in a hundred score lower
+    carried: dict[str, float]  # the same score of each kind of picture alone
+    facts: dict[str, Any]
+
+
+FACTS = (
+    KEY,
+    "patient_id",
+    "site",
+    "vendor",
+    "sex",
+    "age",
+    "pictures",
+    "impression",
+)
+
+
+class Searcher:
+    """An open index and a model that may ask it."""
+
+    def __init__(self, index: Index, asker: Asker):
+        self.index, self.asker = index, asker
+        self._usual, self._drawn = np.zeros((0, index.about.width)), -1
+
+    def direction(self, query: Query) -> Vector:
+        """Of unit length.  A ValueError where nothing is asked."""
+        if query.like is None:
+            return self.asker(query.words).direction
+        if not query.words:
+            return query.like
+        words = self.asker(query.words).direction
+        return metrics.normalise(query.share * words + (1 - query.share) * query.like)
+
+    def __call__(self, query: Query) -> list[Hit]:
+        """The best first."""
+        if not 1 <= query.k <= MOST:
+            raise ValueError(f"{query.k} hits: from 1 to {MOST}.")
+        direction = self.direction(query)
+        found = self.index.nearest(
+            direction, query.k, query.where, (*FACTS, *self.index.about.parts)
+        )
+        usual = np.sort(self.usual() @ direction)
+        return [self._hit(row, direction, usual) for row in found.to_pylist()]
+
+    def vector_of(self, exam_id: str) -> Vector:
+        """That of an exam of the index."""
+        found = self.index.vectors(one_of(KEY, [exam_id]))
+        if not len(found):
+            raise ValueError(f"the index has no exam {exam_id!r}.")
+        return found[0].astype(np.float64)
+
+    def usual(self) -> Float[np.ndarray, "n e"]:
+        """Vectors of the index's exams, of many a part of them; drawn anew when it has changed."""
+        if (version := self.index.version) != self._drawn:
+            self._usual, self._drawn = self.index.sample(SAMPLE), version
+        return self._usual
+
+    def _hit(self, row: dict[str, Any], direction: Vector, usual: np.ndarray) -> Hit:
+        score = float(row[SCORE])
+        below = np.searchsorted(usual, score - 1e-6) / max(len(usual), 1)
+        carried = {
+            part: float(np.asarray(row[part]) @ direction)
+            for part in self.index.about.parts
+            if row[part] is not None
+        }
+        facts = {name: row[name] for name in FACTS}
+        return Hit(row[KEY], score, 100 * float(below), carried, facts)
+
+
+def without(exam_id: str) -> str:
+    """The condition that leaves an exam out of what is like it."""
+    return f"NOT ({one_of(KEY, [exam_id])})"

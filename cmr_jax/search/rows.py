@@ -1,0 +1,153 @@
+"""Exams as rows of an index: what they show, who was examined, what words say of them, vectors."""
+
+import hashlib
+import logging
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+
+from cmr_jax import hashing, metrics
+from cmr_jax.data.sites import Some
+from cmr_jax.data.source import Exam, ExamSource, read_manifest
+from cmr_jax.embedding import Embedder
+from cmr_jax.evals.trust import missing
+from cmr_jax.evals.zero_shot import Asked
+from cmr_jax.schema import Sequence, View
+from cmr_jax.search.about import About
+from cmr_jax.search.index import EXAM, KEY, Index, one_of
+from cmr_jax.types import Batch
+
+AT_ONCE = 64  # exams that are written together: what a run that is stopped loses at most
+TOLD_EVERY_S = 10
+FINDING = "finding_"  # columns of scores by words
+PARTS = {  # kinds of picture that have a vector of their own
+    "short_axis": missing.Without("", views=tuple(v for v in View if v is not View.SAX)),
+    "chamber_4": missing.Without("", views=tuple(v for v in View if v is not View.CH4)),
+    "chamber_2": missing.Without("", views=tuple(v for v in View if v is not View.CH2)),
+    "chamber_3": missing.Without("", views=tuple(v for v in View if v is not View.CH3)),
+    "enhancement": missing.Without(
+        "", sequences=tuple(s for s in Sequence if s not in missing.LATE)
+    ),
+}
+FACTS = (
+    pa.field("patient_id", pa.string()),
+    pa.field("site", pa.string()),
+    pa.field("vendor", pa.string()),
+    pa.field("field_strength_t", pa.float32()),
+    pa.field("sex", pa.string()),
+    pa.field("age", pa.float32()),  # the first year of the band of ten
+    pa.field("pictures", pa.list_(pa.string())),  # "SAX", "CINE", and both together, as "SAX CINE"
+    pa.field("impression", pa.string()),
+    pa.field("data", pa.string()),  # where its pictures lie: prepared data, a split, a row of it
+    pa.field("split", pa.string()),
+    pa.field("row", pa.int64()),
+)
+
+log = logging.getLogger(__name__)
+
+
+def about(model: Embedder, weights: str, asked: Asked, data: str) -> About:
+    """What an index of that model is, whose first exams are of that data."""
+    manifest = read_manifest(data)
+    return About(
+        model=fingerprint(model),
+        weights=weights,
+        width=model.cfg.model.embedding,
+        findings=tuple(asked.questions),
+        parts=tuple(PARTS),
+        spacing_mm=manifest["spacing_mm"],
+        size=manifest["size"],
+    )
+
+
+def fingerprint(model: Embedder) -> str:
+    """The same for the same weights and vocabulary, wherever they lie."""
+    sums = sorted(hashing.checksums(model.weights.params).items())
+    return hashlib.sha256(repr(sums).encode() + model.weights.tokenizer.model).hexdigest()[:16]
+
+
+def columns(asked: Asked) -> list[pa.Field]:
+    """All but the key and the vectors."""
+    return [*FACTS, *(pa.field(FINDING + name, pa.float32()) for name in asked.questions)]
+
+
+def fill(index: Index, model: Embedder, asked: Asked, data: str, split: str) -> int:
+    """Adds the exams of a split that are not there yet; how many.  One that was stopped goes on."""
+    source = ExamSource(data, split)
+    with index.writing() as writer:
+        there = set(index.ids())
+        wanted = [i for i in range(len(source)) if source[i].exam_id not in there]
+        done, began, told = 0, time.monotonic(), time.monotonic()
+        for first in range(0, len(wanted), AT_ONCE):
+            rows = wanted[first : first + AT_ONCE]
+            writer.add(_table(index, model, asked, source, rows))
+            done += len(rows)
+            if time.monotonic() - told > TOLD_EVERY_S:
+                told = time.monotonic()
+                left = (told - began) / done * (len(wanted) - done)
+                log.info("%s: %d of %d exams, %.0f s left", split, done, len(wanted), left)
+    return done
+
+
+def _table(
+    index: Index, model: Embedder, asked: Asked, source: ExamSource, rows: list[int]
+) -> pa.Table:
+    exams = [source[i] for i in rows]
+    batches = list(model.batches(Some(source, rows)))
+    whole = metrics.normalise(model.videos(iter(batches)))
+    if broken := int(np.isnan(whole.sum(1)).sum()):
+        raise ValueError(f"embeddings of {broken} exams are not finite. Take other weights.")
+    vectors = {EXAM: whole} | {
+        name: _of_part(model, batches, exams, part) for name, part in PARTS.items()
+    }
+    facts = [_facts(exam) for exam in exams]
+    plain = {KEY: [e.exam_id for e in exams]}
+    plain |= {name: [fact[name] for fact in facts] for name in facts[0]}
+    plain |= {"data": [source.path] * len(rows), "split": [source.split] * len(rows), "row": rows}
+    plain |= {FINDING + name: score for name, score in asked.scores(whole).items()}
+    plain |= {
+        name: [None if np.isnan(v).any() else v for v in array] for name, array in vectors.items()
+    }
+    schema = index.schema
+    return pa.table({name: pa.array(plain[name], schema.field(name).type) for name in schema.names})
+
+
+def _of_part(
+    model: Embedder, batches: list[tuple[Batch, int]], exams: list[Exam], part: missing.Without
+) -> np.ndarray:
+    """Unit vectors of one kind of picture alone; NaN where an exam has none of it."""
+    vectors = metrics.normalise(model.videos(iter(batches), part))
+    kept = np.concatenate(
+        [np.any(np.asarray(b.frame_mask) & ~part.taken(b), 1)[:real] for b, real in batches]
+    )
+    return np.where(kept[:, None], vectors, np.nan)
+
+
+def _facts(exam: Exam) -> dict:
+    first = exam.age_band.split("-")[0].rstrip("+")
+    return {
+        "patient_id": exam.patient_id,
+        "site": exam.site,
+        "vendor": exam.vendor,
+        "field_strength_t": exam.field_strength_t,
+        "sex": exam.sex,
+        "age": float(first) if first.isdigit() else None,
+        "pictures": sorted(set(_pictures(exam))),
+        "impression": exam.impression,
+    }
+
+
+def _pictures(exam: Exam) -> Iterator[str]:
+    for stack in exam.stacks:
+        kind = "LGE" if stack.sequence in missing.LATE else stack.sequence.name
+        yield from (stack.view.name, kind, f"{stack.view.name} {kind}")
+
+
+def drop(index: Index, exam_ids: list[str]) -> int:
+    """Takes exams out; how many were there."""
+    with index.writing() as writer:
+        before = len(index)
+        writer.remove(one_of(KEY, exam_ids))
+        return before - len(index)

@@ -1,0 +1,46 @@
+"""What was found, for people at a terminal and for programs."""
+
+import json
+import shutil
+import textwrap
+
+from cmr_jax.search.query import Hit
+
+STRONGEST = 2  # kinds of picture that are named
+LEAST_TEXT = 40
+
+
+def table(hits: list[Hit]) -> str:
+    """Two lines an exam: how near, how rare that is, who; what carried it, and the impression."""
+    width = max(shutil.get_terminal_size().columns - 8, LEAST_TEXT)
+    lines = []
+    for place, hit in enumerate(hits, 1):
+        facts = hit.facts
+        age = "" if facts["age"] is None else f"{facts['age']:.0f}s"
+        who = ", ".join(str(x) for x in (facts["sex"], age, facts["vendor"], facts["site"]) if x)
+        lines.append(
+            f"{place:3}  {hit.exam_id}  score {hit.score:.3f}  above {hit.percentile:.1f} %  {who}"
+        )
+        lines.append(f"     by {_strongest(hit)}")
+        lines.append("     " + textwrap.shorten(facts["impression"], width, placeholder=" ..."))
+    return "\n".join(lines) if lines else "no exam is like that: loosen the filters."
+
+
+def as_json(hits: list[Hit]) -> str:
+    """All that is known of each."""
+    plain = [
+        {
+            "exam_id": hit.exam_id,
+            "score": hit.score,
+            "percentile": hit.percentile,
+            "carried": hit.carried,
+            **hit.facts,
+        }
+        for hit in hits
+    ]
+    return json.dumps(plain, indent=1)
+
+
+def _strongest(hit: Hit) -> str:
+    best = sorted(hit.carried.items(), key=lambda item: -item[1])[:STRONGEST]
+    return ", ".join(f"{name.replace('_', ' ')} {score:.3f}" for name, score in best) or "nothing"

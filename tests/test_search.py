@@ -1,0 +1,287 @@
+"""Exams found in words or by another exam: what an index holds, what it refuses, what it survives."""
+
+import json
+import shutil
+
+import jax
+import numpy as np
+import pytest
+
+from cmr_jax import metrics
+from cmr_jax.data.pipeline import example_batch
+from cmr_jax.data.source import ExamSource
+from cmr_jax.embedding import Embedder
+from cmr_jax.evals import questions
+from cmr_jax.evals.zero_shot import Asked
+from cmr_jax.models import dual_encoder
+from cmr_jax.search import asking, filters, index, rows, terminal
+from cmr_jax.search.asking import Asker
+from cmr_jax.search.index import KEY, Index, one_of
+from cmr_jax.search.query import Query, Searcher, without
+from cmr_jax.tokenizer import Tokenizer
+from cmr_jax.weights import Weights, save
+from tests.conftest import run, tiny_config
+
+pytestmark = pytest.mark.usefixtures("hasty")
+ASKED = questions.read("reports")
+
+
+@pytest.fixture(scope="module")
+def model(tiny):
+    """One that has learned nothing."""
+    cfg = tiny_config(tiny)
+    params = dual_encoder.init(cfg.model, example_batch(cfg, 1), jax.random.key(0))
+    return Embedder(Weights(params, cfg, Tokenizer.load(tiny)), 16)
+
+
+@pytest.fixture(scope="module")
+def asked(model):
+    return Asked(ASKED, model.texts)
+
+
+def create(path, model, asked, tiny) -> Index:
+    about = rows.about(model, "somewhere", asked, str(tiny))
+    return Index.create(path, about, rows.columns(asked))
+
+
+@pytest.fixture(scope="module")
+def made(tiny, model, asked, tmp_path_factory):
+    """An index of the training exams."""
+    made = create(tmp_path_factory.mktemp("made") / "index", model, asked, tiny)
+    rows.fill(made, model, asked, str(tiny), "train")
+    return made
+
+
+@pytest.fixture
+def copied(made, tmp_path):
+    """One to do harm to."""
+    shutil.copytree(made.path, tmp_path / "index")
+    return tmp_path / "index"
+
+
+@pytest.fixture
+def searcher(made, model):
+    return Searcher(made, Asker(model.texts, ASKED))
+
+
+def test_rows_are_the_exams_and_vectors_those_of_the_model(made, model, tiny):
+    source = ExamSource(str(tiny), "train")
+    exams = {source[i].exam_id: source[i] for i in range(len(source))}
+    found = made.rows("", [KEY, "impression", "pictures", "vendor", "row"]).to_pylist()
+    assert {row[KEY] for row in found} == set(exams)
+    for row in found:
+        exam = exams[row[KEY]]
+        assert (row["impression"], row["vendor"]) == (exam.impression, exam.vendor)
+        assert source[row["row"]].exam_id == row[KEY]
+        assert {s.view.name for s in exam.stacks} <= set(row["pictures"])
+    vectors = metrics.normalise(model.exams(str(tiny), "train").video)
+    for i in (0, len(source) - 1):
+        found = made.vectors(one_of(KEY, [source[i].exam_id]))
+        np.testing.assert_allclose(found[0], vectors[i], atol=1e-5)
+
+
+def test_the_nearest_are_those_of_the_largest_product(searcher, made):
+    every = made.rows("", [KEY])[KEY].to_pylist()
+    hits = searcher(Query("Dilated left ventricle.", k=len(every)))
+    direction = searcher.direction(Query("Dilated left ventricle."))
+    expected = {e: float(made.vectors(one_of(KEY, [e]))[0] @ direction) for e in every}
+    assert [h.exam_id for h in hits] == sorted(every, key=lambda e: -expected[e])
+    np.testing.assert_allclose([h.score for h in hits], sorted(expected.values())[::-1], atol=1e-5)
+    assert hits[0].percentile > 90
+    assert hits[-1].percentile == 0
+    assert all(h.carried for h in hits)
+
+
+def test_a_part_that_an_exam_lacks_carries_nothing(searcher, made):
+    lacking = made.ids("NOT array_contains(pictures, 'CH3')")
+    assert lacking
+    hits = searcher(Query("LGE.", where=one_of(KEY, lacking), k=50))
+    assert {h.exam_id for h in hits} == set(lacking)
+    assert not any("chamber_3" in h.carried for h in hits)
+    assert all("short_axis" in h.carried for h in hits if "SAX" in h.facts["pictures"])
+
+
+def test_like_an_exam_is_itself_first_and_can_be_left_out(searcher, made):
+    exam = made.ids()[3]
+    vector = searcher.vector_of(exam)
+    hits = searcher(Query(like=vector))
+    assert hits[0].exam_id == exam
+    assert hits[0].score == pytest.approx(1, abs=1e-4)
+    hits = searcher(Query(like=vector, where=without(exam)))
+    assert exam not in [h.exam_id for h in hits]
+    both = searcher.direction(Query("No LGE.", like=vector))
+    ends = (searcher.direction(Query("No LGE.")), vector)
+    assert all(np.dot(both, end) > np.dot(*ends) for end in ends)
+    with pytest.raises(ValueError, match="no exam 'nobody'"):
+        searcher.vector_of("nobody")
+
+
+@pytest.mark.parametrize("words", ["", " ?! ", "x" * 2000])
+def test_nothing_asked_is_refused(searcher, words):
+    with pytest.raises(ValueError, match="a query has a word"):
+        searcher(Query(words))
+
+
+def test_denial_is_the_opposite_of_what_it_denies():
+    for words in ("no late gadolinium enhancement", "no left bundle branch block"):
+        plain = words.removeprefix("no ")
+        denied, said = (_weights(words), _weights(plain))
+        opposite = [text for text, weight in denied.items() if weight * said.get(text, 0) < 0]
+        assert opposite, words
+
+
+def _weights(words: str) -> dict[str, float]:
+    says = asking.findings.said_by_all(asking.sentences(words))
+    return {text: term.weight for term in asking.terms(words, says, ASKED) for text in term.texts}
+
+
+@pytest.mark.parametrize(
+    ("typed", "holds"),
+    [
+        ("vendor=GE", lambda r: r["vendor"] == "GE"),
+        ("vendor != GE", lambda r: r["vendor"] != "GE"),
+        ("age>=60", lambda r: r["age"] is not None and r["age"] >= 60),
+        ("has=lge", lambda r: "LGE" in r["pictures"]),
+        ("has!=CH3 CINE", lambda r: "CH3 CINE" not in r["pictures"]),
+        ("lge>0", lambda r: r["finding_lge"] > 0),
+        ("site=' OR true OR '", lambda r: False),
+    ],
+)
+def test_filters_hold_for_what_is_found(made, typed, holds):
+    names = [KEY, "vendor", "age", "pictures", "finding_lge"]
+    expected = {r[KEY] for r in made.rows("", names).to_pylist() if holds(r)}
+    assert set(made.ids(filters.condition([typed], made.about))) == expected
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "vendor",
+        "vendor>GE",
+        "age=old",
+        "age>nan",
+        "impression=x",
+        "age>=60 OR true",
+        "; DROP=1",
+        "",
+    ],
+)
+def test_what_is_no_filter_is_refused(made, typed):
+    with pytest.raises(ValueError, match="filter"):
+        filters.condition([typed], made.about)
+
+
+def test_a_run_that_was_stopped_goes_on(made, model, asked, tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(rows, "AT_ONCE", 8)
+    other = create(tmp_path / "index", model, asked, tiny)
+    honest, calls = index.Writer.add, []
+
+    def stopped(self, table):
+        calls.append(len(table))
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        honest(self, table)
+
+    monkeypatch.setattr(index.Writer, "add", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        rows.fill(other, model, asked, str(tiny), "train")
+    there = Index(other.path)
+    assert len(there) == 16
+    monkeypatch.setattr(index.Writer, "add", honest)
+    assert rows.fill(there, model, asked, str(tiny), "train") == len(made) - 16
+    assert rows.fill(there, model, asked, str(tiny), "train") == 0
+    assert sorted(there.ids()) == sorted(made.ids())
+
+
+def test_exams_are_taken_out_and_a_reader_sees_it(copied, monkeypatch):
+    monkeypatch.setattr(index, "RENEWED", index.datetime.timedelta(0))
+    reader, writer = Index(copied), Index(copied)
+    gone = reader.ids()[:2]
+    before = len(reader)
+    assert rows.drop(writer, [*gone, "nobody"]) == 2
+    assert len(reader) == before - 2
+    assert not set(gone) & set(reader.ids())
+    assert writer.check() > 0
+
+
+def test_two_writers_do_not_mix(copied):
+    with Index(copied).writing(), pytest.raises(ValueError, match="in use by process"):
+        Index(copied).writing().__enter__()
+
+
+def test_what_is_damaged_is_not_opened(copied):
+    (data,) = sorted((copied / "exams.lance" / "data").iterdir())[:1]
+    content = data.read_bytes()
+    changed = bytearray(content)
+    changed[len(changed) // 2] ^= 1
+    data.write_bytes(changed)
+    with pytest.raises(ValueError, match=f"{data.name} is not as it was written"):
+        Index(copied).check()
+    data.write_bytes(content[:-9])
+    with pytest.raises(ValueError, match=f"{data.name} is not as it was written"):
+        Index(copied)
+    data.unlink()
+    with pytest.raises(ValueError, match=f"{data.name} is not as it was written"):
+        Index(copied)
+
+
+def test_what_breaks_while_it_is_open_is_one_line(copied):
+    opened = Index(copied)
+    for data in (copied / "exams.lance" / "data").iterdir():
+        data.write_bytes(b"")
+    with pytest.raises(ValueError, match="cannot be read, it may be damaged"):
+        opened.vectors("")
+
+
+def test_what_is_no_index_is_said(tmp_path, copied):
+    with pytest.raises(ValueError, match=r"is no index\. Make one"):
+        Index(tmp_path)
+    (copied / "index.json").write_text("{")
+    with pytest.raises(ValueError, match="damaged"):
+        Index(copied)
+
+
+def test_the_fingerprint_is_of_weights_and_words(model):
+    same = Embedder(model.weights._replace(params=dict(model.weights.params)), 4)
+    assert rows.fingerprint(same) == rows.fingerprint(model)
+    params = jax.tree.map(lambda x: x, model.weights.params)
+    params["logit_scale"] = params["logit_scale"] + 1
+    assert rows.fingerprint(Embedder(model.weights._replace(params=params))) != rows.fingerprint(
+        model
+    )
+    words = model.weights._replace(tokenizer=Tokenizer(b"other"))
+    assert rows.fingerprint(Embedder(words)) != rows.fingerprint(model)
+
+
+def test_many_are_drawn_for_a_percentile(made):
+    assert len(made.sample(10_000)) == len(made)
+    some = made.sample(5)
+    assert some.shape == (5, made.about.width)
+    np.testing.assert_allclose(np.linalg.norm(some, axis=1), 1, atol=1e-5)
+
+
+def test_the_command_line_finds_exams_in_words_and_from_dicom(model, tiny, tmp_path):
+    save(tmp_path / "export", model.weights)
+    here = f"--index={tmp_path / 'index'}"
+    weights = f"--weights={tmp_path / 'export'}"
+    done = run("cmr_jax.search", "index", weights, f"--data={tiny}", "--splits=val,test", here)
+    n = len(ExamSource(str(tiny), "val")) + len(ExamSource(str(tiny), "test"))
+    assert f"{n} exams in {tmp_path / 'index'}" in done.stdout
+    ask = ("cmr_jax.search", "query", str(tmp_path / "index"))
+    both = ("dilated", "LV", "--like_dicom=phantom:tiny:exams=1", "--where=has=SAX")
+    done = run(*ask, *both, "-k", "3", "--json")
+    hits = json.loads(done.stdout)
+    assert len(hits) == 3
+    assert all("SAX" in hit["pictures"] for hit in hits)
+    params = jax.tree.map(lambda x: x * 2, model.weights.params)
+    save(tmp_path / "other", model.weights._replace(params=params))
+    done = run(*ask, "LV", f"--weights={tmp_path / 'other'}", check=False)
+    assert done.returncode == 2
+    assert "was made with another model" in done.stderr
+
+
+def test_a_table_has_two_lines_and_the_words_of_each(searcher):
+    text = terminal.table(searcher(Query("LGE.", k=2)))
+    assert len(text.splitlines()) == 6
+    assert "above" in text
+    assert "loosen the filters" in terminal.table(searcher(Query("LGE.", where="false")))
