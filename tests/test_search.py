@@ -11,10 +11,11 @@ from cmr_jax import metrics
 from cmr_jax.data.pipeline import example_batch
 from cmr_jax.data.source import ExamSource
 from cmr_jax.embedding import Embedder
-from cmr_jax.evals import questions
+from cmr_jax.evals import answering, cohort, questions
+from cmr_jax.evals.trust import calibration, conformal
 from cmr_jax.evals.zero_shot import Asked
 from cmr_jax.models import dual_encoder
-from cmr_jax.search import asking, filters, index, rows, terminal
+from cmr_jax.search import asking, calibrated, filters, index, rows, terminal, triage
 from cmr_jax.search.asking import Asker
 from cmr_jax.search.index import KEY, Index, one_of
 from cmr_jax.search.query import Query, Searcher, without
@@ -273,6 +274,9 @@ def test_the_command_line_finds_exams_in_words_and_from_dicom(model, tiny, tmp_p
     hits = json.loads(done.stdout)
     assert len(hits) == 3
     assert all("SAX" in hit["pictures"] for hit in hits)
+    labelled = (f"--data={tiny}", "--splits=train")
+    done = run("cmr_jax.search", "calibrate", str(tmp_path / "index"), *labelled)
+    assert "exams teach" in done.stdout
     params = jax.tree.map(lambda x: x * 2, model.weights.params)
     save(tmp_path / "other", model.weights._replace(params=params))
     done = run(*ask, "LV", f"--weights={tmp_path / 'other'}", check=False)
@@ -280,8 +284,83 @@ def test_the_command_line_finds_exams_in_words_and_from_dicom(model, tiny, tmp_p
     assert "was made with another model" in done.stderr
 
 
+def test_a_worklist_is_what_the_command_line_prints(copied, made, taught):
+    calibrated.write(copied, taught[0])
+    done = run("cmr_jax.search", "triage", str(copied), "--findings=lv_dysfunction")
+    assert len(done.stdout.splitlines()) == len(made) + 1
+
+
 def test_a_table_has_two_lines_and_the_words_of_each(searcher):
     text = terminal.table(searcher(Query("LGE.", k=2)))
     assert len(text.splitlines()) == 6
     assert "above" in text
     assert "loosen the filters" in terminal.table(searcher(Query("LGE.", where="false")))
+
+
+@pytest.fixture(scope="module")
+def taught(tiny, model, asked):
+    """Of the training exams, whose labels are known."""
+    known = cohort.embed(model, "labelled", str(tiny), "train", draws=1, seed=0)
+    return calibrated.learn(known, asked.scores(known.video)), known
+
+
+def test_probabilities_lie_in_their_intervals_and_survive_a_file(taught, tmp_path, asked):
+    found, known = taught
+    assert "lv_dysfunction" in found
+    calibrated.write(tmp_path, found)
+    again = calibrated.read(tmp_path)
+    for name, score in asked.scores(known.video).items():
+        if name not in found:
+            continue
+        told = found[name](score)
+        assert (told.low <= told.probability).all()
+        assert (told.probability <= told.high).all()
+        assert (told.high - told.low).max() > 0.01
+        for a, b in zip(told, again[name](score), strict=True):
+            np.testing.assert_allclose(a, b)
+    (tmp_path / "calibration.json").write_text('{"lge": 3}')
+    with pytest.raises(ValueError, match="Calibrate the index again"):
+        calibrated.read(tmp_path)
+
+
+def test_probabilities_are_those_of_the_evaluation(taught, asked):
+    found, known = taught
+    scores = asked.scores(known.video)
+    _, columns = answering.evaluate(known, scores, known, scores, None)
+    assert columns
+    for name in (c.removeprefix("answer_") for c in columns if c.startswith("answer_")):
+        told = found[name](scores[name])
+        np.testing.assert_allclose(told.probability, columns[f"probability_{name}"])
+        np.testing.assert_allclose(told.answer, columns[f"answer_{name}"])
+
+
+def one_finding(most=(0.5, 0.5)):
+    promise = conformal.Promise(np.array(most), np.array([50, 50]), 0.9)
+    scaling = calibration.Scaling(1.0, 0.0)
+    return calibrated.Calibrated(scaling, (scaling, calibration.Scaling(0.5, 0.0)), promise)
+
+
+def test_a_worklist_begins_with_the_likeliest_and_says_what_is_unsure():
+    scores = {"lge": np.array([-3.0, 0.0, 3.0]), "hcm": np.array([2.0, -5.0, -5.0])}
+    known = {"lge": one_finding((0.3, 0.3)), "hcm": one_finding()}
+    found = triage.rank(["a", "b", "c"], scores, known, ["lge", "hcm"])
+    assert found.exam_ids == ["c", "a", "b"]
+    listed = {row["exam_id"]: row for row in triage.rows(found)}
+    assert [listed[x]["lge"] for x in "abc"] == ["no", "unsure", "yes"]
+    assert listed["a"]["hcm"] == "yes"
+    assert listed["c"]["lge_high"] > listed["c"]["lge_probability"] >= listed["c"]["lge_low"]
+    lines = triage.as_csv(found).splitlines()
+    assert lines[0].startswith("place,exam_id,any,lge,lge_probability,")
+    assert lines[1].startswith("1,c,")
+    assert json.loads(triage.as_json(found))[2]["exam_id"] == "b"
+    with pytest.raises(ValueError, match=r"not calibrated: infarct\. Calibrated are lge, hcm"):
+        triage.rank(["a"], scores, known, ["infarct"])
+
+
+def test_new_data_is_scored_as_the_index_is(made, model, asked, tiny):
+    ids, scores = rows.scored(model, asked, [str(tiny)], ["train"])
+    table = made.rows("", [KEY, "finding_lge"]).to_pydict()
+    indexed = dict(zip(table[KEY], table["finding_lge"], strict=True))
+    np.testing.assert_allclose(scores["lge"], [indexed[i] for i in ids], atol=1e-5)
+    with pytest.raises(ValueError, match="no exams of nothing"):
+        rows.scored(model, asked, [str(tiny)], ["nothing"])

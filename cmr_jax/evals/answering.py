@@ -33,7 +33,7 @@ def evaluate(
         if answers.fewest(tested.resamples) < LEAST_TESTED:
             continue
         scaling = calibration.fit(given)
-        promise = _conformal(known, given, scaling)
+        promise = promised(known, given, scaling)
         likely = scaling(score)
         found = conformal.sets(promise, likely)
         columns[f"probability_{name}"] = likely
@@ -50,7 +50,7 @@ def evaluate(
     return blocks, columns
 
 
-def _conformal(known: Cohort, given: Answers, scaling: calibration.Scaling) -> conformal.Promise:
-    """From one exam of each patient: exams of one are too alike to count twice."""
+def promised(known: Cohort, given: Answers, scaling: calibration.Scaling) -> conformal.Promise:
+    """When to say nothing, from one exam of each patient: exams of one are too alike to count twice."""
     one = np.isin(given.rows, known.first_exams)
     return conformal.fit(given.positive[one], scaling(given.score[one]))

@@ -4,11 +4,15 @@
     python -m cmr_jax.search query INDEX "severely dilated left ventricle" -k 10 --where=has=LGE
     python -m cmr_jax.search query INDEX --like=EXAM ["but with late enhancement"]
     python -m cmr_jax.search query INDEX --like_dicom=DIR
+    python -m cmr_jax.search calibrate INDEX --data=LABELLED --splits=val
+    python -m cmr_jax.search triage INDEX --findings=lge,hcm [--data=NEW --splits=test] [--json]
     python -m cmr_jax.search remove INDEX --exams=ID,ID
     python -m cmr_jax.search check INDEX
 
 `index` embeds all exams of prepared data that the index does not have yet, and goes on where it was
-stopped.  --where filters: vendor=GE, site=, sex=, has=SAX, has="CH4 CINE", has!=LGE, age>=60, tesla=3, and
+stopped.  `triage` ranks exams, of the index or of new data, by findings: probabilities with intervals, and
+yes, no or unsure, as the labels that `calibrate` was given teach.
+--where filters: vendor=GE, site=, sex=, has=SAX, has="CH4 CINE", has!=LGE, age>=60, tesla=3, and
 scores of findings in words, as lge>0.1.  Not a medical device.
 """
 
@@ -21,14 +25,17 @@ from cmr_jax import cli
 
 if TYPE_CHECKING:
     from cmr_jax.embedding import Embedder
+    from cmr_jax.evals.zero_shot import Asked
     from cmr_jax.search.index import Index
     from cmr_jax.search.query import Query, Searcher
 
 _WEIGHTS = cli.weights_flags(required=False)
-_DATA = flags.DEFINE_multi_string("data", [], "Prepared data: of `index`.")
+_DATA = flags.DEFINE_multi_string("data", [], "Prepared data.")
 _SPLITS = flags.DEFINE_list("splits", ["train", "val", "test"], "Which of its splits.")
 _INDEX = flags.DEFINE_string("index", None, "The index that `index` makes, or adds to.")
-_PROMPTS = flags.DEFINE_string("prompts", "reports", "Findings in words, as for cmr_jax.evaluate.")
+_PROMPTS = flags.DEFINE_string(
+    "prompts", "reports", "Of a new index: findings in words, as for cmr_jax.evaluate."
+)
 _BATCH = flags.DEFINE_integer("batch", 32, "Exams at a time.")
 _K = flags.DEFINE_integer("hits", 10, "How many exams to find.", short_name="k", lower_bound=1)
 _WHERE = flags.DEFINE_multi_string("where", [], "Filters, all of which must hold.")
@@ -38,6 +45,7 @@ _SHARE = flags.DEFINE_float(
     "share", 0.5, "Weight of the words beside an exam.", lower_bound=0, upper_bound=1
 )
 _JSON = flags.DEFINE_boolean("json", False, "JSON instead of a table.")
+_FINDINGS = flags.DEFINE_list("findings", [], "Findings to rank by.")
 _EXAMS = flags.DEFINE_list("exams", [], "Exams to remove.")
 
 
@@ -52,8 +60,6 @@ def main(argv: list[str]) -> None:
 
 def _index(given: list[str]) -> None:
     from cmr_jax.data.shards import splits_of
-    from cmr_jax.evals import questions
-    from cmr_jax.evals.zero_shot import Asked
     from cmr_jax.search import rows
     from cmr_jax.search.about import ABOUT_FILE
     from cmr_jax.search.index import Index
@@ -63,7 +69,7 @@ def _index(given: list[str]) -> None:
     path = pathlib.Path(_INDEX.value)
     opened = Index(path) if (path / ABOUT_FILE).exists() else None
     model, where = _model(opened)
-    asked = Asked(questions.read(_PROMPTS.value), model.texts)
+    asked = _asked(model, opened)
     if opened is None:
         about = rows.about(model, where, asked, _DATA.value[0])
         opened = Index.create(path, about, rows.columns(asked))
@@ -76,7 +82,6 @@ def _index(given: list[str]) -> None:
 
 
 def _query(given: list[str]) -> None:
-    from cmr_jax.evals import questions
     from cmr_jax.search import terminal
     from cmr_jax.search.asking import Asker
     from cmr_jax.search.query import Searcher
@@ -85,7 +90,7 @@ def _query(given: list[str]) -> None:
     if not (words or _LIKE.value or _LIKE_DICOM.value):
         raise app.UsageError("query what? Words, --like=EXAM, --like_dicom=DIR.")
     model, _ = _model(opened)
-    searcher = Searcher(opened, Asker(model.texts, questions.read(_PROMPTS.value)))
+    searcher = Searcher(opened, Asker(model.texts, opened.about.questions))
     hits = searcher(_asked_for(searcher, model, " ".join(words)))
     print(terminal.as_json(hits) if _JSON.value else terminal.table(hits))
 
@@ -106,6 +111,44 @@ def _asked_for(searcher: "Searcher", model: "Embedder", words: str) -> "Query":
         like = vectors[0]
     where = " AND ".join(filter(None, conditions))
     return Query(words, like, _SHARE.value, where, _K.value)
+
+
+def _calibrate(given: list[str]) -> None:
+    from cmr_jax.evals import cohort
+    from cmr_jax.search import calibrated
+
+    opened, _ = _opened(given)
+    if len(_DATA.value) != 1 or len(_SPLITS.value) != 1:
+        raise app.UsageError("calibrate takes one --data=DIR with labels, and --splits=ONE of it.")
+    model, _ = _model(opened)
+    known = cohort.embed(model, "labelled", _DATA.value[0], _SPLITS.value[0], draws=1, seed=0)
+    found = calibrated.learn(known, _asked(model, opened).scores(known.video))
+    if not found:
+        raise ValueError(
+            f"{_DATA.value[0]} has no finding with enough labels in {_SPLITS.value[0]}."
+        )
+    calibrated.write(opened.path, found)
+    print(f"{len(known)} exams teach {', '.join(found)}")
+
+
+def _triage(given: list[str]) -> None:
+    from cmr_jax.search import calibrated, filters, rows, triage
+    from cmr_jax.search.index import KEY
+
+    opened, _ = _opened(given)
+    known = calibrated.read(opened.path)
+    findings = _FINDINGS.value or list(known)
+    if _DATA.value:
+        model, _ = _model(opened)
+        ids, scores = rows.scored(model, _asked(model, opened), _DATA.value, _SPLITS.value)
+    else:
+        where = filters.condition(_WHERE.value, opened.about)
+        columns = {f: rows.FINDING + f for f in opened.about.findings}
+        table = opened.rows(where, [KEY, *columns.values()])
+        ids = table[KEY].to_pylist()
+        scores = {f: table[column].to_numpy() for f, column in columns.items()}
+    found = triage.rank(ids, scores, known, findings)
+    print(triage.as_json(found) if _JSON.value else triage.as_csv(found), end="")
 
 
 def _remove(given: list[str]) -> None:
@@ -149,7 +192,23 @@ def _model(opened: "Index | None") -> "tuple[Embedder, str]":
     return model, str(pathlib.Path(path).absolute())
 
 
-DOES = {"index": _index, "query": _query, "remove": _remove, "check": _check}
+def _asked(model: "Embedder", opened: "Index | None") -> "Asked":
+    """Findings in the words of the index; --prompts chooses those of a new one."""
+    from cmr_jax.evals import questions
+    from cmr_jax.evals.zero_shot import Asked
+
+    asked = questions.read(_PROMPTS.value) if opened is None else opened.about.questions
+    return Asked(asked, model.texts)
+
+
+DOES = {
+    "index": _index,
+    "query": _query,
+    "calibrate": _calibrate,
+    "triage": _triage,
+    "remove": _remove,
+    "check": _check,
+}
 
 if __name__ == "__main__":
     app.run(main)

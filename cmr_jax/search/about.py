@@ -5,6 +5,7 @@ import json
 import pathlib
 
 from cmr_jax import journal
+from cmr_jax.evals.questions import Question, Questions
 
 ABOUT_FILE = "index.json"
 FORMAT = 1
@@ -17,16 +18,22 @@ class About:
     model: str  # fingerprint of the weights and the tokenizer: queries must be of the same
     weights: str  # where they lay when the index was made
     width: int  # numbers of a vector
-    findings: tuple[str, ...]  # scored in words
+    questions: Questions  # findings that are scored in words, and in which
     parts: tuple[str, ...]  # kinds of picture that have vectors of their own
     spacing_mm: float  # of stored pixels, and how many there are: new exams are prepared alike
     size: int
     format: int = FORMAT
 
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """By name."""
+        return tuple(self.questions)
+
     def write(self, path: pathlib.Path) -> None:
         """Into the folder of the index."""
-        plain = json.dumps(dataclasses.asdict(self), indent=1)
-        journal.replace(path / ABOUT_FILE, plain.encode())
+        plain = dataclasses.asdict(self)
+        plain["questions"] = {name: q._asdict() for name, q in self.questions.items()}
+        journal.replace(path / ABOUT_FILE, json.dumps(plain, indent=1).encode())
 
     @classmethod
     def read(cls, path: pathlib.Path) -> "About":
@@ -36,10 +43,13 @@ class About:
             raise ValueError(f"{path} is no index. Make one: cmr_jax.search index --index={path}")
         try:
             plain = json.loads(file.read_text())
-            for name in ("findings", "parts"):
-                plain[name] = tuple(plain[name])
+            plain["parts"] = tuple(plain["parts"])
+            plain["questions"] = {
+                name: Question(tuple(q["present"]), tuple(q["absent"]))
+                for name, q in plain["questions"].items()
+            }
             about = cls(**plain)
-        except (KeyError, TypeError, ValueError):
+        except (AttributeError, KeyError, TypeError, ValueError):
             raise ValueError(f"{file} is damaged. Make the index anew.") from None
         if about.format != FORMAT:
             raise ValueError(f"{path} has format {about.format}, this program reads {FORMAT}.")

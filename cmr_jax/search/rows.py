@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from cmr_jax import hashing, metrics
+from cmr_jax.data.shards import splits_of
 from cmr_jax.data.sites import Some
 from cmr_jax.data.source import Exam, ExamSource, read_manifest
 from cmr_jax.embedding import Embedder
@@ -55,7 +56,7 @@ def about(model: Embedder, weights: str, asked: Asked, data: str) -> About:
         model=fingerprint(model),
         weights=weights,
         width=model.cfg.model.embedding,
-        findings=tuple(asked.questions),
+        questions=asked.questions,
         parts=tuple(PARTS),
         spacing_mm=manifest["spacing_mm"],
         size=manifest["size"],
@@ -96,9 +97,7 @@ def _table(
 ) -> pa.Table:
     exams = [source[i] for i in rows]
     batches = list(model.batches(Some(source, rows)))
-    whole = metrics.normalise(model.videos(iter(batches)))
-    if broken := int(np.isnan(whole.sum(1)).sum()):
-        raise ValueError(f"embeddings of {broken} exams are not finite. Take other weights.")
+    whole = _finite(metrics.normalise(model.videos(iter(batches))))
     vectors = {EXAM: whole} | {
         name: _of_part(model, batches, exams, part) for name, part in PARTS.items()
     }
@@ -143,6 +142,27 @@ def _pictures(exam: Exam) -> Iterator[str]:
     for stack in exam.stacks:
         kind = "LGE" if stack.sequence in missing.LATE else stack.sequence.name
         yield from (stack.view.name, kind, f"{stack.view.name} {kind}")
+
+
+def scored(
+    model: Embedder, asked: Asked, data: list[str], splits: list[str]
+) -> tuple[list[str], dict[str, np.ndarray]]:
+    """Ids and scores by words of exams that are in no index."""
+    ids, vectors = [], []
+    for path in data:
+        for split in (s for s in splits if s in splits_of(path)):
+            source = ExamSource(path, split)
+            ids += [source[i].exam_id for i in range(len(source))]
+            vectors.append(_finite(metrics.normalise(model.videos(model.batches(source)))))
+    if not ids:
+        raise ValueError(f"there are no exams of {', '.join(splits)} in {', '.join(data)}.")
+    return ids, asked.scores(np.concatenate(vectors))
+
+
+def _finite(vectors: np.ndarray) -> np.ndarray:
+    if broken := int(np.isnan(vectors.sum(1)).sum()):
+        raise ValueError(f"embeddings of {broken} exams are not finite. Take other weights.")
+    return vectors
 
 
 def drop(index: Index, exam_ids: list[str]) -> int:

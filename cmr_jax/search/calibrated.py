@@ -1,0 +1,118 @@
+"""Scores of findings as probabilities, answers, or none: what the labels of some exams teach."""
+
+import dataclasses
+import json
+import logging
+import pathlib
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from cmr_jax import journal
+from cmr_jax.evals import answering
+from cmr_jax.evals.answers import LEAST_LEARNED, Answers
+from cmr_jax.evals.cohort import Cohort
+from cmr_jax.evals.trust import calibration, conformal
+
+CALIBRATION_FILE = "calibration.json"
+DRAWS = 200  # of the patients learned from: how sure a probability is
+LEVEL = 0.95
+
+log = logging.getLogger(__name__)
+
+
+class Told(NamedTuple):
+    """Of each exam: a probability with its 95 % interval, and 1 for yes, 0 for no, NaN for unsure."""
+
+    probability: Float[np.ndarray, " n"]
+    low: Float[np.ndarray, " n"]
+    high: Float[np.ndarray, " n"]
+    answer: Float[np.ndarray, " n"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Calibrated:
+    """Of one finding."""
+
+    scaling: calibration.Scaling
+    drawn: tuple[calibration.Scaling, ...]  # had other patients like these been known
+    promise: conformal.Promise
+
+    def __call__(self, score: Float[np.ndarray, " n"]) -> Told:
+        """The interval is of what was learned, not of the exam."""
+        likely = self.scaling(score)
+        every = np.array([scaling(score) for scaling in self.drawn])
+        ends = np.quantile(every, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+        found = conformal.sets(self.promise, likely)
+        answer = np.where(conformal.decided(found), found[:, 1], np.nan)
+        return Told(likely, np.minimum(ends[0], likely), np.maximum(ends[1], likely), answer)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values; an infinite threshold, which promises nothing, as null."""
+        most = [float(x) if np.isfinite(x) else None for x in self.promise.most]
+        return {
+            "scaling": list(self.scaling),
+            "drawn": [list(scaling) for scaling in self.drawn],
+            "promise": {
+                "most": most,
+                "known": self.promise.known.tolist(),
+                "level": self.promise.level,
+            },
+        }
+
+    @classmethod
+    def from_json(cls, plain: dict[str, Any]) -> "Calibrated":
+        """The inverse of `to_json`."""
+        promise = plain["promise"]
+        most = np.array([np.inf if x is None else x for x in promise["most"]])
+        return cls(
+            calibration.Scaling(*plain["scaling"]),
+            tuple(calibration.Scaling(*pair) for pair in plain["drawn"]),
+            conformal.Promise(most, np.array(promise["known"]), promise["level"]),
+        )
+
+
+def learn(known: Cohort, scores: dict[str, np.ndarray]) -> dict[str, Calibrated]:
+    """Of the findings that at least five known patients have, and five have not."""
+    found = {}
+    for name, score in scores.items():
+        if name not in known.labels.findings:
+            continue
+        given = Answers.of(known.labels.findings[name], score)
+        if given.fewest(known.resamples) < LEAST_LEARNED:
+            log.info("%s: too few exams have it, or have it not, to learn from", name)
+            continue
+        scaling = calibration.fit(given)
+        drawn = tuple(_drawn(given, given.patients(known.resamples)))
+        found[name] = Calibrated(scaling, drawn, answering.promised(known, given, scaling))
+    return found
+
+
+def write(path: pathlib.Path, found: dict[str, Calibrated]) -> None:
+    """Into the folder of an index."""
+    plain = json.dumps({name: one.to_json() for name, one in found.items()})
+    journal.replace(path / CALIBRATION_FILE, plain.encode())
+
+
+def read(path: pathlib.Path) -> dict[str, Calibrated]:
+    """Of an index; {} of one that was never calibrated."""
+    file = path / CALIBRATION_FILE
+    if not file.exists():
+        return {}
+    try:
+        plain = json.loads(file.read_text())
+        return {name: Calibrated.from_json(one) for name, one in plain.items()}
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise ValueError(f"{file} is damaged. Calibrate the index again.") from None
+
+
+def _drawn(given: Answers, patient: np.ndarray):
+    rng = np.random.default_rng(0)
+    names, place = np.unique(patient, return_inverse=True)
+    exams = [np.flatnonzero(place == i) for i in range(len(names))]
+    for _ in range(DRAWS):
+        rows = np.concatenate([exams[i] for i in rng.integers(len(names), size=len(names))])
+        positive = given.positive[rows]
+        if positive.any() and not positive.all():
+            yield calibration.fit(Answers(given.rows[rows], positive, given.score[rows]))
