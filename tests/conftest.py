@@ -185,6 +185,61 @@ def smoke(tiny):
     return tiny_config(tiny)
 
 
+@pytest.fixture(scope="session")
+def unlearned(tiny):
+    """A model that has learned nothing, as evaluation and search ask it."""
+    from cmr_jax.data.pipeline import example_batch
+    from cmr_jax.embedding import Embedder
+    from cmr_jax.models import dual_encoder
+    from cmr_jax.tokenizer import Tokenizer
+    from cmr_jax.weights import Weights
+
+    cfg = tiny_config(tiny)
+    params = dual_encoder.init(cfg.model, example_batch(cfg, 1), jax.random.key(0))
+    return Embedder(Weights(params, cfg, Tokenizer.load(tiny)), 16)
+
+
+@pytest.fixture(scope="session")
+def asked(unlearned):
+    """The findings of the shipped prompts, as that model embeds them."""
+    from cmr_jax.evals import questions
+    from cmr_jax.evals.zero_shot import Asked
+
+    return Asked(questions.read("reports"), unlearned.texts)
+
+
+@pytest.fixture(scope="session")
+def indexed(tiny, unlearned, asked, tmp_path_factory):
+    """An index of the tiny training exams."""
+    from cmr_jax.search import rows
+    from cmr_jax.search.index import Index
+
+    about = rows.about(unlearned, "somewhere", asked, str(tiny))
+    path = tmp_path_factory.mktemp("indexed") / "index"
+    index = Index.create(path, about, rows.columns(asked))
+    rows.fill(index, unlearned, asked, str(tiny), "train")
+    return index
+
+
+@pytest.fixture(scope="session")
+def taught(tiny, unlearned, asked):
+    """What the labels of those exams teach of its scores, and the exams."""
+    from cmr_jax.evals import cohort
+    from cmr_jax.search import calibrated
+
+    known = cohort.embed(unlearned, "labelled", str(tiny), "train", draws=1, seed=0)
+    return calibrated.learn(known, asked.scores(known.video)), known
+
+
+@pytest.fixture(scope="session")
+def exams(indexed, unlearned, taught):
+    """The exams of the index as the reading room tells them."""
+    from cmr_jax.search.query import Searcher
+    from cmr_jax.search.room.exams import Exams
+
+    return Exams(Searcher(indexed, unlearned), taught[0])
+
+
 @pytest.fixture
 def shared() -> pathlib.Path:
     """Fixtures that are not part of the project; CI has them."""

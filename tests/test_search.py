@@ -8,36 +8,19 @@ import numpy as np
 import pytest
 
 from cmr_jax import metrics
-from cmr_jax.data.pipeline import example_batch
 from cmr_jax.data.source import ExamSource
 from cmr_jax.embedding import Embedder
-from cmr_jax.evals import answering, cohort, questions
+from cmr_jax.evals import answering, questions
 from cmr_jax.evals.trust import calibration, conformal
-from cmr_jax.evals.zero_shot import Asked
-from cmr_jax.models import dual_encoder
 from cmr_jax.search import asking, calibrated, filters, index, rows, terminal, triage
-from cmr_jax.search.asking import Asker
 from cmr_jax.search.index import KEY, Index, one_of
 from cmr_jax.search.query import Query, Searcher, without
 from cmr_jax.tokenizer import Tokenizer
-from cmr_jax.weights import Weights, save
-from tests.conftest import run, tiny_config
+from cmr_jax.weights import save
+from tests.conftest import run
 
 pytestmark = pytest.mark.usefixtures("hasty")
 ASKED = questions.read("reports")
-
-
-@pytest.fixture(scope="module")
-def model(tiny):
-    """One that has learned nothing."""
-    cfg = tiny_config(tiny)
-    params = dual_encoder.init(cfg.model, example_batch(cfg, 1), jax.random.key(0))
-    return Embedder(Weights(params, cfg, Tokenizer.load(tiny)), 16)
-
-
-@pytest.fixture(scope="module")
-def asked(model):
-    return Asked(ASKED, model.texts)
 
 
 def create(path, model, asked, tiny) -> Index:
@@ -45,12 +28,14 @@ def create(path, model, asked, tiny) -> Index:
     return Index.create(path, about, rows.columns(asked))
 
 
-@pytest.fixture(scope="module")
-def made(tiny, model, asked, tmp_path_factory):
-    """An index of the training exams."""
-    made = create(tmp_path_factory.mktemp("made") / "index", model, asked, tiny)
-    rows.fill(made, model, asked, str(tiny), "train")
-    return made
+@pytest.fixture
+def made(indexed):
+    return indexed
+
+
+@pytest.fixture
+def model(unlearned):
+    return unlearned
 
 
 @pytest.fixture
@@ -62,7 +47,7 @@ def copied(made, tmp_path):
 
 @pytest.fixture
 def searcher(made, model):
-    return Searcher(made, Asker(model.texts, ASKED))
+    return Searcher(made, model)
 
 
 def test_rows_are_the_exams_and_vectors_those_of_the_model(made, model, tiny):
@@ -295,13 +280,6 @@ def test_a_table_has_two_lines_and_the_words_of_each(searcher):
     assert len(text.splitlines()) == 6
     assert "above" in text
     assert "loosen the filters" in terminal.table(searcher(Query("LGE.", where="false")))
-
-
-@pytest.fixture(scope="module")
-def taught(tiny, model, asked):
-    """Of the training exams, whose labels are known."""
-    known = cohort.embed(model, "labelled", str(tiny), "train", draws=1, seed=0)
-    return calibrated.learn(known, asked.scores(known.video)), known
 
 
 def test_probabilities_lie_in_their_intervals_and_survive_a_file(taught, tmp_path, asked):

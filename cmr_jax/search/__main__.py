@@ -6,12 +6,15 @@
     python -m cmr_jax.search query INDEX --like_dicom=DIR
     python -m cmr_jax.search calibrate INDEX --data=LABELLED --splits=val
     python -m cmr_jax.search triage INDEX --findings=lge,hcm [--data=NEW --splits=test] [--json]
+    python -m cmr_jax.search serve INDEX [--port=8400] [--host=ADDRESS --token_file=FILE]
     python -m cmr_jax.search remove INDEX --exams=ID,ID
     python -m cmr_jax.search check INDEX
 
 `index` embeds all exams of prepared data that the index does not have yet, and goes on where it was
 stopped.  `triage` ranks exams, of the index or of new data, by findings: probabilities with intervals, and
 yes, no or unsure, as the labels that `calibrate` was given teach.
+`serve` opens a reading room in the browser: on this machine alone, unless --host says otherwise, which takes
+a token.  What is asked there is kept in --audit.
 --where filters: vendor=GE, site=, sex=, has=SAX, has="CH4 CINE", has!=LGE, age>=60, tesla=3, and
 scores of findings in words, as lge>0.1.  Not a medical device.
 """
@@ -46,6 +49,13 @@ _SHARE = flags.DEFINE_float(
 )
 _JSON = flags.DEFINE_boolean("json", False, "JSON instead of a table.")
 _FINDINGS = flags.DEFINE_list("findings", [], "Findings to rank by.")
+_HOST = flags.DEFINE_string("host", "127.0.0.1", "Address to serve on.")
+_PORT = flags.DEFINE_integer("port", 8400, "Port to serve on.", lower_bound=1, upper_bound=65535)
+_NAMES = flags.DEFINE_list("names", [], "Other names (NAME or NAME:PORT) it is asked under.")
+_TOKEN_FILE = flags.DEFINE_string("token_file", None, "A file, chmod 600, that holds the token.")
+_HTTPS = flags.DEFINE_boolean("https", False, "Browsers come by https, through a proxy.")
+_AUDIT = flags.DEFINE_string("audit", None, "File of queries (default: audit.jsonl of the index).")
+_KEEP = flags.DEFINE_boolean("keep_queries", True, "Whether queries are kept there.")
 _EXAMS = flags.DEFINE_list("exams", [], "Exams to remove.")
 
 
@@ -83,14 +93,13 @@ def _index(given: list[str]) -> None:
 
 def _query(given: list[str]) -> None:
     from cmr_jax.search import terminal
-    from cmr_jax.search.asking import Asker
     from cmr_jax.search.query import Searcher
 
     opened, words = _opened(given)
     if not (words or _LIKE.value or _LIKE_DICOM.value):
         raise app.UsageError("query what? Words, --like=EXAM, --like_dicom=DIR.")
     model, _ = _model(opened)
-    searcher = Searcher(opened, Asker(model.texts, opened.about.questions))
+    searcher = Searcher(opened, model)
     hits = searcher(_asked_for(searcher, model, " ".join(words)))
     print(terminal.as_json(hits) if _JSON.value else terminal.table(hits))
 
@@ -151,6 +160,19 @@ def _triage(given: list[str]) -> None:
     print(triage.as_json(found) if _JSON.value else triage.as_csv(found), end="")
 
 
+def _serve(given: list[str]) -> None:
+    from cmr_jax.search.room import serve
+
+    opened, _ = _opened(given)
+    door = serve.Door(
+        _HOST.value, _PORT.value, tuple(_NAMES.value), _TOKEN_FILE.value, _HTTPS.value
+    )
+    rules = serve.rules(door)  # before anything that takes time
+    model, _ = _model(opened)
+    audit = pathlib.Path(_AUDIT.value) if _AUDIT.value else opened.path / "audit.jsonl"
+    serve.serve(opened, model, door, rules, audit if _KEEP.value else None)
+
+
 def _remove(given: list[str]) -> None:
     from cmr_jax.search import rows
 
@@ -206,6 +228,7 @@ DOES = {
     "query": _query,
     "calibrate": _calibrate,
     "triage": _triage,
+    "serve": _serve,
     "remove": _remove,
     "check": _check,
 }

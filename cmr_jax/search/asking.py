@@ -20,6 +20,10 @@ LONGEST = 1000  # characters of a query
 Vector = Float[np.ndarray, " e"]
 
 
+class Wrong(ValueError):
+    """What was asked cannot be answered; the words are of who asked, and of us."""
+
+
 class Term(NamedTuple):
     """Some texts, whose mean embedding counts with a weight."""
 
@@ -42,10 +46,10 @@ class Asker:
         self._known: dict[str, np.ndarray] = {}
 
     def __call__(self, words: str) -> Asked:
-        """A ValueError where there is nothing to ask."""
+        """Wrong where there is nothing to ask."""
         words = " ".join(words.split())
         if not re.search(r"\w", words) or len(words) > LONGEST:
-            raise ValueError(f"a query has a word at least, and {LONGEST} characters at most.")
+            raise Wrong(f"a query has a word at least, and {LONGEST} characters at most.")
         says = findings.said_by_all(sentences(words))
         direction = self._sum(terms(words, says, self._questions))
         return Asked(metrics.normalise(direction), says)

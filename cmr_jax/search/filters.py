@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable
 
 from cmr_jax.search.about import About
+from cmr_jax.search.asking import Wrong
 from cmr_jax.search.index import quoted
 from cmr_jax.search.rows import FINDING
 
@@ -26,14 +27,14 @@ LONGEST = 200
 
 
 def condition(filters: Iterable[str], about: About) -> str:
-    """The condition that all of them hold; "" without any.  A ValueError says which is not one."""
+    """The condition that all of them hold; "" without any.  Wrong says which is not one."""
     return " AND ".join(f"({_condition(text, about)})" for text in filters)
 
 
 def _condition(text: str, about: About) -> str:
     match = _FILTER.fullmatch(text) if len(text) <= LONGEST else None
     if match is None:
-        raise ValueError(f"filter {text[:LONGEST]!r}: write NAME=VALUE, as vendor=GE or age>=60.")
+        raise Wrong(f"filter {text[:LONGEST]!r}: write NAME=VALUE, as vendor=GE or age>=60.")
     name, operator, value = match.groups()
     if name in TEXTS and operator in ("=", "!="):
         return f"{TEXTS[name]} {operator} {quoted(value)}"
@@ -45,7 +46,7 @@ def _condition(text: str, about: About) -> str:
     if name in about.findings:
         return f"{FINDING}{name} {operator} {_number(text, value)}"
     known = ", ".join([*TEXTS, HAS, *NUMBERS, *about.findings])
-    raise ValueError(f"filter {text!r}: there are {known}; texts know = and != alone.")
+    raise Wrong(f"filter {text!r}: there are {known}; texts know = and != alone.")
 
 
 def _number(text: str, value: str) -> float:
@@ -55,4 +56,4 @@ def _number(text: str, value: str) -> float:
         number = float("nan")
     if abs(number) < 1e12:  # no NaN, no infinity
         return number
-    raise ValueError(f"filter {text!r}: {value!r} is no number.")
+    raise Wrong(f"filter {text!r}: {value!r} is no number.")

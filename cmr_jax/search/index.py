@@ -31,6 +31,10 @@ RENEWED = datetime.timedelta(seconds=1)  # how soon a reader sees what was writt
 BROKEN = (RuntimeError, OSError, pa.ArrowInvalid)
 
 
+class Damaged(ValueError):
+    """What lies on the disk cannot be read."""
+
+
 class Index:
     """An open index; ValueErrors say what is wrong with it."""
 
@@ -141,7 +145,7 @@ class Index:
             yield
         except BROKEN as error:
             first = str(error).splitlines()[0][:200]
-            raise ValueError(f"{self.path} cannot be read, it may be damaged: {first}") from None
+            raise Damaged(f"{self.path} cannot be read, it may be damaged: {first}") from None
 
 
 class Writer:

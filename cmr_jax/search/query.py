@@ -7,7 +7,8 @@ import numpy as np
 from jaxtyping import Float
 
 from cmr_jax import metrics
-from cmr_jax.search.asking import Asker
+from cmr_jax.embedding import Model
+from cmr_jax.search.asking import Asker, Wrong
 from cmr_jax.search.index import KEY, SCORE, Index, one_of
 
 SAMPLE = 10_000  # exams among which a percentile is told
@@ -51,12 +52,13 @@ FACTS = (
 class Searcher:
     """An open index and a model that may ask it."""
 
-    def __init__(self, index: Index, asker: Asker):
-        self.index, self.asker = index, asker
+    def __init__(self, index: Index, model: Model):
+        self.index, self.model = index, model
+        self.asker = Asker(model.texts, index.about.questions)
         self._usual, self._drawn = np.zeros((0, index.about.width)), -1
 
     def direction(self, query: Query) -> Vector:
-        """Of unit length.  A ValueError where nothing is asked."""
+        """Of unit length.  Wrong where nothing is asked."""
         if query.like is None:
             return self.asker(query.words).direction
         if not query.words:
@@ -67,7 +69,7 @@ class Searcher:
     def __call__(self, query: Query) -> list[Hit]:
         """The best first."""
         if not 1 <= query.k <= MOST:
-            raise ValueError(f"{query.k} hits: from 1 to {MOST}.")
+            raise Wrong(f"{query.k} hits: from 1 to {MOST}.")
         direction = self.direction(query)
         found = self.index.nearest(
             direction, query.k, query.where, (*FACTS, *self.index.about.parts)
@@ -79,7 +81,7 @@ class Searcher:
         """That of an exam of the index."""
         found = self.index.vectors(one_of(KEY, [exam_id]))
         if not len(found):
-            raise ValueError(f"the index has no exam {exam_id!r}.")
+            raise Wrong(f"the index has no exam {exam_id!r}.")
         return found[0].astype(np.float64)
 
     def usual(self) -> Float[np.ndarray, "n e"]:

@@ -15,9 +15,8 @@ from absl import app, flags
 
 from cmr_jax import weights
 from cmr_jax.embedding import Embedder
-from cmr_jax.evals import labels, questions
+from cmr_jax.evals import labels
 from cmr_jax.evals.baselines import _words
-from cmr_jax.search.asking import Asker
 from cmr_jax.search.index import EXAM, KEY, Index
 from cmr_jax.search.query import Query, Searcher
 
@@ -36,7 +35,7 @@ def main(_: list[str]) -> None:
     rows = index.rows(where, [KEY, "impression", EXAM]).to_pydict()
     truth = labels.read(_DATA.value, rows[KEY])
     model = Embedder(weights.load(index.about.weights, weights.Options()), 32)
-    searcher = Searcher(index, Asker(model.texts, questions.read("reports")))
+    searcher = Searcher(index, model)
     words = bm25s.BM25()
     words.index(_words(rows["impression"]), show_progress=False)
     place = {exam: i for i, exam in enumerate(rows[KEY])}

@@ -1,0 +1,138 @@
+// The page: what is asked stands in its address, so that back, forward and links work.
+
+import { element, get, post, spoken } from "/api.js";
+import { show } from "/exam.js";
+import { hits, says } from "/results.js";
+
+const by = (id) => document.getElementById(id);
+const main = by("main"), status = by("status"), ask = by("ask");
+let leave = () => {}, key = () => false, picked = null, asked = "";
+
+function tell(words) {
+  status.textContent = words;
+}
+
+function typed() {
+  const where = [];
+  for (const name of ["vendor", "site", "sex", "has"]) if (by(name).value) where.push(`${name}=${by(name).value}`);
+  if (by("age_from").value) where.push(`age>=${by("age_from").value}`);
+  if (by("age_to").value) where.push(`age<${by("age_to").value}`);
+  if (by("finding").value) where.push(`${by("finding").value}>${by("above").value || 0}`);
+  return where;
+}
+
+const FIELDS = ["words", "vendor", "site", "sex", "has", "age_from", "age_to", "finding", "above"];
+
+function address(like = "") {
+  const query = new URLSearchParams();
+  for (const name of FIELDS) if (by(name).value && !(name === "above" && !by("finding").value)) query.set(name, by(name).value);
+  if (like) query.set("like", like);
+  return `#/?${query}`;
+}
+
+function like() {
+  return by("like").hidden ? "" : by("like").querySelector("code").textContent;
+}
+
+function restore(query) {
+  for (const name of FIELDS) by(name).value = query.get(name) ?? (name === "above" ? "0" : "");
+  const exam = query.get("like") ?? "";
+  by("like").hidden = !exam;
+  by("like").querySelector("code").textContent = exam;
+}
+
+async function search(query) {
+  restore(query);
+  asked = by("words").value;
+  if (!asked && !like()) {
+    main.replaceChildren();
+    tell("Ask in words, or open an example.");
+    return;
+  }
+  tell("searching …");
+  const found = await post("/api/search", { words: asked, like: like(), where: typed(), k: 24 });
+  main.replaceChildren(hits(found.hits, pick));
+  const n = found.hits.length;
+  tell(`${n ? `${n} exams` : "No exam: loosen the filters"} in ${found.took_ms.toFixed(0)} ms. ${says(found.says)}`);
+}
+
+function pick(exam, button) {
+  if (picked === null || picked.exam === exam) {
+    picked?.button.setAttribute("aria-pressed", "false");
+    picked = picked === null ? { exam, button } : null;
+    if (picked) { button.setAttribute("aria-pressed", "true"); tell("Choose another exam to compare with."); }
+    return;
+  }
+  location.hash = `#/compare/${encodeURIComponent(picked.exam)}/${encodeURIComponent(exam)}`;
+}
+
+async function route() {
+  leave();
+  leave = () => {};
+  key = () => false;
+  picked = null;
+  const [path, query] = location.hash.slice(1).split("?");
+  const [, page, ...ids] = path.split("/").map(decodeURIComponent);
+  const reading = page === "exam" || page === "compare";
+  document.body.classList.toggle("reading", reading);
+  try {
+    if (reading) {
+      tell("opening …");
+      const opened = await show(ids.slice(0, 2), asked);
+      ({ leave, key } = opened);
+      main.replaceChildren(opened.page);
+      main.querySelector("h1").focus();
+      tell("");
+    } else {
+      await search(new URLSearchParams(query ?? ""));
+    }
+  } catch (error) {
+    main.replaceChildren();
+    tell(error.message);
+  }
+}
+
+function move(step) {
+  const links = [...main.querySelectorAll("a.open")];
+  const at = links.indexOf(document.activeElement);
+  links[Math.min(Math.max(at + step, 0), links.length - 1)]?.focus();
+  return links.length > 0;
+}
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.altKey || event.metaKey) return;
+  if (event.key === "Escape") { history.back(); return; }
+  if (event.target.matches("input, select, textarea")) return;
+  if (event.key === "/") { event.preventDefault(); by("words").focus(); return; }
+  if (event.target.matches("button, a:not(.open)") && event.key === " ") return;
+  if (key(event)) return;
+  const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+  if (step && move(step)) event.preventDefault();
+});
+
+ask.addEventListener("submit", (event) => {
+  event.preventDefault();
+  const wanted = address(like());
+  if (location.hash === wanted) route();
+  else location.hash = wanted;
+});
+by("like").querySelector("button").addEventListener("click", () => { location.hash = address(); });
+for (const name of ["vendor", "site", "sex", "has", "finding"]) by(name).addEventListener("change", () => ask.requestSubmit());
+
+async function begin() {
+  by("filters").open = matchMedia("(min-width: 48rem)").matches;
+  const about = await get("/api/about");
+  by("count").textContent = `${about.exams} exams`;
+  for (const [name, values] of Object.entries(about.choices)) {
+    by(name).append(...values.map((v) => element("option", { value: v }, name === "has" ? spoken(v) : v)));
+  }
+  by("finding").append(...about.findings.map((f) => element("option", { value: f }, spoken(f))));
+  by("examples").append(...about.examples.map((words) => element("button", {
+    type: "button",
+    onclick: () => { by("words").value = words; by("like").hidden = true; ask.requestSubmit(); },
+  }, words)));
+  addEventListener("hashchange", route);
+  await route();
+}
+
+begin().catch((error) => tell(error.message));
