@@ -4,8 +4,8 @@
     python -m cmr_jax.train --config=configs/smoke.py --config.data.path=runs/data --workdir=runs/smoke
 
 `--config=configs/smoke.py:short` is the same in about a quarter of the steps.
-What it learns from, and how pictures vary, is what won on `phantom:v1`, as in configs/base.py; small batches
-too, for so short a run gains by steps.
+What it learns from, how pictures vary and the batch are those of the recipe of `phantom:v1`
+(configs/ablation/v1.py).
 """
 
 from cmr_jax.config import (
