@@ -39,17 +39,22 @@ def heart(source: Source, exam: Exam, zoom: int = 2) -> str | None:
         pictures.append(
             picture.resize((picture.width * zoom, picture.height * zoom), Image.Resampling.BICUBIC)
         )
+    return data_url("image/webp", webp(pictures, FRAME_MS))
+
+
+def webp(pictures: list[Image.Image], frame_ms: float) -> bytes:
+    """Moving pictures that go round and round; of one, a still."""
     out = io.BytesIO()
     pictures[0].save(
         out,
         "WEBP",
         save_all=True,
         append_images=pictures[1:],
-        duration=FRAME_MS,
+        duration=round(frame_ms),
         loop=0,
         quality=70,
     )
-    return data_url("image/webp", out.getvalue())
+    return out.getvalue()
 
 
 def _video(source: Source, exam: Exam, view: View, cine: bool) -> np.ndarray | None:

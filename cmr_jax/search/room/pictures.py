@@ -1,7 +1,6 @@
 """Pictures of exams for the room: small moving hearts, and the frames of a slice as they are stored."""
 
 import collections
-import io
 import threading
 from collections.abc import Callable, Hashable
 
@@ -10,6 +9,8 @@ from PIL import Image
 
 from cmr_jax.data.broken import BrokenRecord
 from cmr_jax.data.source import Exam, ExamSource
+from cmr_jax.evals.page.hearts import webp
+from cmr_jax.evals.trust.missing import LATE
 from cmr_jax.schema import Sequence, Stack, View
 
 SIDE = 160  # pixels of a small picture
@@ -17,7 +18,6 @@ FRAMES = 20  # of a small heart, at most
 USUAL_RR_MS = 900.0
 KEPT = 512  # small hearts in memory
 MOVING = (View.SAX, View.CH4)
-LATE = (Sequence.LGE_PSIR, Sequence.LGE_MAG)
 
 
 class Cache:
@@ -49,24 +49,14 @@ def small(source: ExamSource, exam: Exam, still: bool = False) -> bytes:
     stacks = [*shown, *([late] if late else [])] or list(exam.stacks[:1])
     videos = [video for stack in stacks if (video := _middle(source, exam, stack)) is not None]
     if not videos:
-        return _empty()
+        return webp([Image.new("L", (SIDE, SIDE))], USUAL_RR_MS)
     length = 1 if still else min(max(map(len, videos)), FRAMES)
     rr_ms = next((s.rr_ms for s in shown if s.rr_ms > 0), USUAL_RR_MS)
     pictures = [
         Image.fromarray(np.concatenate([_square(v[t * len(v) // length]) for v in videos], 1))
         for t in range(length)
     ]
-    out = io.BytesIO()
-    pictures[0].save(
-        out,
-        "WEBP",
-        save_all=True,
-        append_images=pictures[1:],
-        duration=round(rr_ms / length),
-        loop=0,
-        quality=60,
-    )
-    return out.getvalue()
+    return webp(pictures, rr_ms / length)
 
 
 def _best(exam: Exam, view: View, sequences: tuple[Sequence, ...]) -> Stack | None:
@@ -83,9 +73,3 @@ def _middle(source: ExamSource, exam: Exam, stack: Stack) -> np.ndarray | None:
 
 def _square(picture: np.ndarray) -> np.ndarray:
     return np.asarray(Image.fromarray(picture).resize((SIDE, SIDE), Image.Resampling.BICUBIC))
-
-
-def _empty() -> bytes:
-    out = io.BytesIO()
-    Image.new("L", (SIDE, SIDE)).save(out, "WEBP")
-    return out.getvalue()
