@@ -10,7 +10,7 @@ from cmr_jax.data.sites import Source
 from cmr_jax.data.source import Exam
 from cmr_jax.schema import Sequence, View
 
-FRAME_MS = 90
+FRAME_MS = 90.0
 SHOWN = ((View.SAX, True), (View.CH4, True), (View.SAX, False), (View.CH4, False))
 
 
