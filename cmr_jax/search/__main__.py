@@ -27,10 +27,11 @@ from absl import app, flags
 from cmr_jax import cli
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from cmr_jax.embedding import Embedder
     from cmr_jax.evals.zero_shot import Asked
     from cmr_jax.search.index import Index
-    from cmr_jax.search.query import Query, Searcher
 
 _WEIGHTS = cli.weights_flags(required=False)
 _DATA = flags.DEFINE_multi_string("data", [], "Prepared data.")
@@ -96,30 +97,27 @@ def _query(given: list[str]) -> None:
     from cmr_jax.search.query import Searcher
 
     opened, words = _opened(given)
+    if _LIKE.value and _LIKE_DICOM.value:
+        raise app.UsageError("--like or --like_dicom, not both.")
     if not (words or _LIKE.value or _LIKE_DICOM.value):
         raise app.UsageError("query what? Words, --like=EXAM, --like_dicom=DIR.")
     model, _ = _model(opened)
     searcher = Searcher(opened, model)
-    hits = searcher(_asked_for(searcher, model, " ".join(words)))
+    dicom = _LIKE_DICOM.value
+    like = _new(dicom, opened, model) if dicom else _LIKE.value or ""
+    query = searcher.query(" ".join(words), like, _WHERE.value, _K.value, _SHARE.value)
+    hits = searcher(query)
     print(terminal.as_json(hits) if _JSON.value else terminal.table(hits))
 
 
-def _asked_for(searcher: "Searcher", model: "Embedder", words: str) -> "Query":
-    from cmr_jax.search import filters, fresh
-    from cmr_jax.search.query import Query, without
+def _new(dicom: str, opened: "Index", model: "Embedder") -> "np.ndarray":
+    """The vector of the one exam of --like_dicom."""
+    from cmr_jax.search import fresh
 
-    conditions = [filters.condition(_WHERE.value, searcher.index.about)]
-    like = None
-    if _LIKE.value:
-        like = searcher.vector_of(_LIKE.value)
-        conditions.append(without(_LIKE.value))
-    elif _LIKE_DICOM.value:
-        exams, vectors = fresh.embedded(_LIKE_DICOM.value, searcher.index.about, model)
-        if len(exams) != 1:
-            raise ValueError(f"--like_dicom holds {len(exams)} exams: ask with one.")
-        like = vectors[0]
-    where = " AND ".join(filter(None, conditions))
-    return Query(words, like, _SHARE.value, where, _K.value)
+    exams, vectors = fresh.embedded(dicom, opened.about, model)
+    if len(exams) != 1:
+        raise ValueError(f"--like_dicom holds {len(exams)} exams: ask with one.")
+    return vectors[0]
 
 
 def _calibrate(given: list[str]) -> None:

@@ -31,6 +31,11 @@ class Told(NamedTuple):
     answer: Float[np.ndarray, " n"]
 
 
+def spoken(answer: float) -> str:
+    """An answer in a word."""
+    return "unsure" if np.isnan(answer) else "yes" if answer else "no"
+
+
 @dataclasses.dataclass(frozen=True)
 class Calibrated:
     """Of one finding."""

@@ -89,7 +89,6 @@ class Index:
         k: int,
         where: str = "",
         columns: tuple[str, ...] = (KEY,),
-        exact: bool = False,
     ) -> pa.Table:
         """The k exams whose unit vectors have the largest product with this one, best first, with that
         product as `score`; of those where a condition holds."""
@@ -98,9 +97,7 @@ class Index:
             query = query.distance_type("dot").limit(k).select([*columns, "_distance"])
             if where:
                 query = query.where(where, prefilter=True)
-            if exact or not self._table.list_indices():
-                query = query.bypass_vector_index()
-            else:
+            if self._table.list_indices():
                 partitions = max(1, round(_partitions(self._table.count_rows()) * PROBED))
                 query = query.nprobes(partitions).refine_factor(REFINED)
             found = query.to_arrow()

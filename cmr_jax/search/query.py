@@ -1,6 +1,7 @@
 """Queries: words, another exam, or both; what is found, how sure, and which pictures carried it."""
 
 import dataclasses
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,6 +10,7 @@ from jaxtyping import Float
 from cmr_jax import metrics
 from cmr_jax.embedding import Model
 from cmr_jax.search.asking import Asker, Wrong
+from cmr_jax.search.filters import condition
 from cmr_jax.search.index import KEY, SCORE, Index, one_of
 
 SAMPLE = 10_000  # exams among which a percentile is told
@@ -36,9 +38,13 @@ class Hit(NamedTuple):
     carried: dict[str, float]  # the same score of each kind of picture alone
     facts: dict[str, Any]
 
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        told = {name: getattr(self, name) for name in (KEY, SCORE, "percentile", "carried")}
+        return told | self.facts
+
 
 FACTS = (
-    KEY,
     "patient_id",
     "site",
     "vendor",
@@ -72,10 +78,27 @@ class Searcher:
             raise Wrong(f"{query.k} hits: from 1 to {MOST}.")
         direction = self.direction(query)
         found = self.index.nearest(
-            direction, query.k, query.where, (*FACTS, *self.index.about.parts)
+            direction, query.k, query.where, (KEY, *FACTS, *self.index.about.parts)
         )
         usual = np.sort(self.usual() @ direction)
         return [self._hit(row, direction, usual) for row in found.to_pylist()]
+
+    def query(
+        self,
+        words: str,
+        like: str | Vector,
+        filters: Iterable[str],
+        k: int,
+        share: float = Query.share,
+    ) -> Query:
+        """What people type: words, an exam of the index ("": none), which is not found itself, or the
+        vector of another, and filters.  Wrong where one of them is."""
+        conditions = [condition(filters, self.index.about)]
+        if isinstance(like, str) and like:
+            conditions.append(without(like))
+            like = self.vector_of(like)
+        where = " AND ".join(filter(None, conditions))
+        return Query(words, None if isinstance(like, str) else like, share, where, k)
 
     def vector_of(self, exam_id: str) -> Vector:
         """That of an exam of the index."""

@@ -28,17 +28,7 @@ def table(hits: list[Hit]) -> str:
 
 def as_json(hits: list[Hit]) -> str:
     """All that is known of each."""
-    plain = [
-        {
-            "exam_id": hit.exam_id,
-            "score": hit.score,
-            "percentile": hit.percentile,
-            "carried": hit.carried,
-            **hit.facts,
-        }
-        for hit in hits
-    ]
-    return json.dumps(plain, indent=1)
+    return json.dumps([hit.to_json() for hit in hits], indent=1)
 
 
 def _strongest(hit: Hit) -> str:

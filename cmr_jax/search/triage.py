@@ -10,10 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from cmr_jax.search.calibrated import Calibrated, Told
-
-ANSWERS = {1.0: "yes", 0.0: "no"}
-UNSURE = "unsure"
+from cmr_jax.search.calibrated import Calibrated, Told, spoken
 
 
 class Worklist(NamedTuple):
@@ -52,7 +49,7 @@ def rows(found: Worklist) -> list[dict[str, Any]]:
             "any": round(float(found.any_of_them[i]), 4),
         }
         for finding, told in found.told.items():
-            row[finding] = ANSWERS.get(float(told.answer[i]), UNSURE)
+            row[finding] = spoken(told.answer[i])
             for name in ("probability", "low", "high"):
                 row[f"{finding}_{name}"] = round(float(getattr(told, name)[i]), 4)
         listed.append(row)

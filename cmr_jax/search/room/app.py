@@ -15,13 +15,11 @@ from starlette.routing import Route
 
 from cmr_jax.data.broken import BrokenRecord
 from cmr_jax.evals.statistics.estimate import plain
-from cmr_jax.search import filters
 from cmr_jax.search.asking import Wrong
 from cmr_jax.search.index import Damaged
-from cmr_jax.search.query import Query, without
 from cmr_jax.search.room import pictures
 from cmr_jax.search.room.audit import Audit
-from cmr_jax.search.room.exams import Absent, Exams, hit_of
+from cmr_jax.search.room.exams import Absent, Exams
 from cmr_jax.search.room.guard import Guard, Rules, visitor
 
 STATIC = pathlib.Path(__file__).parent / "static"
@@ -156,20 +154,14 @@ class _Room:
         typed = asked.get("where", [])
         if not isinstance(typed, list) or not all(isinstance(x, str) for x in typed):
             raise Wrong("where is a list of filters")
-        searcher = self._exams.searcher
-        conditions = [filters.condition(typed, self._exams.index.about)]
-        vector = None
-        if like:
-            vector = searcher.vector_of(like)
-            conditions.append(without(like))
-        where = " AND ".join(filter(None, conditions))
         k = asked.get("k", 12)
         if not isinstance(k, int) or not 1 <= k <= MOST_HITS:
             raise Wrong(f"k is a number from 1 to {MOST_HITS}")
-        hits = searcher(Query(words, vector, where=where, k=k))
+        searcher = self._exams.searcher
+        hits = searcher(searcher.query(words, like, typed, k))
         says = searcher.asker(words).says if words else {}
         took = 1000 * (time.perf_counter() - began)
-        return {"hits": [hit_of(hit) for hit in hits], "says": says, "took_ms": took}
+        return {"hits": [hit.to_json() for hit in hits], "says": says, "took_ms": took}
 
     def _evidence(self, asked: dict[str, Any]) -> dict[str, Any]:
         found = self._exams.evidence(_text(asked, "exam_id"), _text(asked, "words"))

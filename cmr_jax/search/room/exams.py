@@ -7,14 +7,13 @@ import numpy as np
 
 from cmr_jax.data.broken import BrokenRecord
 from cmr_jax.data.source import Exam, ExamSource
-from cmr_jax.search import evidence
+from cmr_jax.search import calibrated, evidence
 from cmr_jax.search.calibrated import Calibrated
 from cmr_jax.search.index import KEY, one_of
-from cmr_jax.search.query import Hit, Query, Searcher, without
+from cmr_jax.search.query import Query, Searcher, without
 from cmr_jax.search.rows import FINDING
 
 SIMILAR = 6
-NO_EXAM = "the index has no such exam"
 
 
 class Absent(Exception):
@@ -24,8 +23,8 @@ class Absent(Exception):
 class Exams:
     """Reads exams by id; paths come from the index alone, never from who asks."""
 
-    def __init__(self, searcher: Searcher, calibrated: dict[str, Calibrated]):
-        self.searcher, self._calibrated = searcher, calibrated
+    def __init__(self, searcher: Searcher, known: dict[str, Calibrated]):
+        self.searcher, self._calibrated = searcher, known
         self.index = searcher.index
 
     def open(self, exam_id: str) -> tuple[ExamSource, Exam, int]:
@@ -49,8 +48,8 @@ class Exams:
             KEY: exam_id,
             **{name: row[name] for name in facts},
             "stacks": [_stack(i, stack) for i, stack in enumerate(exam.stacks)],
-            "findings": [self._finding(name, row[FINDING + name]) for name in self._order(row)],
-            "similar": [hit_of(hit) for hit in like],
+            "findings": self._findings(row),
+            "similar": [hit.to_json() for hit in like],
         }
 
     def frames(self, exam_id: str, stack: int, slice_index: int) -> np.ndarray:
@@ -72,37 +71,25 @@ class Exams:
     def _row(self, exam_id: str, columns: list[str]) -> dict[str, Any]:
         found = self.index.rows(one_of(KEY, [exam_id]), columns).to_pylist()
         if not found:
-            raise Absent(NO_EXAM)
+            raise Absent("the index has no such exam")
         return found[0]
 
-    def _order(self, row: dict[str, Any]) -> list[str]:
-        """Findings that are calibrated first, the likeliest of them first."""
-        told = {n: self._finding(n, row[FINDING + n]) for n in self.index.about.findings}
-        return sorted(told, key=lambda n: -told[n].get("probability", told[n]["score"] - 10))
+    def _findings(self, row: dict[str, Any]) -> list[dict[str, Any]]:
+        """Those that are calibrated first, the likeliest of them first."""
+        told = [self._finding(name, row[FINDING + name]) for name in self.index.about.findings]
+        return sorted(told, key=lambda one: -one.get("probability", one["score"] - 10))
 
     def _finding(self, name: str, score: float) -> dict[str, Any]:
         found: dict[str, Any] = {"name": name, "score": score}
         if name not in self._calibrated:
             return found
         told = self._calibrated[name](np.array([score]))
-        answer = told.answer[0]
         return found | {
             "probability": float(told.probability[0]),
             "low": float(told.low[0]),
             "high": float(told.high[0]),
-            "answer": "unsure" if np.isnan(answer) else "yes" if answer else "no",
+            "answer": calibrated.spoken(told.answer[0]),
         }
-
-
-def hit_of(hit: Hit) -> dict[str, Any]:
-    """As the page has it."""
-    return {
-        KEY: hit.exam_id,
-        "score": hit.score,
-        "percentile": hit.percentile,
-        "carried": hit.carried,
-        **{name: value for name, value in hit.facts.items() if name != KEY},
-    }
 
 
 @functools.lru_cache(maxsize=64)
