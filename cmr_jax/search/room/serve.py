@@ -18,6 +18,9 @@ from cmr_jax.search.room.guard import Rules, is_loopback
 
 SHORTEST = 16  # characters of a token
 AT_ONCE = 200  # visitors
+# Asked before anybody does, who then need not wait: a normal study names every finding, so that all prompts
+# are embedded, and one, two and three new texts are programs of their own.
+FIRST = ("Normal cardiac MRI.", "Heart.", "Ventricle. Atrium.", "Apex. Base. Septum.")
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +64,8 @@ def serve(
 ) -> None:
     """Until it is asked to leave."""
     searcher = Searcher(index, model)
-    searcher(Query("late gadolinium enhancement", k=1))  # the first query waits for nothing
+    for words in FIRST:
+        searcher(Query(words, k=1))
     room = app.build(Exams(searcher, calibrated.read(index.path)), allowed, Audit(audit))
     print(f"{len(index)} exams at http://{door.host}:{door.port}/", flush=True)
     uvicorn.run(
