@@ -1,7 +1,9 @@
 """Batches: the clip is what it says, randomness belongs to the index, position survives hosts."""
 
 import dataclasses
+import time
 
+import grain
 import jax
 import numpy as np
 import pytest
@@ -82,6 +84,34 @@ def test_a_batch_says_whose_it_is_and_where_to_go_on(tiny, smoke, tokenizer):
         assert broken == ()
     batches.restore(loaded[0].state)
     assert equal([next(batches)], loaded[1:])
+
+
+def test_a_batch_of_each_thread_is_read_ahead_and_no_more(tiny, smoke, tokenizer, monkeypatch):
+    """A batch may be a gigabyte, and a step takes seconds: what is read waits in memory."""
+    read, steps = [], recipes.for_training
+
+    def counted(*of):
+        return [*steps(*of), Counted(read)]
+
+    monkeypatch.setattr(pipeline.recipes, "for_training", counted)
+    batches = TrainBatches(smoke, tokenizer)
+    next(batches)
+    wanted, until = (1 + smoke.data.threads) * smoke.data.batch, time.monotonic() + 60
+    while len(read) < wanted and time.monotonic() < until:
+        time.sleep(0.01)
+    time.sleep(0.2)  # enough for ten batches more of these
+    assert len(read) == wanted
+
+
+class Counted(grain.transforms.Map):
+    """Passes elements on, and keeps their ids."""
+
+    def __init__(self, seen: list):
+        self.seen = seen
+
+    def map(self, element):
+        self.seen.append(element["exam_id"])
+        return element
 
 
 def test_two_hosts_see_what_one_does(tiny, smoke, tokenizer):

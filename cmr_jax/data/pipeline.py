@@ -60,8 +60,9 @@ class TrainBatches:
                 data,
                 cfg.data.batch,
                 grain.sharding.ShardOptions(shard_index=host, shard_count=hosts),
+                # Grain counts whole batches here, and each may be a gigabyte: one for each thread.
                 read_options=grain.ReadOptions(
-                    num_threads=cfg.data.threads, prefetch_buffer_size=2 * cfg.data.batch
+                    num_threads=cfg.data.threads, prefetch_buffer_size=cfg.data.threads
                 ),
                 multiprocessing_options=grain.MultiprocessingOptions(num_workers=workers)
                 if workers
