@@ -109,10 +109,9 @@ class Data:
     )
     vocabulary: str = ""  # a tokenizer or vocabulary file; without one, the data's own
     permute_reports: bool = False  # a control: reports permuted among exams, by run.seed
-    workers: int = 0  # processes that read ahead, each holding up to a batch more than its threads
-    threads: int = (
-        2  # of each process, that read a batch each: more, where storage is slow to answer
-    )
+    # Processes that read ahead.  Each holds a batch of each of its threads, and one more.
+    workers: int = 0
+    threads: int = 2  # of each process: more, where storage is slow to answer
     hidden: float = 0.6  # of each exam's places, of objective=masked_frames
     view_dropout: float = 0.0  # the chance of each stack to be hidden in training, but for one
     # What training does to pictures, on the device (cmr_jax/augment), drawn for each exam; 0: none.
