@@ -3,11 +3,12 @@
 import abc
 import copy
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
+from cmr_jax import config, sharding
 from cmr_jax.config import Objective
 from cmr_jax.data import pipeline
 from cmr_jax.data.sites import Source
@@ -68,11 +69,15 @@ class Model(abc.ABC):
         for first in range(0, len(batch.video), self.at_once):
             part = jax.tree.map(lambda x, i=first: np.asarray(x)[i : i + self.at_once], batch)
             size = len(part.video)
-            more = (1 << (size - 1).bit_length()) - size
+            more = self._size(size) - size
             part = jax.tree.map(lambda x, n=more: np.concatenate([x, x[-1:].repeat(n, 0)]), part)
             row = np.arange(size + more, dtype=np.int32)
             made.append(self.video(part._replace(row=row))[:size])
         return np.concatenate(made)
+
+    def _size(self, rows: int) -> int:
+        """So many rows are filled up to; few sizes, since each is a program of its own."""
+        return 1 << (rows - 1).bit_length()
 
     def exams(
         self, data: str, split: str, change: Callable[[Batch], Batch] = lambda b: b
@@ -88,21 +93,26 @@ class Model(abc.ABC):
 
 
 class Embedder(Model):
-    """A model of ours as a function."""
+    """A model of ours as a function, on all devices of this process: each has all parameters, and its
+    share of every batch."""
 
     def __init__(self, loaded: Weights, batch: int = 32):
-        # On the device once, not with every batch.
-        self.weights = loaded._replace(params=jax.device_put(loaded.params))
+        """`batch` exams at once, or a few more, where they do not divide over the devices."""
+        self._mesh = sharding.make_mesh(config.Mesh(), jax.local_devices())
+        self.weights = self._resident(loaded)
         self.cfg = loaded.config
-        self.cfg.data.batch = self.at_once = batch
+        self.cfg.data.batch = self.at_once = _up(batch, self._mesh.size)
         self.cfg.data.texts, self.cfg.data.untrue_text = 1, False
         self.cfg.objective, self.cfg.data.labels = Objective.CONTRASTIVE, ""  # no label is read
         model = self.cfg.model
         self._video = jax.jit(
             lambda params, b: dual_encoder.apply(model, params, b, text=False).video
         )
+        blank = pipeline.example_batch(self.cfg, 1)
         self._text = jax.jit(
-            lambda params, b: dual_encoder.apply(model, params, b, video=False)._replace(video=None)
+            lambda params, words: dual_encoder.apply(
+                model, params, blank._replace(**words), video=False
+            )._replace(video=None)
         )
 
     @property
@@ -115,7 +125,7 @@ class Embedder(Model):
         if loaded.config.model != self.cfg.model or loaded.config.data.clip != self.cfg.data.clip:
             return Embedder(loaded, self.at_once)
         other = copy.copy(self)
-        other.weights = loaded._replace(params=jax.device_put(loaded.params))
+        other.weights = self._resident(loaded)
         return other
 
     def batches(self, source: Source) -> Batches:
@@ -124,7 +134,7 @@ class Embedder(Model):
 
     def video(self, batch: Batch) -> np.ndarray:
         """Embeds clips."""
-        return np.asarray(self._video(self.weights.params, batch))
+        return np.asarray(self._video(self.weights.params, self._spread(batch)))
 
     def head(self, video: np.ndarray) -> dict[str, np.ndarray]:
         """Logits by finding."""
@@ -142,13 +152,26 @@ class Embedder(Model):
         )
 
     def _texts(self, texts: list[str]):
-        # In few sizes: each is a program of its own.
-        size = 1 << (len(texts) - 1).bit_length()
+        size = self._size(len(texts))
         tokens, mask = self.weights.tokenizer.encode(
             texts + [""] * (size - len(texts)), self.cfg.model.text.length
         )
-        batch = pipeline.example_batch(self.cfg, 1)
-        batch = batch._replace(
-            tokens=tokens[:, None], text_mask=mask[:, None], row=np.arange(size, dtype=np.int32)
-        )
-        return self._text(self.weights.params, batch)
+        row = np.arange(size, dtype=np.int32)
+        words = {"tokens": tokens[:, None], "text_mask": mask[:, None], "row": row}
+        return self._text(self.weights.params, self._spread(words))
+
+    def _size(self, rows: int) -> int:
+        return _up(super()._size(rows), self._mesh.size)
+
+    def _resident(self, loaded: Weights) -> Weights:
+        """On the devices once, not with every batch."""
+        place = jax.NamedSharding(self._mesh, sharding.WHOLE)
+        return loaded._replace(params=jax.device_put(loaded.params, place))
+
+    def _spread(self, rows: Any) -> Any:
+        """Arrays of rows that divide over the devices, each its own."""
+        return jax.device_put(rows, sharding.batch_sharding(self._mesh))
+
+
+def _up(count: int, ways: int) -> int:
+    return -(-count // ways) * ways
