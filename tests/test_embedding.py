@@ -29,7 +29,8 @@ def test_every_device_has_the_parameters_and_its_share_of_the_exams(unlearned, t
 
 
 def test_exams_and_texts_embed_alike_on_one_device_and_on_many(unlearned, alone, tiny):
-    assert alone.at_once == 3 and unlearned.at_once == 16
+    assert alone.at_once == 3
+    assert unlearned.at_once == 16
     source = ExamSource(str(tiny), "test")
     one, many = (model.videos(model.batches(source)) for model in (alone, unlearned))
     np.testing.assert_allclose(one, many, rtol=2e-5, atol=2e-6)
