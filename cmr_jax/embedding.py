@@ -128,9 +128,10 @@ class Embedder(Model):
         other.weights = self._resident(loaded)
         return other
 
-    def batches(self, source: Source) -> Batches:
-        """As in training, but for nothing that is random."""
-        return pipeline.EvalBatches(source, self.cfg, self.weights.tokenizer)
+    def batches(self, source: Source, left_out: set[int] | None = None) -> Batches:
+        """As in training, but for nothing that is random.  An exam that cannot be read is an error, or
+        is left out where its number can go."""
+        return pipeline.EvalBatches(source, self.cfg, self.weights.tokenizer, left_out)
 
     def video(self, batch: Batch) -> np.ndarray:
         """Embeds clips."""

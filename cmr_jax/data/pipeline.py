@@ -126,7 +126,8 @@ class EvalBatches:
     source: Source
     cfg: config.Experiment
     tokenizer: Tokenizer
-    strict: bool = True  # an exam that cannot be read is an error; else it is named and left out
+    # Collects the numbers of exams that cannot be read, which are named and left out; None: an error.
+    left_out: set[int] | None = None
 
     def __iter__(self) -> Iterator[tuple[Batch, int]]:
         """(batch, how many of its exams are real)."""
@@ -139,8 +140,9 @@ class EvalBatches:
                 try:
                     elements.append(_through(steps, index, rng))
                 except BrokenRecord as error:
-                    if not self.strict:
+                    if self.left_out is not None:
                         log.warning("%s cannot be read: %s", self.source.name(index), error)
+                        self.left_out.add(index)
                         continue
                     raise ValueError(
                         f"{self.source.name(index)} cannot be read: {error}. "

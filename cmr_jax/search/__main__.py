@@ -10,9 +10,11 @@
     python -m cmr_jax.search remove INDEX --exams=ID,ID
     python -m cmr_jax.search check INDEX
 
-`index` embeds all exams of prepared data that the index does not have yet, and goes on where it was
-stopped.  `triage` ranks exams, of the index or of new data, by findings: probabilities with intervals, and
-yes, no or unsure, as the labels that `calibrate` was given teach.
+`index` embeds all exams of prepared data that the index does not have yet, and goes on where it was stopped; an
+exam that cannot be read is named, counted and left out. Of exams that the index has it keeps where their
+pictures are: after data was moved, run it again with the new place. `triage` ranks exams, of the index or of
+new data, by findings: probabilities with intervals, and yes, no or unsure, as the labels that `calibrate` was
+given teach.
 `serve` opens a reading room in the browser: on this machine alone, unless --host says otherwise, which takes
 a token.  What is asked there is kept in --audit.
 --where filters: vendor=GE, site=, sex=, has=SAX, has="CH4 CINE", has!=LGE, age>=60, tesla=3, and
@@ -71,7 +73,7 @@ def main(argv: list[str]) -> None:
 
 def _index(given: list[str]) -> None:
     from cmr_jax.data.shards import splits_of
-    from cmr_jax.search import rows
+    from cmr_jax.search import rows, terminal
     from cmr_jax.search.about import ABOUT_FILE
     from cmr_jax.search.index import Index
 
@@ -87,8 +89,8 @@ def _index(given: list[str]) -> None:
     for data in _DATA.value:
         for split in _SPLITS.value:
             if split in splits_of(data):
-                added = rows.fill(opened, model, asked, data, split)
-                print(f"{data} {split}: {added} exams added")
+                found = rows.fill(opened, model, asked, data, split)
+                print(f"{data} {split}: {terminal.filled(found)}")
     print(f"{len(opened)} exams in {path}")
 
 

@@ -125,12 +125,16 @@ class Index:
     @contextlib.contextmanager
     def writing(self) -> Iterator["Writer"]:
         """Holds the index, so that nobody else writes; what was written is sealed at the end."""
+        folder, file = _folder(self.path), self.path / SEAL_FILE
         with run_files.held(self.path):
             writer = Writer(self._table)
             yield writer
-            (self.path / SEAL_FILE).unlink(missing_ok=True)  # old files may go now
-            writer.tend()
-            seal.close(_folder(self.path), self.path / SEAL_FILE)
+            # Also where a writer was killed before it came to this.
+            if writer.changed or not seal.covers(folder, file):
+                known = seal.read(file)
+                file.unlink(missing_ok=True)  # old files may go now
+                writer.tend()
+                seal.close(folder, file, known)
 
     def check(self) -> int:
         """Compares every file with its checksum; how many there are."""
@@ -149,15 +153,22 @@ class Writer:
     """What may be done to an index that is held."""
 
     def __init__(self, table: Any):
-        self._table = table
+        self._table, self.changed = table, False
 
     def add(self, rows: pa.Table) -> None:
         """Adds exams; those that are there already are replaced."""
+        self.changed = True
         merge = self._table.merge_insert(KEY).when_matched_update_all()
         merge.when_not_matched_insert_all().execute(rows, on_bad_vectors="null")
 
+    def place(self, rows: pa.Table) -> None:
+        """Sets some columns of exams that are there."""
+        self.changed = True
+        self._table.merge_insert(KEY).when_matched_update_all().execute(rows)
+
     def remove(self, where: str) -> None:
         """Takes out the exams where a condition holds."""
+        self.changed = True
         self._table.delete(where)
 
     def tend(self) -> None:

@@ -2,13 +2,16 @@
 
 import hashlib
 import logging
+import os
 import time
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from cmr_jax import hashing, metrics
+from cmr_jax.data.broken import BrokenRecord
 from cmr_jax.data.shards import splits_of
 from cmr_jax.data.sites import Some
 from cmr_jax.data.source import Exam, ExamSource, read_manifest
@@ -41,10 +44,11 @@ FACTS = (
     pa.field("age", pa.float32()),  # the first year of the band of ten
     pa.field("pictures", pa.list_(pa.string())),  # "SAX", "CINE", and both together, as "SAX CINE"
     pa.field("impression", pa.string()),
-    pa.field("data", pa.string()),  # where its pictures lie: prepared data, a split, a row of it
+    pa.field("data", pa.string()),
     pa.field("split", pa.string()),
     pa.field("row", pa.int64()),
 )
+PLACE = ("data", "split", "row")  # of those: prepared data, and a row of it, where pictures are
 
 log = logging.getLogger(__name__)
 
@@ -74,29 +78,69 @@ def columns(asked: Asked) -> list[pa.Field]:
     return [*FACTS, *(pa.field(FINDING + name, pa.float32()) for name in asked.questions)]
 
 
-def fill(index: Index, model: Embedder, asked: Asked, data: str, split: str) -> int:
-    """Adds the exams of a split that are not there yet; how many.  One that was stopped goes on."""
-    source = ExamSource(data, split)
+class Filled(NamedTuple):
+    """What became of a split's exams."""
+
+    added: int
+    moved: int  # were there already, of pictures that lay elsewhere
+    broken: int  # cannot be read, and are named in the log
+
+
+def fill(index: Index, model: Embedder, asked: Asked, data: str, split: str) -> Filled:
+    """Adds the exams of a split that are not there yet, and tells those that are where their pictures
+    lie now.  One that was stopped goes on."""
+    source = ExamSource(os.path.abspath(data), split)
     with index.writing() as writer:
-        there = set(index.ids())
-        wanted = [i for i in range(len(source)) if source[i].exam_id not in there]
-        done, began, told = 0, time.monotonic(), time.monotonic()
+        wanted, moved, broken = _news(index, source)
+        if moved:
+            writer.place(pa.table({KEY: list(moved), **_places(source, list(moved.values()))}))
+        added, done, began, told = 0, 0, time.monotonic(), time.monotonic()
         for first in range(0, len(wanted), AT_ONCE):
-            rows = wanted[first : first + AT_ONCE]
-            writer.add(_table(index, model, asked, source, rows))
-            done += len(rows)
+            part = wanted[first : first + AT_ONCE]
+            made = _table(index, model, asked, source, part)
+            writer.add(made)
+            added, done = added + len(made), done + len(part)
             if time.monotonic() - told > TOLD_EVERY_S:
                 told = time.monotonic()
                 left = (told - began) / done * (len(wanted) - done)
                 log.info("%s: %d of %d exams, %.0f s left", split, done, len(wanted), left)
-    return done
+    return Filled(added, len(moved), broken + len(wanted) - added)
+
+
+def _news(index: Index, source: ExamSource) -> tuple[list[int], dict[str, int], int]:
+    """Exams that the index lacks, those that it knows from another place, and how many are broken."""
+    told = index.rows("", [KEY, *PLACE]).to_pylist()
+    there = {row.pop(KEY): tuple(row.values()) for row in told}
+    wanted, moved, broken = [], {}, 0
+    for i in range(len(source)):
+        try:
+            exam_id = source[i].exam_id
+        except BrokenRecord as error:
+            log.warning("%s cannot be read: %s", source.name(i), error)
+            broken += 1
+            continue
+        if exam_id not in there:
+            wanted.append(i)
+        elif there[exam_id] != (source.path, source.split, i):
+            moved[exam_id] = i
+    return wanted, moved, broken
+
+
+def _places(source: ExamSource, rows: list[int]) -> dict[str, list]:
+    values = ([source.path] * len(rows), [source.split] * len(rows), rows)
+    return dict(zip(PLACE, values, strict=True))
 
 
 def _table(
     index: Index, model: Embedder, asked: Asked, source: ExamSource, rows: list[int]
 ) -> pa.Table:
+    """Those of them that can be read."""
+    left_out: set[int] = set()
+    batches = list(model.batches(Some(source, rows), left_out))
+    rows = [row for i, row in enumerate(rows) if i not in left_out]
+    if not rows:
+        return index.schema.empty_table()
     exams = [source[i] for i in rows]
-    batches = list(model.batches(Some(source, rows)))
     whole = _finite(metrics.normalise(model.videos(iter(batches))))
     vectors = {EXAM: whole} | {
         name: _of_part(model, batches, exams, part) for name, part in PARTS.items()
@@ -104,7 +148,7 @@ def _table(
     facts = [_facts(exam) for exam in exams]
     plain = {KEY: [e.exam_id for e in exams]}
     plain |= {name: [fact[name] for fact in facts] for name in facts[0]}
-    plain |= {"data": [source.path] * len(rows), "split": [source.split] * len(rows), "row": rows}
+    plain |= _places(source, rows)
     plain |= {FINDING + name: score for name, score in asked.scores(whole).items()}
     plain |= {
         name: [None if np.isnan(v).any() else v for v in array] for name, array in vectors.items()

@@ -16,10 +16,31 @@ ROOMS = (
 )  # of a Lance table: versions are small, and its own affair
 
 
-def close(folder: pathlib.Path, file: pathlib.Path) -> None:
-    """Writes down what the table in `folder` has."""
-    sums = {name: [f.stat().st_size, _sum(f)] for name, f in _files(folder).items()}
+Sums = dict[str, list]  # by the name of a file, its size and its checksum
+
+
+def close(folder: pathlib.Path, file: pathlib.Path, known: Sums) -> None:
+    """Writes down what the table in `folder` has.  A file is written once and never changed, so what
+    is known of it stays true."""
+    sums = {
+        name: known.get(name) or [f.stat().st_size, _sum(f)] for name, f in _files(folder).items()
+    }
     journal.replace(file, json.dumps(sums).encode())
+
+
+def read(file: pathlib.Path) -> Sums:
+    """What was written down; {} before anything was finished."""
+    if not file.exists():
+        return {}
+    try:
+        return dict(json.loads(file.read_text()))
+    except (TypeError, ValueError):
+        raise ValueError(f"{file} is damaged. Make the index anew.") from None
+
+
+def covers(folder: pathlib.Path, file: pathlib.Path) -> bool:
+    """Whether it was written down, and no file came or went since."""
+    return file.exists() and read(file).keys() == _files(folder).keys()
 
 
 def check(folder: pathlib.Path, file: pathlib.Path, sized_only: bool) -> int:
@@ -27,13 +48,7 @@ def check(folder: pathlib.Path, file: pathlib.Path, sized_only: bool) -> int:
 
     Files that came later are not looked at: a write is under way, or was stopped.  Without a seal
     nothing was finished yet."""
-    if not file.exists():
-        return 0
-    there = _files(folder)
-    try:
-        sealed = json.loads(file.read_text())
-    except ValueError:
-        raise ValueError(f"{file} is damaged. Make the index anew.") from None
+    there, sealed = _files(folder), read(file)
     for name, (size, checksum) in sealed.items():
         found = there.get(name)
         if (

@@ -5,6 +5,7 @@ import shutil
 import textwrap
 
 from cmr_jax.search.query import Hit
+from cmr_jax.search.rows import Filled
 
 STRONGEST = 2  # kinds of picture that are named
 LEAST_TEXT = 40
@@ -24,6 +25,14 @@ def table(hits: list[Hit]) -> str:
         lines.append(f"     by {_strongest(hit)}")
         lines.append("     " + textwrap.shorten(facts["impression"], width, placeholder=" ..."))
     return "\n".join(lines) if lines else "no exam is like that: loosen the filters."
+
+
+def filled(found: Filled) -> str:
+    """What became of the exams of a split."""
+    told = [f"{found.added} exams added"]
+    told += [f"{found.moved} found in a new place"] if found.moved else []
+    told += [f"{found.broken} cannot be read, and are named above"] if found.broken else []
+    return ", ".join(told)
 
 
 def as_json(hits: list[Hit]) -> str:

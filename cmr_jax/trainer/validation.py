@@ -49,7 +49,7 @@ class Validation:
         cfg.data.batch, cfg.data.micro_batch = cfg.data.micro_batch or cfg.data.batch, 0
         cfg.data.texts = 1
         self._cfg, self._mesh = cfg, mesh
-        self._batches = EvalBatches(source, cfg, tokenizer, strict=False)
+        self._batches = EvalBatches(source, cfg, tokenizer, left_out=set())
         self._look = step.make_look(cfg, mesh)
         self._told = TELL[cfg.objective]
 
