@@ -2,6 +2,7 @@
 
 import base64
 import dataclasses
+import json
 import os
 import pathlib
 import re
@@ -13,6 +14,7 @@ import tensorflow_datasets as tfds
 
 from cmr_jax.data.source import ExamSource
 from cmr_jax.evals import page
+from cmr_jax.search.index import Index
 from cmr_jax.tokenizer import Tokenizer
 from data_prep.phantom.__main__ import main
 from data_prep.phantom.identity import HOSTILE, SYLLABLES
@@ -110,7 +112,7 @@ def test_the_vocabulary_has_no_piece_of_a_name(built):
     assert not pieces & {s.lower() for s in SYLLABLES if len(s) > 3}
 
 
-def test_training_evaluation_and_export_let_nothing_out(built):
+def test_training_evaluation_export_and_search_let_nothing_out(built):
     root, _ = built
     flags = ["--config.data.batch=8", "--config.data.clip.size=32", "--config.optim.steps=3"]
     logs = []
@@ -121,7 +123,20 @@ def test_training_evaluation_and_export_let_nothing_out(built):
     common = [f"--weights={root / 'run'}", f"--data={root / 'out'}"]
     logs.append(run("cmr_jax.evaluate", *common, f"--out={root / 'eval'}", "--bootstrap=20"))
     logs.append(run("cmr_jax.export", f"--weights={root / 'run'}", f"--out={root / 'export'}"))
-    for folder in ("run", "eval", "export"):
+    index = root / "index"
+    weights, data = f"--weights={root / 'export'}", f"--data={root / 'out'}"
+    logs.append(run("cmr_jax.search", "index", weights, data, f"--index={index}"))
+    telling = min((root / "in" / "dicom").iterdir())  # its name is a patient's
+    like = ("dilated", f"--like_dicom={telling}", "-k", "60", "--json")
+    logs.append(run("cmr_jax.search", "query", str(index), *like))
+    (root / "nothing").mkdir()
+    empty = (root / "nothing").rename(root / "in" / telling.name)
+    logs.append(run("cmr_jax.search", "query", str(index), f"--like_dicom={empty}", check=False))
+    assert logs[-1].returncode == 2
+    rows = Index(index).rows("", ["exam_id", "patient_id", "impression", "pictures"])
+    assert rows.num_rows == len(json.loads(logs[-2].stdout))
+    assert_clean(repr(rows.to_pylist()).lower().encode(), "a row")  # files may be compressed
+    for folder in ("run", "eval", "export", "index"):
         assert_clean(everything(root / folder), folder)
     for log in logs:
         assert_clean((log.stdout + log.stderr).replace(str(root), "").lower().encode(), "a log")

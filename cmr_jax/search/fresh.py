@@ -15,6 +15,7 @@ from cmr_jax.embedding import Model
 from cmr_jax.search.about import About
 
 SPLIT = "test"
+PREPARES = "data_prep.build"
 
 
 def embedded(dicom: str, about: About, model: Model) -> tuple[list[Exam], Float[np.ndarray, "n e"]]:
@@ -35,12 +36,13 @@ def _prepare(dicom: str, about: About, folder: pathlib.Path, out: pathlib.Path) 
     key = folder / "key"
     key.touch(0o600)
     key.write_bytes(os.urandom(32))
-    command = [sys.executable, "-m", "data_prep.build", f"--dicom={dicom}", f"--out={out}"]
+    command = [sys.executable, "-m", PREPARES, f"--dicom={dicom}", f"--out={out}"]
     command += ["--site=query", f"--key-file={key}", "--keep-unpaired", f"--splits={SPLIT}=1.0"]
     command += [f"--spacing-mm={about.spacing_mm}", f"--size={about.size}"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        said = [line for line in done.stderr.splitlines() if line.startswith("data_prep.build:")]
-        raise ValueError(
-            said[-1] if said else "data_prep.build failed: run it by itself to see why."
-        )
+        said = [line for line in done.stderr.splitlines() if line.startswith(f"{PREPARES}:")]
+        why = said[-1] if said else f"{PREPARES} failed: run it by itself to see why."
+        # A folder of one exam often bears a name; who asked knows which folder it was.
+        why = why.removeprefix(f"{PREPARES}: ").replace(f"--dicom {dicom}", dicom)
+        raise ValueError(why.replace(dicom, "the folder of --like_dicom"))
