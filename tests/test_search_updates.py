@@ -6,12 +6,15 @@ import shutil
 import subprocess
 import sys
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
 from cmr_jax.data.source import ExamSource
 from cmr_jax.schema import EXAMS, FRAMES
 from cmr_jax.search import index, rows, terminal
-from cmr_jax.search.index import KEY, Index
+from cmr_jax.search.about import About
+from cmr_jax.search.index import EXAM, KEY, Index
 from cmr_jax.search.query import Searcher
 from cmr_jax.search.room.exams import Exams
 from cmr_jax.search.rows import Filled
@@ -125,3 +128,70 @@ def test_two_read_while_one_writes_and_is_killed(copied, fill, tiny):
     sealed = json.loads((copied.path / "seal.json").read_text())
     assert sealed.keys() == index.seal._files(copied.path / "exams.lance").keys()
     assert opened.check() == len(sealed)
+
+
+@pytest.fixture
+def many(tmp_path, monkeypatch):
+    """An index of vectors alone, of so many that not all are looked at; and those vectors."""
+    monkeypatch.setattr(index, "RENEWED", index.datetime.timedelta(0))
+    monkeypatch.setattr(index, "APPROXIMATE_FROM", 2000)
+    monkeypatch.setattr(index, "LEAST_PROBED", 4)
+    about = About("", "", WIDTH, {}, (), 1.0, 1)
+    made = Index.create(tmp_path / "many", about, [pa.field("site", pa.string())])
+    return made, add(made, 2500)
+
+
+WIDTH = 32
+
+
+def add(made: Index, count: int) -> np.ndarray:
+    """Exams 0, 1, ... in their order: few sites have many."""
+    vectors = np.random.default_rng(count).standard_normal((count, WIDTH)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    rows = {
+        KEY: [str(i) for i in range(count)],
+        "site": [f"{i % 50}" for i in range(count)],
+        EXAM: pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), WIDTH),
+    }
+    with made.writing() as writer:
+        writer.add(pa.table(rows, schema=made.schema))
+    return vectors
+
+
+def recall(made: Index, vectors: np.ndarray, asked: np.ndarray, where: str = "", take=slice(None)):
+    """Of the ten that are truly nearest, how many are found; and their scores are exact."""
+    hits = []
+    for direction in asked:
+        scores = vectors @ direction
+        best = np.arange(len(vectors))[take][np.argsort(-scores[take])[:10]]
+        found = made.nearest(direction, 10, where)
+        ids = [int(name) for name in found[KEY].to_pylist()]
+        np.testing.assert_allclose(found[index.SCORE].to_numpy(), scores[ids], atol=1e-5)
+        hits.append(len(set(ids) & set(best.tolist())) / 10)
+    return np.mean(hits)
+
+
+def test_of_many_some_are_looked_at_and_of_few_that_a_filter_leaves_all(many):
+    made, vectors = many
+    assert index._approximate(made._table) == 50
+    asked = np.random.default_rng(1).standard_normal((20, WIDTH)).astype(np.float32)
+    looked = recall(made, vectors, asked)
+    assert 0.5 < looked < 1  # a quarter of the partitions, of vectors without any order
+    assert recall(made, vectors, asked, "site = '7'", slice(7, None, 50)) == 1
+
+
+def test_many_change_and_partitions_are_drawn_anew_when_they_are_outgrown(many):
+    made, vectors = many
+    nearest = made.nearest(vectors[3], 1)[KEY].to_pylist()
+    assert nearest == ["3"]
+    with made.writing() as writer:
+        writer.remove(f"{KEY} = '3'")
+    assert made.nearest(vectors[3], 1)[KEY].to_pylist() != ["3"]
+    vectors = add(made, 4000)
+    assert index._approximate(made._table) == 50
+    assert made.nearest(vectors[3999], 1)[KEY].to_pylist() == ["3999"]
+    vectors = add(made, 6400)
+    assert index._approximate(made._table) == 80
+    assert len(made._table.list_indices()) == 1
+    assert made.nearest(vectors[6399], 1)[KEY].to_pylist() == ["6399"]
+    assert made.check() > 0

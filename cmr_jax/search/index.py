@@ -23,9 +23,14 @@ from cmr_jax.search.about import ABOUT_FILE, About
 SEAL_FILE, TABLE = "seal.json", "exams"
 KEY, EXAM = "exam_id", "exam"  # the columns of the id and of the vector of the whole exam
 SCORE = "score"
-APPROXIMATE_FROM = 100_000  # exams: below, every vector is looked at
-PROBED = 1 / 16  # of the partitions that are looked into, above
-REFINED = 10  # times as many candidates are compared exactly as are asked for
+# Below so many exams every vector is looked at, which takes 2 ms a thousand.  Above, those of the nearest
+# partitions, by a bit for each number (RaBitQ, Gao and Long 2024, arXiv:2405.12497), of which the best are
+# compared exactly.  Measured: tests/benchmarks/search_scale.py.
+APPROXIMATE_FROM = 20_000
+PROBED, LEAST_PROBED = 1 / 4, 80  # of the partitions
+REFINED = 10  # times as many as are asked for are compared exactly
+OUTGROWN = 1.5  # times as many partitions as there are would be right: they are drawn anew
+APPROXIMATE = f"{EXAM}_in_"  # the name of such an index, and in how many partitions
 KEPT = datetime.timedelta(hours=1)  # old versions, for readers that have them open
 RENEWED = datetime.timedelta(seconds=1)  # how soon a reader sees what was written
 BROKEN = (RuntimeError, OSError, pa.ArrowInvalid)
@@ -97,9 +102,12 @@ class Index:
             query = query.distance_type("dot").limit(k).select([*columns, "_distance"])
             if where:
                 query = query.where(where, prefilter=True)
-            if self._table.list_indices():
-                partitions = max(1, round(_partitions(self._table.count_rows()) * PROBED))
-                query = query.nprobes(partitions).refine_factor(REFINED)
+            partitions = _approximate(self._table)
+            if where and partitions and self._table.count_rows(where) < APPROXIMATE_FROM:
+                query = query.bypass_vector_index()
+            elif partitions:
+                probed = max(LEAST_PROBED, round(partitions * PROBED))
+                query = query.nprobes(min(probed, partitions)).refine_factor(REFINED)
             found = query.to_arrow()
         score = 1 - found["_distance"].to_numpy()
         return found.drop_columns("_distance").append_column(SCORE, pa.array(score))
@@ -173,15 +181,14 @@ class Writer:
 
     def tend(self) -> None:
         """Joins what was written in pieces; many exams get an index that is not looked through whole."""
-        count = self._table.count_rows()
-        if count >= APPROXIMATE_FROM and not self._table.list_indices():
-            self._table.create_index(
-                metric="dot",
-                vector_column_name=EXAM,
-                index_type="IVF_SQ",
-                num_partitions=_partitions(count),
-            )
         self._table.optimize(cleanup_older_than=KEPT)
+        count, partitions = self._table.count_rows(), _approximate(self._table)
+        wanted = round(count**0.5)
+        if count >= APPROXIMATE_FROM and wanted > partitions * OUTGROWN:
+            made = lancedb.index.IvfRq(distance_type="dot", num_partitions=wanted)
+            self._table.create_index(EXAM, config=made, name=f"{APPROXIMATE}{wanted}")
+            if partitions:
+                self._table.drop_index(f"{APPROXIMATE}{partitions}")
 
 
 def quoted(text: str) -> str:
@@ -195,8 +202,10 @@ def one_of(column: str, values: Iterable[str]) -> str:
     return f"{column} IN ({listed})" if listed else "false"
 
 
-def _partitions(count: int) -> int:
-    return max(1, round(count**0.5))
+def _approximate(table: Any) -> int:
+    """In how many partitions its vectors lie; 0 where every one is looked at."""
+    named = (one.name.removeprefix(APPROXIMATE) for one in table.list_indices())
+    return max(map(int, named), default=0)
 
 
 def _folder(path: pathlib.Path) -> pathlib.Path:
