@@ -192,6 +192,7 @@ def test_many_change_and_partitions_are_drawn_anew_when_they_are_outgrown(many):
     assert made.nearest(vectors[3999], 1)[KEY].to_pylist() == ["3999"]
     vectors = add(made, 6400)
     assert index._approximate(made._table) == 80
-    assert len(made._table.list_indices()) == 1
+    names = {one.name for one in made._table.list_indices()}
+    assert names == {f"{index.APPROXIMATE}80", KEY}
     assert made.nearest(vectors[6399], 1)[KEY].to_pylist() == ["6399"]
     assert made.check() > 0

@@ -17,6 +17,7 @@ from cmr_jax.evals.questions import Question, Questions
 from cmr_jax.wording import clauses, findings
 
 LONGEST = 1000  # characters of a query
+REMEMBERED = 4000  # texts
 Vector = Float[np.ndarray, " e"]
 
 
@@ -55,12 +56,19 @@ class Asker:
         return Asked(metrics.normalise(direction), says)
 
     def _sum(self, wanted: list[Term]) -> Vector:
-        new = sorted({t for term in wanted for t in term.texts} - self._known.keys())
-        if new:
-            vectors = metrics.normalise(np.asarray(self._embed(new), np.float32))
-            self._known |= dict(zip(new, vectors, strict=True))
-        means = [term.weight * np.mean([self._known[t] for t in term.texts], 0) for term in wanted]
+        vectors = self._vectors({t for term in wanted for t in term.texts})
+        means = [term.weight * np.mean([vectors[t] for t in term.texts], 0) for term in wanted]
         return np.sum(means, 0)
+
+    def _vectors(self, texts: set[str]) -> dict[str, Vector]:
+        """Unit vectors; those that were asked for lately are remembered."""
+        known = self._known  # another thread may begin a new one
+        found = {t: known[t] for t in texts if t in known}
+        if new := sorted(texts - found.keys()):
+            made = metrics.normalise(np.asarray(self._embed(new), np.float32))
+            found |= dict(zip(new, made, strict=True))
+            self._known = found if len(known) > REMEMBERED else known | found
+        return found
 
 
 def sentences(words: str) -> list[str]:

@@ -8,7 +8,7 @@ the index is opened, their checksums by `check`.
 import contextlib
 import datetime
 import pathlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import lancedb
@@ -24,7 +24,7 @@ SEAL_FILE, TABLE = "seal.json", "exams"
 KEY, EXAM = "exam_id", "exam"  # the columns of the id and of the vector of the whole exam
 SCORE = "score"
 # Below so many exams every vector is looked at, which takes 2 ms a thousand.  Above, those of the nearest
-# partitions, by a bit for each number (RaBitQ, Gao and Long 2024, arXiv:2405.12497), of which the best are
+# partitions (of all, with a filter), by a bit for each number (RaBitQ, Gao and Long 2024, arXiv:2405.12497), of which the best are
 # compared exactly.  Measured: tests/benchmarks/search_scale.py.
 APPROXIMATE_FROM = 20_000
 PROBED, LEAST_PROBED = 1 / 4, 80  # of the partitions
@@ -33,6 +33,7 @@ OUTGROWN = 1.5  # times as many partitions as there are would be right: they are
 APPROXIMATE = f"{EXAM}_in_"  # the name of such an index, and in how many partitions
 KEPT = datetime.timedelta(hours=1)  # old versions, for readers that have them open
 RENEWED = datetime.timedelta(seconds=1)  # how soon a reader sees what was written
+AT_ONCE = 8192  # rows that are read together where all are
 BROKEN = (RuntimeError, OSError, pa.ArrowInvalid)
 
 
@@ -88,6 +89,18 @@ class Index:
             query = self._table.search().select(columns)
             return (query.where(where) if where else query).limit(None).to_arrow()
 
+    def values(self, columns: Mapping[str, str]) -> dict[str, list[str]]:
+        """What texts some columns have, or lists of texts in them, by the names given here."""
+        found: dict[str, set[str]] = {name: set() for name in columns}
+        with self._reading():
+            asked = self._table.search().select(sorted(set(columns.values()))).limit(None)
+            for batch in asked.to_batches(AT_ONCE):
+                for name, column in columns.items():
+                    values = batch[column]
+                    flat = values.flatten() if pa.types.is_list(values.type) else values
+                    found[name] |= set(flat.unique().to_pylist())
+        return {name: sorted(values - {None, ""}) for name, values in found.items()}
+
     def nearest(
         self,
         vector: Float[np.ndarray, " e"],
@@ -102,11 +115,9 @@ class Index:
             query = query.distance_type("dot").limit(k).select([*columns, "_distance"])
             if where:
                 query = query.where(where, prefilter=True)
-            partitions = _approximate(self._table)
-            if where and partitions and self._table.count_rows(where) < APPROXIMATE_FROM:
-                query = query.bypass_vector_index()
-            elif partitions:
-                probed = max(LEAST_PROBED, round(partitions * PROBED))
+            if partitions := _approximate(self._table):
+                # What a filter leaves may lie anywhere.
+                probed = partitions if where else max(LEAST_PROBED, round(partitions * PROBED))
                 query = query.nprobes(min(probed, partitions)).refine_factor(REFINED)
             found = query.to_arrow()
         score = 1 - found["_distance"].to_numpy()
@@ -189,6 +200,8 @@ class Writer:
             self._table.create_index(EXAM, config=made, name=f"{APPROXIMATE}{wanted}")
             if partitions:
                 self._table.drop_index(f"{APPROXIMATE}{partitions}")
+            else:
+                self._table.create_index(KEY, config=lancedb.index.BTree(), name=KEY)
 
 
 def quoted(text: str) -> str:
@@ -204,8 +217,8 @@ def one_of(column: str, values: Iterable[str]) -> str:
 
 def _approximate(table: Any) -> int:
     """In how many partitions its vectors lie; 0 where every one is looked at."""
-    named = (one.name.removeprefix(APPROXIMATE) for one in table.list_indices())
-    return max(map(int, named), default=0)
+    named = (one.name for one in table.list_indices() if one.name.startswith(APPROXIMATE))
+    return max((int(name.removeprefix(APPROXIMATE)) for name in named), default=0)
 
 
 def _folder(path: pathlib.Path) -> pathlib.Path:

@@ -30,6 +30,7 @@ KINDS = {
     ".svg": "image/svg+xml",
 }
 MOST_HITS = 60
+FILTERED = {"site": "site", "vendor": "vendor", "sex": "sex", "has": "pictures"}
 EXAMPLES = (
     "severely dilated left ventricle with reduced function",
     "mid-wall late enhancement",
@@ -72,6 +73,7 @@ class _Room:
     def __init__(self, exams: Exams, audit: Audit):
         self._exams, self._audit = exams, audit
         self._hearts = pictures.Cache(pictures.KEPT)
+        self._chosen: tuple[int, dict[str, list[str]]] = -1, {}  # of which version of the index
 
     async def about(self, request: Request) -> Response:
         return await self._answer(request, self._about)
@@ -137,13 +139,11 @@ class _Room:
 
     def _about(self) -> dict[str, Any]:
         index = self._exams.index
-        names = ["site", "vendor", "sex", "pictures"]
-        table = index.rows("", names)
-        choices = {name: sorted(set(table[name].to_pylist()) - {None, ""}) for name in names[:3]}
-        have = sorted({x for some in table["pictures"].to_pylist() for x in some})
+        if (version := index.version) != self._chosen[0]:
+            self._chosen = version, index.values(FILTERED)
         return {
-            "exams": table.num_rows,
-            "choices": choices | {"has": have},
+            "exams": len(index),
+            "choices": self._chosen[1],
             "findings": list(index.about.findings),
             "examples": EXAMPLES,
         }
