@@ -24,10 +24,11 @@ SEAL_FILE, TABLE = "seal.json", "exams"
 KEY, EXAM = "exam_id", "exam"  # the columns of the id and of the vector of the whole exam
 SCORE = "score"
 # Below so many exams every vector is looked at, which takes 2 ms a thousand.  Above, those of the nearest
-# partitions (of all, with a filter), by a bit for each number (RaBitQ, Gao and Long 2024, arXiv:2405.12497), of which the best are
-# compared exactly.  Measured: tests/benchmarks/search_scale.py.
+# partitions (of all, with a filter), by a few bits for each number (RaBitQ, Gao 2024, arXiv:2405.12497,
+# arXiv:2409.09913), of which the best are compared exactly: tests/benchmarks/search_scale.py.
 APPROXIMATE_FROM = 20_000
 PROBED, LEAST_PROBED = 1 / 4, 80  # of the partitions
+BITS = 4
 REFINED = 10  # times as many as are asked for are compared exactly
 OUTGROWN = 1.5  # times as many partitions as there are would be right: they are drawn anew
 APPROXIMATE = f"{EXAM}_in_"  # the name of such an index, and in how many partitions
@@ -196,7 +197,7 @@ class Writer:
         count, partitions = self._table.count_rows(), _approximate(self._table)
         wanted = round(count**0.5)
         if count >= APPROXIMATE_FROM and wanted > partitions * OUTGROWN:
-            made = lancedb.index.IvfRq(distance_type="dot", num_partitions=wanted)
+            made = lancedb.index.IvfRq(distance_type="dot", num_partitions=wanted, num_bits=BITS)
             self._table.create_index(EXAM, config=made, name=f"{APPROXIMATE}{wanted}")
             if partitions:
                 self._table.drop_index(f"{APPROXIMATE}{partitions}")
