@@ -24,6 +24,7 @@ class Query:
 
     words: str = ""
     like: Vector | None = None  # of unit length: of an exam
+    but: str = ""  # an exam that is not to be found
     share: float = 0.5  # of the words, where both are given
     where: str = ""
     k: int = 10
@@ -77,11 +78,16 @@ class Searcher:
         if not 1 <= query.k <= MOST:
             raise Wrong(f"{query.k} hits: from 1 to {MOST}.")
         direction = self.direction(query)
+        # One more instead of a condition, which would have all exams looked through.
         found = self.index.nearest(
-            direction, query.k, query.where, (KEY, *FACTS, *self.index.about.parts)
+            direction,
+            query.k + bool(query.but),
+            query.where,
+            (KEY, *FACTS, *self.index.about.parts),
         )
         usual = np.sort(self.usual() @ direction)
-        return [self._hit(row, direction, usual) for row in found.to_pylist()]
+        kept = [row for row in found.to_pylist() if row[KEY] != query.but][: query.k]
+        return [self._hit(row, direction, usual) for row in kept]
 
     def query(
         self,
@@ -93,12 +99,10 @@ class Searcher:
     ) -> Query:
         """What people type: words, an exam of the index ("": none), which is not found itself, or the
         vector of another, and filters.  Wrong where one of them is."""
-        conditions = [condition(filters, self.index.about)]
-        if isinstance(like, str) and like:
-            conditions.append(without(like))
-            like = self.vector_of(like)
-        where = " AND ".join(filter(None, conditions))
-        return Query(words, None if isinstance(like, str) else like, share, where, k)
+        but = like if isinstance(like, str) else ""
+        vector = self.vector_of(but) if but else None if isinstance(like, str) else like
+        where = condition(filters, self.index.about)
+        return Query(words, vector, but=but, share=share, where=where, k=k)
 
     def vector_of(self, exam_id: str) -> Vector:
         """That of an exam of the index."""
@@ -123,8 +127,3 @@ class Searcher:
         }
         facts = {name: row[name] for name in FACTS}
         return Hit(row[KEY], score, 100 * float(below), carried, facts)
-
-
-def without(exam_id: str) -> str:
-    """The condition that leaves an exam out of what is like it."""
-    return f"NOT ({one_of(KEY, [exam_id])})"

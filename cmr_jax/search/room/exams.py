@@ -9,9 +9,9 @@ from cmr_jax.data.broken import BrokenRecord
 from cmr_jax.data.source import Exam, ExamSource
 from cmr_jax.search import calibrated, evidence
 from cmr_jax.search.calibrated import Calibrated
-from cmr_jax.search.index import KEY, one_of
-from cmr_jax.search.query import Query, Searcher, without
-from cmr_jax.search.rows import FINDING
+from cmr_jax.search.index import EXAM, KEY, one_of
+from cmr_jax.search.query import Query, Searcher
+from cmr_jax.search.rows import FINDING, PLACE
 
 SIMILAR = 6
 
@@ -29,7 +29,9 @@ class Exams:
 
     def open(self, exam_id: str) -> tuple[ExamSource, Exam, int]:
         """Its source, itself, and its row there.  Absent where the index has none such."""
-        row = self._row(exam_id, ["data", "split", "row"])
+        return self._read(exam_id, self._row(exam_id, [*PLACE]))
+
+    def _read(self, exam_id: str, row: dict[str, Any]) -> tuple[ExamSource, Exam, int]:
         source = _source(row["data"], row["split"])
         exam = source[row["row"]]
         if exam.exam_id != exam_id:
@@ -40,10 +42,9 @@ class Exams:
         """Everything about one."""
         findings = [FINDING + name for name in self.index.about.findings]
         facts = ["patient_id", "site", "vendor", "sex", "age", "field_strength_t", "impression"]
-        row = self._row(exam_id, [*facts, *findings])
-        _, exam, _ = self.open(exam_id)
-        vector = self.searcher.vector_of(exam_id)
-        like = self.searcher(Query(like=vector, where=without(exam_id), k=SIMILAR))
+        row = self._row(exam_id, [*facts, *findings, *PLACE, EXAM])
+        _, exam, _ = self._read(exam_id, row)
+        like = self.searcher(Query(like=np.array(row[EXAM]), but=exam_id, k=SIMILAR))
         return {
             KEY: exam_id,
             **{name: row[name] for name in facts},
