@@ -10,6 +10,7 @@ the memory of the process that serves.
 import asyncio
 import collections
 import contextlib
+import logging
 import pathlib
 import random
 import subprocess
@@ -40,6 +41,7 @@ MIB = 1 << 20
 
 def main(_: list[str]) -> None:
     """Makes the index, opens the room, asks."""
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     some = Index(pathlib.Path(_INDEX.value))
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder, "index")
