@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
+from cmr_jax.search import places
 from cmr_jax.search.index import KEY
 from cmr_jax.search.room import app, guard, serve
 from cmr_jax.search.room.audit import Audit
@@ -55,7 +56,7 @@ def test_a_search_tells_what_was_found(client, exams):
 
 def test_an_exam_is_told_whole_and_its_frames_are_those_stored(client, exams, some):
     told = client.get(f"/api/exam/{some}").json()
-    source, exam, _ = exams.open(some)
+    source, exam, _ = places.find(exams.index, some)
     assert told["impression"] == exam.impression
     assert [s["slices"] for s in told["stacks"]] == [len(s.slice_mm) for s in exam.stacks]
     likely = [f["probability"] for f in told["findings"] if "probability" in f]
@@ -76,10 +77,10 @@ def test_evidence_is_what_leaving_a_slice_out_costs(client, exams, some):
     asked = {"exam_id": some, "words": "Dilated left ventricle."}
     found = client.post("/api/evidence", json=asked).json()["evidence"]
     assert [one["lost"] for one in found] == sorted((one["lost"] for one in found), reverse=True)
-    _, exam, _ = exams.open(some)
-    places = {(one["stack"], one["slice"]) for one in found}
-    assert len(places) == len(found) > 2
-    assert all(s < len(exam.stacks[stack].slice_mm) for stack, s in places)
+    _, exam, _ = places.find(exams.index, some)
+    where = {(one["stack"], one["slice"]) for one in found}
+    assert len(where) == len(found) > 2
+    assert all(s < len(exam.stacks[stack].slice_mm) for stack, s in where)
 
 
 @pytest.mark.parametrize(

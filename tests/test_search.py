@@ -255,9 +255,10 @@ def test_the_command_line_finds_exams_in_words_and_from_dicom(model, tiny, tmp_p
     assert f"{n} exams in {tmp_path / 'index'}" in done.stdout
     ask = ("cmr_jax.search", "query", str(tmp_path / "index"))
     both = ("dilated", "LV", "--like_dicom=phantom:tiny:exams=1", "--where=has=SAX")
-    done = run(*ask, *both, "-k", "3", "--json")
+    done = run(*ask, *both, "-k", "3", "--json", "--slices")
     hits = json.loads(done.stdout)
     assert len(hits) == 3
+    assert all(hit["slices"] for hit in hits)
     assert all("SAX" in hit["pictures"] for hit in hits)
     labelled = (f"--data={tiny}", "--splits=train")
     done = run("cmr_jax.search", "calibrate", str(tmp_path / "index"), *labelled)
@@ -279,6 +280,13 @@ def test_a_table_has_two_lines_and_the_words_of_each(searcher):
     text = terminal.table(searcher(Query("LGE.", k=2)))
     assert len(text.splitlines()) == 6
     assert "above" in text
+    query = Query("LGE.", k=1)
+    (hit,) = searcher(query)
+    hit = searcher.with_slices(hit, searcher.direction(query))
+    lost = [one["lost"] for one in hit.slices]
+    assert 0 < len(lost) <= 3
+    assert lost == sorted(lost, reverse=True)
+    assert f"mm -{lost[0]:.3f}" in terminal.table([hit]).splitlines()[2]
     assert "loosen the filters" in terminal.table(searcher(Query("LGE.", where="false")))
 
 

@@ -12,11 +12,9 @@ import pytest
 
 from cmr_jax.data.source import ExamSource
 from cmr_jax.schema import EXAMS, FRAMES
-from cmr_jax.search import index, rows, terminal
+from cmr_jax.search import index, places, rows, terminal
 from cmr_jax.search.about import About
 from cmr_jax.search.index import EXAM, KEY, Index
-from cmr_jax.search.query import Searcher
-from cmr_jax.search.room.exams import Exams
 from cmr_jax.search.rows import Filled
 from tests import search_writer, spoilt
 from tests.conftest import CHILD, ROOT
@@ -36,7 +34,7 @@ def fill(unlearned, asked, monkeypatch):
     return lambda to, data: rows.fill(to, unlearned, asked, str(data), "train")
 
 
-def test_data_that_was_moved_is_found_again(copied, fill, tiny, unlearned, tmp_path, monkeypatch):
+def test_data_that_was_moved_is_found_again(copied, fill, tiny, tmp_path, monkeypatch):
     opened = Index(copied.path)
     spoilt.copy(tiny, tmp_path / "moved")
     monkeypatch.chdir(tmp_path)
@@ -45,7 +43,7 @@ def test_data_that_was_moved_is_found_again(copied, fill, tiny, unlearned, tmp_p
     assert set(opened.rows("", ["data"])["data"].to_pylist()) == {str(tmp_path / "moved")}
     assert sorted(map(tuple, opened.vectors(""))) == sorted(map(tuple, before))
     exam_id = opened.ids()[0]
-    source, exam, _ = Exams(Searcher(opened, unlearned), {}).open(exam_id)
+    source, exam, _ = places.find(opened, exam_id)
     assert (source.path, exam.exam_id) == (str(tmp_path / "moved"), exam_id)
     assert fill(opened, "moved") == Filled(0, 0, 0)
 

@@ -3,7 +3,7 @@
     python -m cmr_jax.search index --weights=W --data=D [--data=D2 ...] --index=INDEX
     python -m cmr_jax.search query INDEX "severely dilated left ventricle" -k 10 --where=has=LGE
     python -m cmr_jax.search query INDEX --like=EXAM ["but with late enhancement"]
-    python -m cmr_jax.search query INDEX --like_dicom=DIR
+    python -m cmr_jax.search query INDEX --like_dicom=DIR [--slices] [--json]
     python -m cmr_jax.search calibrate INDEX --data=LABELLED --splits=val
     python -m cmr_jax.search triage INDEX --findings=lge,hcm [--data=NEW --splits=test] [--json]
     python -m cmr_jax.search serve INDEX [--port=8400] [--host=ADDRESS --token_file=FILE]
@@ -49,6 +49,11 @@ _LIKE = flags.DEFINE_string("like", None, "An exam of the index.")
 _LIKE_DICOM = flags.DEFINE_string("like_dicom", None, "A new exam: a folder of DICOM.")
 _SHARE = flags.DEFINE_float(
     "share", 0.5, "Weight of the words beside an exam.", lower_bound=0, upper_bound=1
+)
+_SLICES = flags.DEFINE_boolean(
+    "slices",
+    False,
+    "Also the slices that carried each, by leaving each out: a second or more an exam.",
 )
 _JSON = flags.DEFINE_boolean("json", False, "JSON instead of a table.")
 _FINDINGS = flags.DEFINE_list("findings", [], "Findings to rank by.")
@@ -109,6 +114,9 @@ def _query(given: list[str]) -> None:
     like = _new(dicom, opened, model) if dicom else _LIKE.value or ""
     query = searcher.query(" ".join(words), like, _WHERE.value, _K.value, _SHARE.value)
     hits = searcher(query)
+    if _SLICES.value:
+        direction = searcher.direction(query)
+        hits = [searcher.with_slices(hit, direction) for hit in hits]
     print(terminal.as_json(hits) if _JSON.value else terminal.table(hits))
 
 

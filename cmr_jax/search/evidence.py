@@ -1,6 +1,6 @@
 """Which slices of an exam carried its score, by leaving out each in turn."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -12,6 +12,8 @@ from cmr_jax.data.source import Exam, ExamSource
 from cmr_jax.embedding import Model
 from cmr_jax.evals.trust import attribution
 from cmr_jax.evals.trust.attribution import Pieces
+
+NAMED = 3  # slices of an exam
 
 
 class Evidence(NamedTuple):
@@ -35,6 +37,16 @@ def of(
     pairs = zip(places, found.of_piece[""], strict=True)
     listed = [Evidence(*place, float(lost)) for place, lost in pairs]
     return sorted(listed, key=lambda one: -one.lost)
+
+
+def strongest(exam: Exam, found: list[Evidence]) -> list[dict[str, Any]]:
+    """The first few that carry something, as people name slices."""
+    told = []
+    for one in found[:NAMED]:
+        stack = exam.stacks[one.stack]
+        kind = {"view": stack.view.name, "sequence": stack.sequence.name}
+        told.append(kind | {"slice_mm": stack.slice_mm[one.slice], "lost": one.lost})
+    return [one for one in told if one["lost"] > 0]
 
 
 def _places(exam: Exam, pieces: Pieces, slice_mm: np.ndarray) -> list[tuple[int, int]]:

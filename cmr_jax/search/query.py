@@ -9,6 +9,7 @@ from jaxtyping import Float
 
 from cmr_jax import metrics
 from cmr_jax.embedding import Model
+from cmr_jax.search import evidence, places
 from cmr_jax.search.asking import Asker, Wrong
 from cmr_jax.search.filters import condition
 from cmr_jax.search.index import KEY, SCORE, Index, one_of
@@ -38,11 +39,12 @@ class Hit(NamedTuple):
     percentile: float  # of the index's exams, how many in a hundred score lower
     carried: dict[str, float]  # the same score of each kind of picture alone
     facts: dict[str, Any]
+    slices: tuple[dict[str, Any], ...] = ()  # that carried most, where that was asked for
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
         told = {name: getattr(self, name) for name in (KEY, SCORE, "percentile", "carried")}
-        return told | self.facts
+        return told | self.facts | ({"slices": list(self.slices)} if self.slices else {})
 
 
 FACTS = (
@@ -88,6 +90,12 @@ class Searcher:
         usual = np.sort(self.usual() @ direction)
         kept = [row for row in found.to_pylist() if row[KEY] != query.but][: query.k]
         return [self._hit(row, direction, usual) for row in kept]
+
+    def with_slices(self, hit: Hit, direction: Vector) -> Hit:
+        """The hit, and which slices carried it: that many looks at the exam."""
+        source, exam, row = places.find(self.index, hit.exam_id)
+        found = evidence.of(self.model, source, row, direction)
+        return hit._replace(slices=tuple(evidence.strongest(exam, found)))
 
     def query(
         self,

@@ -3,6 +3,7 @@
 import json
 import shutil
 import textwrap
+from typing import Any
 
 from cmr_jax.search.query import Hit
 from cmr_jax.search.rows import Filled
@@ -12,7 +13,7 @@ LEAST_TEXT = 40
 
 
 def table(hits: list[Hit]) -> str:
-    """Two lines an exam: how near, how rare that is, who; what carried it, and the impression."""
+    """Some lines an exam: how near, how rare that is, who; what carried it, and the impression."""
     width = max(shutil.get_terminal_size().columns - 8, LEAST_TEXT)
     lines = []
     for place, hit in enumerate(hits, 1):
@@ -23,6 +24,8 @@ def table(hits: list[Hit]) -> str:
             f"{place:3}  {hit.exam_id}  score {hit.score:.3f}  above {hit.percentile:.1f} %  {who}"
         )
         lines.append(f"     by {_strongest(hit)}")
+        if hit.slices:
+            lines.append("     " + ", ".join(map(_slice, hit.slices)))
         lines.append("     " + textwrap.shorten(facts["impression"], width, placeholder=" ..."))
     return "\n".join(lines) if lines else "no exam is like that: loosen the filters."
 
@@ -38,6 +41,12 @@ def filled(found: Filled) -> str:
 def as_json(hits: list[Hit]) -> str:
     """All that is known of each."""
     return json.dumps([hit.to_json() for hit in hits], indent=1)
+
+
+def _slice(told: dict[str, Any]) -> str:
+    """A slice, and what of the score goes with it."""
+    where = f"{told['view']} {told['sequence']} at {told['slice_mm']:.0f} mm"
+    return f"{where} -{told['lost']:.3f}"
 
 
 def _strongest(hit: Hit) -> str:

@@ -15,11 +15,13 @@ from starlette.routing import Route
 
 from cmr_jax.data.broken import BrokenRecord
 from cmr_jax.evals.statistics.estimate import plain
+from cmr_jax.search import places
 from cmr_jax.search.asking import Wrong
 from cmr_jax.search.index import Damaged
+from cmr_jax.search.places import Absent
 from cmr_jax.search.room import pictures
 from cmr_jax.search.room.audit import Audit
-from cmr_jax.search.room.exams import Absent, Exams
+from cmr_jax.search.room.exams import Exams
 from cmr_jax.search.room.guard import Guard, Rules, visitor
 
 STATIC = pathlib.Path(__file__).parent / "static"
@@ -94,7 +96,7 @@ class _Room:
         exam_id, still = request.path_params["exam_id"], "still" in request.query_params
 
         def make() -> bytes:
-            source, exam, _ = self._exams.open(exam_id)
+            source, exam, _ = places.find(self._exams.index, exam_id)
             return pictures.small(source, exam, still)
 
         def answer() -> Response:
