@@ -100,7 +100,7 @@ class Embedder(Model):
         """`batch` exams at once, or a few more, where they do not divide over the devices."""
         self._mesh = sharding.make_mesh(config.Mesh(), jax.local_devices())
         self.weights = self._resident(loaded)
-        self.cfg = loaded.config
+        self.cfg = copy.deepcopy(loaded.config)  # others may have the same weights
         self.cfg.data.batch = self.at_once = _up(batch, self._mesh.size)
         self.cfg.data.texts, self.cfg.data.untrue_text = 1, False
         self.cfg.objective, self.cfg.data.labels = Objective.CONTRASTIVE, ""  # no label is read

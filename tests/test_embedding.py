@@ -1,7 +1,5 @@
 """The embedding pass: all devices share it, and none changes what comes out."""
 
-import copy
-
 import jax
 import numpy as np
 import pytest
@@ -15,8 +13,7 @@ def alone(unlearned):
     """The same model on one device."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(jax, "local_devices", lambda: jax.devices()[:1])
-        loaded = unlearned.weights
-        return Embedder(loaded._replace(config=copy.deepcopy(loaded.config)), 3)
+        return Embedder(unlearned.weights, 3)
 
 
 def test_every_device_has_the_parameters_and_its_share_of_the_exams(unlearned, tiny):
@@ -42,6 +39,6 @@ def test_exams_and_texts_embed_alike_on_one_device_and_on_many(unlearned, alone,
 
 
 def test_a_batch_grows_until_it_divides_over_the_devices(unlearned):
-    loaded = unlearned.weights
-    asked = Embedder(loaded._replace(config=copy.deepcopy(loaded.config)), len(jax.devices()) + 1)
+    asked = Embedder(unlearned.weights, len(jax.devices()) + 1)
     assert asked.at_once == asked.cfg.data.batch == 2 * len(jax.devices())
+    assert unlearned.cfg.data.batch == unlearned.at_once == 16  # of the same weights

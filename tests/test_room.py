@@ -54,6 +54,15 @@ def test_a_search_tells_what_was_found(client, exams):
     assert "SAX CINE" in about["choices"]["has"]
 
 
+def test_what_there_is_to_choose_from_is_that_of_the_index_as_it_is(client, exams, monkeypatch):
+    before = client.get("/api/about").json()["choices"]
+    values = {name: ["other"] for name in before}
+    monkeypatch.setattr(type(exams.index), "values", lambda *_: values)
+    assert client.get("/api/about").json()["choices"] == before  # not read again
+    monkeypatch.setattr(type(exams.index), "version", 10**6)
+    assert client.get("/api/about").json()["choices"] == values
+
+
 def test_an_exam_is_told_whole_and_its_frames_are_those_stored(client, exams, some):
     told = client.get(f"/api/exam/{some}").json()
     source, exam, _ = places.find(exams.index, some)

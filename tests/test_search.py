@@ -109,6 +109,19 @@ def test_nothing_asked_is_refused(searcher, words):
         searcher(Query(words))
 
 
+def test_texts_are_remembered_until_they_are_many(model, monkeypatch):
+    monkeypatch.setattr(asking, "REMEMBERED", 3)
+    embedded = []
+    asker = asking.Asker(lambda texts: embedded.append(texts) or model.texts(texts), {})
+    first = asker("Heart.").direction
+    np.testing.assert_array_equal(asker("Heart.").direction, first)
+    assert embedded == [["Heart."]]
+    for word in ("Apex.", "Base.", "Septum.", "Valve.", "Aorta."):
+        asker(word)
+    assert len(asker._known) <= 4
+    np.testing.assert_allclose(asker("Heart.").direction, first, atol=1e-5)
+
+
 def test_denial_is_the_opposite_of_what_it_denies():
     for words in ("no late gadolinium enhancement", "no left bundle branch block"):
         plain = words.removeprefix("no ")

@@ -10,11 +10,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from cmr_jax.data.broken import BrokenRecord
 from cmr_jax.data.source import ExamSource
 from cmr_jax.schema import EXAMS, FRAMES
 from cmr_jax.search import index, places, rows, terminal
 from cmr_jax.search.about import About
 from cmr_jax.search.index import EXAM, KEY, Index
+from cmr_jax.search.query import Query, Searcher
 from cmr_jax.search.rows import Filled
 from tests import search_writer, spoilt
 from tests.conftest import CHILD, ROOT
@@ -46,6 +48,28 @@ def test_data_that_was_moved_is_found_again(copied, fill, tiny, tmp_path, monkey
     source, exam, _ = places.find(opened, exam_id)
     assert (source.path, exam.exam_id) == (str(tmp_path / "moved"), exam_id)
     assert fill(opened, "moved") == Filled(0, 0, 0)
+
+
+def test_pictures_that_are_gone_or_are_others_are_told(
+    copied, fill, tiny, unlearned, tmp_path, caplog
+):
+    opened, moved = Index(copied.path), spoilt.copy(tiny, tmp_path / "moved")
+    fill(opened, moved)
+    first, second = opened.ids()[:2]
+    with opened.writing() as writer:
+        place = {name: [value] for name, value in places.row_of(opened, first, ["row"]).items()}
+        writer.place(pa.table({KEY: [second], **place}))
+    with pytest.raises(BrokenRecord, match="has changed since it was indexed"):
+        places.find(opened, second)
+    moved.rename(tmp_path / "elsewhere")
+    places._source.cache_clear()
+    with pytest.raises(BrokenRecord, match="Was it moved"):
+        places.find(opened, first)
+    searcher = Searcher(opened, unlearned)
+    (hit,) = searcher(Query("LGE.", k=1))
+    with caplog.at_level("WARNING", logger="cmr_jax"):
+        assert searcher.with_slices(hit, searcher.vector_of(first)) == hit
+    assert "Was it moved" in caplog.text
 
 
 def test_an_exam_that_cannot_be_read_is_named_and_counted(

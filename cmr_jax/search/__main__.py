@@ -11,8 +11,8 @@
     python -m cmr_jax.search check INDEX
 
 `index` embeds all exams of prepared data that the index does not have yet, and goes on where it was stopped; an
-exam that cannot be read is named, counted and left out. Of exams that the index has it keeps where their
-pictures are: after data was moved, run it again with the new place. `triage` ranks exams, of the index or of
+exam that cannot be read is named, counted and left out.  Of exams that the index has it keeps where their
+pictures are: after data was moved, run it again with the new place.  `triage` ranks exams, of the index or of
 new data, by findings: probabilities with intervals, and yes, no or unsure, as the labels that `calibrate` was
 given teach.
 `serve` opens a reading room in the browser: on this machine alone, unless --host says otherwise, which takes

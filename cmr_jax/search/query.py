@@ -1,6 +1,7 @@
 """Queries: words, another exam, or both; what is found, how sure, and which pictures carried it."""
 
 import dataclasses
+import logging
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -8,6 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from cmr_jax import metrics
+from cmr_jax.data.broken import BrokenRecord
 from cmr_jax.embedding import Model
 from cmr_jax.search import evidence, places
 from cmr_jax.search.asking import Asker, Wrong
@@ -16,6 +18,7 @@ from cmr_jax.search.index import KEY, SCORE, Index, one_of
 
 SAMPLE = 10_000  # exams among which a percentile is told
 MOST = 1000  # hits
+log = logging.getLogger(__name__)
 Vector = Float[np.ndarray, " e"]
 
 
@@ -92,8 +95,13 @@ class Searcher:
         return [self._hit(row, direction, usual) for row in kept]
 
     def with_slices(self, hit: Hit, direction: Vector) -> Hit:
-        """The hit, and which slices carried it: that many looks at the exam."""
-        source, exam, row = places.find(self.index, hit.exam_id)
+        """The hit, and which slices carried it, by as many looks at the exam.  Where its pictures cannot
+        be read, the log says why."""
+        try:
+            source, exam, row = places.find(self.index, hit.exam_id)
+        except BrokenRecord as error:
+            log.warning("%s: %s", hit.exam_id, error)
+            return hit
         found = evidence.of(self.model, source, row, direction)
         return hit._replace(slices=tuple(evidence.strongest(exam, found)))
 
