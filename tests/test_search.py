@@ -194,10 +194,15 @@ def test_a_run_that_was_stopped_goes_on(made, model, asked, tiny, tmp_path, monk
 
 def test_exams_are_taken_out_and_a_reader_sees_it(copied, monkeypatch):
     monkeypatch.setattr(index, "RENEWED", index.datetime.timedelta(0))
+    monkeypatch.setattr(index, "SEEN", index.datetime.timedelta(0))
     reader, writer = Index(copied), Index(copied)
-    gone = reader.ids()[:2]
+    gone, kept = reader.ids()[:2], reader.ids()[2]
     before = len(reader)
+    assert rows.drop(writer, ["nobody"]) == 0
     assert rows.drop(writer, [*gone, "nobody"]) == 2
+    held = b"".join(f.read_bytes() for f in copied.rglob("*.lance") if f.is_file())
+    assert kept.encode() in held
+    assert not [name for name in gone if name.encode() in held]
     assert len(reader) == before - 2
     assert not set(gone) & set(reader.ids())
     assert writer.check() > 0

@@ -8,6 +8,8 @@ the index is opened, their checksums by `check`.
 import contextlib
 import datetime
 import pathlib
+import time
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -34,6 +36,7 @@ OUTGROWN = 1.5  # times as many partitions as there are would be right: they are
 APPROXIMATE = f"{EXAM}_in_"  # the name of such an index, and in how many partitions
 KEPT = datetime.timedelta(hours=1)  # old versions, for readers that have them open
 RENEWED = datetime.timedelta(seconds=1)  # how soon a reader sees what was written
+SEEN = 3 * RENEWED  # then no reader asks an old version any more
 AT_ONCE = 8192  # rows that are read together where all are
 BROKEN = (RuntimeError, OSError, pa.ArrowInvalid)
 
@@ -173,7 +176,7 @@ class Writer:
     """What may be done to an index that is held."""
 
     def __init__(self, table: Any):
-        self._table, self.changed = table, False
+        self._table, self.changed, self._removed = table, False, False
 
     def add(self, rows: pa.Table) -> None:
         """Adds exams; those that are there already are replaced."""
@@ -187,9 +190,12 @@ class Writer:
         self._table.merge_insert(KEY).when_matched_update_all().execute(rows)
 
     def remove(self, where: str) -> None:
-        """Takes out the exams where a condition holds."""
-        self.changed = True
+        """Takes out the exams where a condition holds, of the files too: all are written anew."""
+        self.changed = self._removed = True
         self._table.delete(where)
+        for one in self._table.list_indices():
+            self._table.drop_index(one.name)
+        self._table.update(values_sql={KEY: KEY})
 
     def tend(self) -> None:
         """Joins what was written in pieces; many exams get an index that is not looked through whole."""
@@ -203,6 +209,13 @@ class Writer:
                 self._table.drop_index(f"{APPROXIMATE}{partitions}")
             else:
                 self._table.create_index(KEY, config=lancedb.index.BTree(), name=KEY)
+        if (
+            self._removed
+        ):  # nor does an old version keep it, once readers have seen that there is a new one
+            time.sleep(SEEN.total_seconds())
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "optimize")
+                self._table.optimize(cleanup_older_than=datetime.timedelta(0))
 
 
 def quoted(text: str) -> str:

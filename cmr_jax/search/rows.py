@@ -210,8 +210,9 @@ def _finite(vectors: np.ndarray) -> np.ndarray:
 
 
 def drop(index: Index, exam_ids: list[str]) -> int:
-    """Takes exams out; how many were there."""
+    """Takes exams out, off the disk too; how many were there."""
+    where = one_of(KEY, exam_ids)
     with index.writing() as writer:
-        before = len(index)
-        writer.remove(one_of(KEY, exam_ids))
-        return before - len(index)
+        if count := len(index.ids(where)):
+            writer.remove(where)
+        return count
