@@ -114,9 +114,10 @@ def test_texts_are_remembered_until_they_are_many(model, monkeypatch):
     embedded = []
     asker = asking.Asker(lambda texts: embedded.append(texts) or model.texts(texts), {})
     first = asker("Heart.").direction
+    asker("Apex.")
     np.testing.assert_array_equal(asker("Heart.").direction, first)
-    assert embedded == [["Heart."]]
-    for word in ("Apex.", "Base.", "Septum.", "Valve.", "Aorta."):
+    assert embedded == [["Heart."], ["Apex."]]
+    for word in ("Base.", "Septum.", "Valve.", "Aorta."):
         asker(word)
     assert len(asker._known) <= 4
     np.testing.assert_allclose(asker("Heart.").direction, first, atol=1e-5)
