@@ -303,6 +303,11 @@ def test_a_worklist_is_what_the_command_line_prints(copied, made, taught):
     calibrated.write(copied, taught[0])
     done = run("cmr_jax.search", "triage", str(copied), "--findings=lv_dysfunction")
     assert len(done.stdout.splitlines()) == len(made) + 1
+    known = made.ids()[0]
+    done = run("cmr_jax.search", "remove", str(copied), f"--exams={known},nobody", check=False)
+    assert done.returncode == 2
+    assert "nothing was removed: the index has no nobody." in done.stderr
+    assert len(Index(copied)) == len(made)
 
 
 def test_a_table_has_two_lines_and_the_words_of_each(searcher):
@@ -355,6 +360,13 @@ def one_finding(most=(0.5, 0.5)):
     promise = conformal.Promise(np.array(most), np.array([50, 50]), 0.9)
     scaling = calibration.Scaling(1.0, 0.0)
     return calibrated.Calibrated(scaling, (scaling, calibration.Scaling(0.5, 0.0)), promise)
+
+
+def test_a_worklist_needs_something_that_was_calibrated(taught):
+    with pytest.raises(ValueError, match=r"not calibrated: any\. Calibrated are none: run"):
+        triage.rank(["a"], {}, {}, [])
+    with pytest.raises(ValueError, match="not calibrated: nothing"):
+        triage.rank(["a"], {}, taught[0], ["nothing"])
 
 
 def test_a_worklist_begins_with_the_likeliest_and_says_what_is_unsure():

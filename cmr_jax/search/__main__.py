@@ -84,6 +84,8 @@ def _index(given: list[str]) -> None:
 
     if given or not (_INDEX.value and _DATA.value):
         raise app.UsageError("index takes --index=INDEX and --data=DIR, and no other words.")
+    if absent := [data for data in _DATA.value if not pathlib.Path(data).is_dir()]:
+        raise ValueError(f"--data {absent[0]}: there is no such folder.")
     path = pathlib.Path(_INDEX.value)
     opened = Index(path) if (path / ABOUT_FILE).exists() else None
     model, where = _model(opened)
@@ -185,6 +187,10 @@ def _remove(given: list[str]) -> None:
     from cmr_jax.search import rows
 
     opened, _ = _opened(given)
+    if not _EXAMS.value:
+        raise app.UsageError("remove which? --exams=ID,ID")
+    if absent := sorted(set(_EXAMS.value) - set(opened.ids())):
+        raise ValueError(f"nothing was removed: the index has no {', '.join(absent)}.")
     print(f"{rows.drop(opened, _EXAMS.value)} exams removed, {len(opened)} left")
 
 

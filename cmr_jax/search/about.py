@@ -40,7 +40,10 @@ class About:
         """A ValueError where the folder is no index, or not one of this version."""
         file = path / ABOUT_FILE
         if not file.is_file():
-            raise ValueError(f"{path} is no index. Make one: cmr_jax.search index --index={path}")
+            raise ValueError(
+                f"{path} is no index. Make one: python -m cmr_jax.search index --weights=RUN "
+                f"--data=DATA --index={path}"
+            )
         try:
             plain = json.loads(file.read_text())
             plain["parts"] = tuple(plain["parts"])

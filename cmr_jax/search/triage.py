@@ -29,9 +29,10 @@ def rank(
 ) -> Worklist:
     """By some findings, of which `scores` has those of every exam.  A ValueError where one was never
     calibrated."""
-    if missing := [f for f in findings if f not in calibrated]:
+    missing = [f for f in findings if f not in calibrated]
+    if missing or not findings:
         known = ", ".join(calibrated) or "none: run `calibrate` with labelled exams first"
-        raise ValueError(f"not calibrated: {', '.join(missing)}. Calibrated are {known}.")
+        raise ValueError(f"not calibrated: {', '.join(missing) or 'any'}. Calibrated are {known}.")
     told = {f: calibrated[f](np.asarray(scores[f], np.float64)) for f in findings}
     likely = 1 - np.prod([1 - t.probability for t in told.values()], axis=0)
     order = np.argsort(-likely, kind="stable")
