@@ -185,11 +185,12 @@ def _serve(given: list[str]) -> None:
 
 def _remove(given: list[str]) -> None:
     from cmr_jax.search import rows
+    from cmr_jax.search.index import KEY, one_of
 
     opened, _ = _opened(given)
     if not _EXAMS.value:
         raise app.UsageError("remove which? --exams=ID,ID")
-    if absent := sorted(set(_EXAMS.value) - set(opened.ids())):
+    if absent := sorted(set(_EXAMS.value) - set(opened.ids(one_of(KEY, _EXAMS.value)))):
         raise ValueError(f"nothing was removed: the index has no {', '.join(absent)}.")
     print(f"{rows.drop(opened, _EXAMS.value)} exams removed, {len(opened)} left")
 

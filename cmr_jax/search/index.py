@@ -209,9 +209,8 @@ class Writer:
                 self._table.drop_index(f"{APPROXIMATE}{partitions}")
             else:
                 self._table.create_index(KEY, config=lancedb.index.BTree(), name=KEY)
-        if (
-            self._removed
-        ):  # nor does an old version keep it, once readers have seen that there is a new one
+        if self._removed:
+            # Nor does an old version keep it, once readers have seen that there is a new one.
             time.sleep(SEEN.total_seconds())
             with warnings.catch_warnings():
                 warnings.filterwarnings("ignore", "optimize")

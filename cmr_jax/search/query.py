@@ -115,8 +115,9 @@ class Searcher:
     ) -> Query:
         """What people type: words, an exam of the index ("": none), which is not found itself, or the
         vector of another, and filters.  Wrong where one of them is."""
-        but = like if isinstance(like, str) else ""
-        vector = self.vector_of(but) if but else None if isinstance(like, str) else like
+        but, vector = (like, None) if isinstance(like, str) else ("", like)
+        if but:
+            vector = self.vector_of(but)
         where = condition(filters, self.index.about)
         return Query(words, vector, but=but, share=share, where=where, k=k)
 
