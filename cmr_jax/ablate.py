@@ -36,9 +36,9 @@ log = logging.getLogger(__name__)
 def main(argv: list[str]) -> None:
     """Command line."""
     does = argv[1] if len(argv) > 1 else ""
-    if does not in DOES:
-        raise app.UsageError(f"say what to do: {', '.join(DOES)}.")
-    with cli.command(f"cmr_jax.ablate {does}", argv[1:]):
+    with cli.command(f"cmr_jax.ablate {does}".strip(), argv[1:]):
+        if does not in DOES:
+            raise app.UsageError(f"say what to do: {', '.join(DOES)}.")
         for flag in (_STUDY, _RESULTS):
             if not flag.value:
                 raise app.UsageError(f"--{flag.name} is missing.")

@@ -1,4 +1,4 @@
-"""What every command line does first: no stray words, quiet libraries, errors of one line."""
+"""What every command line does first: no stray words or flags, quiet libraries, errors of one line."""
 
 import contextlib
 import logging
@@ -9,21 +9,37 @@ from typing import Any, NoReturn
 from absl import app, flags
 from absl import logging as absl_logging
 
+flags.disclaim_key_flags()  # those defined here are of the command line that asks for them
+
+
+_OF_WEIGHTS = ("partial", "inflate", "mean_time")
+
 
 @contextlib.contextmanager
 def command(name: str, argv: list[str]) -> Iterator[None]:
     """The body of a command: what users can mend is told in one line, and the exit code is 2."""
-    if len(argv) > 1:
-        raise app.UsageError(f"what is {argv[1]!r}?")
     absl_logging.set_verbosity(absl_logging.WARNING)  # TFDS tells every path it opens
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr, force=True)
     logging.getLogger("cmr_jax").setLevel(logging.INFO)
     # Of one failed save, storage tells a hundred times over, past the error that we pass on.
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     try:
+        if len(argv) > 1:
+            raise app.UsageError(f"what is {argv[1]!r}?")
         yield
+    except app.UsageError as error:
+        fail(name, f"{error} (--help tells more)")
     except (ValueError, FloatingPointError, OSError) as error:  # TimeoutError is one
         fail(name, error)
+
+
+def only(does: str, taken: Iterable[str]) -> None:
+    """A UsageError where a flag was given that this command does not take."""
+    known = {*taken, *_OF_WEIGHTS} if "weights" in taken else {*taken}
+    own = flags.FLAGS.get_key_flags_for_module(sys.argv[0])
+    if stray := [f"--{flag.name}" for flag in own if flag.present and flag.name not in known]:
+        takes = ", ".join(f"--{name}" for name in taken) or "no flags"
+        raise app.UsageError(f"{does} takes {takes}, not {', '.join(stray)}.")
 
 
 def weights_flags(

@@ -174,5 +174,16 @@ class Embedder(Model):
         return jax.device_put(rows, sharding.batch_sharding(self._mesh))
 
 
+def check_finite(vectors: np.ndarray, of: str) -> np.ndarray:
+    """The vectors of some exams.  A ValueError where some are no numbers: they would be ranked as if
+    they were."""
+    if broken := int((~np.isfinite(vectors).all(1)).sum()):
+        raise ValueError(
+            f"the model's embeddings of {broken} of {len(vectors)} exams of {of} are not finite. "
+            "Take weights of an earlier step."
+        )
+    return vectors
+
+
 def _up(count: int, ways: int) -> int:
     return -(-count // ways) * ways

@@ -234,10 +234,12 @@ def taught(tiny, unlearned, asked):
 @pytest.fixture(scope="session")
 def exams(indexed, unlearned, taught):
     """The exams of the index as the reading room tells them."""
+    from cmr_jax.search import calibrated
     from cmr_jax.search.query import Searcher
     from cmr_jax.search.room.exams import Exams
 
-    return Exams(Searcher(indexed, unlearned), taught[0])
+    known = taught[0].findings
+    return Exams(Searcher(indexed, unlearned, calibrated.likely(known)), known)
 
 
 @pytest.fixture

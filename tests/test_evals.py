@@ -138,10 +138,11 @@ def test_a_supervised_baseline_finds_what_is_there():
     assert metrics.auc(label[200:] > 0.5, scores["f"]) > 0.9
 
 
-def test_embeddings_that_are_no_numbers_are_an_error():
+@pytest.mark.parametrize("side", ["video", "text"])
+@pytest.mark.parametrize("worse", [np.nan, np.inf])
+def test_embeddings_that_are_no_numbers_are_an_error(unlearned, tiny, monkeypatch, side, worse):
     fine = ExamEmbeddings(np.ones((2, 3)), np.ones((2, 3)), [])
-    cohort.check_finite("internal", fine)
-    for side in ("video", "text"):
-        broken = fine._replace(**{side: np.array([[1, np.nan, 0], [1, 2, 3.0]])})
-        with pytest.raises(ValueError, match="1 of 2 exams of internal are not finite"):
-            cohort.check_finite("internal", broken)
+    broken = fine._replace(**{side: np.array([[1, worse, 0], [1, 2, 3.0]])})
+    monkeypatch.setattr(unlearned, "exams", lambda *_: broken)
+    with pytest.raises(ValueError, match="1 of 2 exams of internal are not finite"):
+        cohort.embed(unlearned, "internal", str(tiny), "test", draws=1, seed=0)

@@ -24,7 +24,7 @@ from cmr_jax.search import (
     triage,
 )
 from cmr_jax.search.index import KEY, Index, one_of
-from cmr_jax.search.query import Query, Searcher
+from cmr_jax.search.query import Query, Searcher, explained, typed, vector_of
 from cmr_jax.tokenizer import Tokenizer
 from cmr_jax.weights import save
 from tests.conftest import run
@@ -99,7 +99,7 @@ def test_a_part_that_an_exam_lacks_carries_nothing(searcher, made):
 
 def test_like_an_exam_is_itself_first_and_can_be_left_out(searcher, made):
     exam = made.ids()[3]
-    vector = searcher.vector_of(exam)
+    vector = vector_of(searcher.index, exam)
     hits = searcher(Query(like=vector))
     assert hits[0].exam_id == exam
     assert hits[0].score == pytest.approx(1, abs=1e-4)
@@ -110,7 +110,7 @@ def test_like_an_exam_is_itself_first_and_can_be_left_out(searcher, made):
     ends = (searcher.direction(Query("No LGE.")), vector)
     assert all(np.dot(both, end) > np.dot(*ends) for end in ends)
     with pytest.raises(ValueError, match="no exam 'nobody'"):
-        searcher.vector_of("nobody")
+        vector_of(searcher.index, "nobody")
 
 
 @pytest.mark.parametrize("words", ["", " ?! ", "x" * 2000])
@@ -142,8 +142,8 @@ def test_denial_is_the_opposite_of_what_it_denies():
 
 
 def _weights(words: str) -> dict[str, float]:
-    says = asking.findings.said_by_all(asking.sentences(words))
-    return {text: term.weight for term in asking.terms(words, says, ASKED) for text in term.texts}
+    found = asking.terms(words, asking.understood(words), ASKED)
+    return {text: term.weight for term in found for text in term.texts}
 
 
 @pytest.mark.parametrize(
@@ -152,6 +152,7 @@ def _weights(words: str) -> dict[str, float]:
         ("vendor=GE", lambda r: r["vendor"] == "GE"),
         ("vendor != GE", lambda r: r["vendor"] != "GE"),
         ("age>=60", lambda r: r["age"] is not None and r["age"] >= 60),
+        ("age<50", lambda r: r["age"] is not None and r["age"] < 50),
         ("has=lge", lambda r: "LGE" in r["pictures"]),
         ("has!=CH3 CINE", lambda r: "CH3 CINE" not in r["pictures"]),
         ("lge>0", lambda r: r["finding_lge"] > 0),
@@ -173,6 +174,8 @@ def test_filters_hold_for_what_is_found(made, typed, holds):
         "age>nan",
         "impression=x",
         "age>=60 OR true",
+        "age>=65",
+        "age>60",
         "; DROP=1",
         "",
     ],
@@ -209,14 +212,45 @@ def test_exams_are_taken_out_and_a_reader_sees_it(copied, monkeypatch):
     reader, writer = Index(copied), Index(copied)
     gone, kept = reader.ids()[:2], reader.ids()[2]
     before = len(reader)
-    assert rows.drop(writer, ["nobody"]) == 0
-    assert rows.drop(writer, [*gone, "nobody"]) == 2
-    held = b"".join(f.read_bytes() for f in copied.rglob("*.lance") if f.is_file())
-    assert kept.encode() in held
-    assert not [name for name in gone if name.encode() in held]
+    with pytest.raises(ValueError, match=r"nothing was removed: the index has no nobody\."):
+        rows.drop(writer, [*gone, "nobody"])
+    assert len(writer) == before
+    assert rows.drop(writer, gone) == 2
+    assert kept in still_held(copied, [*gone, kept])
+    assert not still_held(copied, gone)
     assert len(reader) == before - 2
     assert not set(gone) & set(reader.ids())
     assert writer.check() > 0
+
+
+def still_held(path, names: list[str]) -> list[str]:
+    """Which of some exams any file of an index tells of."""
+    held = b"".join(f.read_bytes() for f in path.rglob("*.lance") if f.is_file())
+    return [name for name in names if name.encode() in held]
+
+
+@pytest.mark.parametrize("when", ["delete", "update", "optimize"])
+def test_a_removal_that_was_killed_is_finished_by_the_next(copied, monkeypatch, when):
+    monkeypatch.setattr(index, "RENEWED", index.datetime.timedelta(0))
+    monkeypatch.setattr(index, "SEEN", index.datetime.timedelta(0))
+    stopped, gone = Index(copied), Index(copied).ids()[:2]
+    honest = getattr(stopped._table, when)
+
+    def killed(*args, **options):
+        if when == "delete":
+            honest(*args, **options)  # done, and nothing after it
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(stopped._table, when, killed)
+    with pytest.raises(KeyboardInterrupt):
+        rows.drop(stopped, gone)
+    there = Index(copied)
+    assert still_held(copied, gone)
+    with there.writing():
+        pass
+    assert not still_held(copied, gone)
+    assert not set(gone) & set(there.ids())
+    assert there.check() > 0
 
 
 def test_two_writers_do_not_mix(copied):
@@ -285,13 +319,19 @@ def test_the_command_line_finds_exams_in_words_and_from_dicom(model, tiny, tmp_p
     ask = ("cmr_jax.search", "query", str(tmp_path / "index"))
     both = ("dilated", "LV", "--like_dicom=phantom:tiny:exams=1", "--where=has=SAX")
     done = run(*ask, *both, "-k", "3", "--json", "--slices")
-    hits = json.loads(done.stdout)
+    told = json.loads(done.stdout)
+    hits = told["hits"]
+    assert told["says"] == {"lv_dilation": True}
     assert len(hits) == 3
     assert all(hit["slices"] for hit in hits)
     assert all("SAX" in hit["pictures"] for hit in hits)
     labelled = (f"--data={tiny}", "--splits=train")
     done = run("cmr_jax.search", "calibrate", str(tmp_path / "index"), *labelled)
     assert "exams teach" in done.stdout
+    done = run(*ask, "big left ventricle", "--where=sex=banana")
+    assert done.stdout.startswith(
+        "understood: lv dilation\nno exam has sex=banana: there are F, M."
+    )
     params = jax.tree.map(lambda x: x * 2, model.weights.params)
     save(tmp_path / "other", model.weights._replace(params=params))
     done = run(*ask, "LV", f"--weights={tmp_path / 'other'}", check=False)
@@ -303,6 +343,7 @@ def test_a_worklist_is_what_the_command_line_prints(copied, made, taught):
     calibrated.write(copied, taught[0])
     done = run("cmr_jax.search", "triage", str(copied), "--findings=lv_dysfunction")
     assert len(done.stdout.splitlines()) == len(made) + 1
+    assert not done.stderr
     known = made.ids()[0]
     done = run("cmr_jax.search", "remove", str(copied), f"--exams={known},nobody", check=False)
     assert done.returncode == 2
@@ -311,9 +352,12 @@ def test_a_worklist_is_what_the_command_line_prints(copied, made, taught):
 
 
 def test_a_table_has_two_lines_and_the_words_of_each(searcher):
-    text = terminal.table(searcher(Query("LGE.", k=2)))
-    assert len(text.splitlines()) == 6
+    hits = searcher(Query("LGE.", k=2))
+    text = terminal.table(hits, {"lge": True, "hcm": False}, [])
+    assert text.startswith("understood: lge, no hcm\n  1  ")
     assert "above" in text
+    words = " ".join(hits[1].facts["impression"].split())
+    assert words[:200] in " ".join(text.split())
     query = Query("LGE.", k=1)
     (hit,) = searcher(query)
     hit = searcher.with_slices(hit, searcher.direction(query))
@@ -322,15 +366,19 @@ def test_a_table_has_two_lines_and_the_words_of_each(searcher):
     source, _, row = places.find(searcher.index, hit.exam_id)
     whole = evidence.of(searcher.model, source, row, searcher.direction(query))
     assert lost == sorted((one.lost for one in whole if one.lost > 0), reverse=True)[:3]
-    assert f"mm -{lost[0]:.3f}" in terminal.table([hit]).splitlines()[2]
-    assert "loosen the filters" in terminal.table(searcher(Query("LGE.", where="false")))
+    assert f" -{lost[0]:.3f}" in terminal.table([hit], {}, []).splitlines()[2]
+    assert 1 <= hit.slices[0]["slice"] <= hit.slices[0]["slices"]
+    nothing = searcher(Query("LGE.", where="false"))
+    assert "loosen the filters" in terminal.table(nothing, {}, [])
 
 
 def test_probabilities_lie_in_their_intervals_and_survive_a_file(taught, tmp_path, asked):
-    found, known = taught
+    learned, known = taught
+    found = learned.findings
     assert "lv_dysfunction" in found
-    calibrated.write(tmp_path, found)
+    calibrated.write(tmp_path, learned)
     again = calibrated.read(tmp_path)
+    assert again[1:] == learned[1:] == (len(known), ("test",))
     for name, score in asked.scores(known.video).items():
         if name not in found:
             continue
@@ -338,7 +386,7 @@ def test_probabilities_lie_in_their_intervals_and_survive_a_file(taught, tmp_pat
         assert (told.low <= told.probability).all()
         assert (told.probability <= told.high).all()
         assert (told.high - told.low).max() > 0.01
-        for a, b in zip(told, again[name](score), strict=True):
+        for a, b in zip(told, again.findings[name](score), strict=True):
             np.testing.assert_allclose(a, b)
     (tmp_path / "calibration.json").write_text('{"lge": 3}')
     with pytest.raises(ValueError, match="Calibrate the index again"):
@@ -346,7 +394,7 @@ def test_probabilities_lie_in_their_intervals_and_survive_a_file(taught, tmp_pat
 
 
 def test_probabilities_are_those_of_the_evaluation(taught, asked):
-    found, known = taught
+    (found, *_), known = taught
     scores = asked.scores(known.video)
     _, columns = answering.evaluate(known, scores, known, scores, None)
     assert columns
@@ -366,7 +414,7 @@ def test_a_worklist_needs_something_that_was_calibrated(taught):
     with pytest.raises(ValueError, match=r"not calibrated: any\. Calibrated are none: run"):
         triage.rank(["a"], {}, {}, [])
     with pytest.raises(ValueError, match="not calibrated: nothing"):
-        triage.rank(["a"], {}, taught[0], ["nothing"])
+        triage.rank(["a"], {}, taught[0].findings, ["nothing"])
 
 
 def test_a_worklist_begins_with_the_likeliest_and_says_what_is_unsure():
@@ -374,12 +422,14 @@ def test_a_worklist_begins_with_the_likeliest_and_says_what_is_unsure():
     known = {"lge": one_finding((0.3, 0.3)), "hcm": one_finding()}
     found = triage.rank(["a", "b", "c"], scores, known, ["lge", "hcm"])
     assert found.exam_ids == ["c", "a", "b"]
+    likely = {f: known[f](scores[f]).probability for f in known}
+    np.testing.assert_allclose(found.expected, (likely["lge"] + likely["hcm"])[[2, 0, 1]])
     listed = {row["exam_id"]: row for row in triage.rows(found)}
     assert [listed[x]["lge"] for x in "abc"] == ["no", "unsure", "yes"]
     assert listed["a"]["hcm"] == "yes"
     assert listed["c"]["lge_high"] > listed["c"]["lge_probability"] >= listed["c"]["lge_low"]
     lines = triage.as_csv(found).splitlines()
-    assert lines[0].startswith("place,exam_id,any,lge,lge_probability,")
+    assert lines[0].startswith("place,exam_id,expected,lge,lge_probability,")
     assert lines[1].startswith("1,c,")
     assert json.loads(triage.as_json(found))[2]["exam_id"] == "b"
     with pytest.raises(ValueError, match=r"not calibrated: infarct\. Calibrated are lge, hcm"):
@@ -387,9 +437,61 @@ def test_a_worklist_begins_with_the_likeliest_and_says_what_is_unsure():
 
 
 def test_new_data_is_scored_as_the_index_is(made, model, asked, tiny):
-    ids, scores = rows.scored(model, asked, [str(tiny)], ["train"])
+    ids, sites, scores, broken = rows.scored(model, asked, [str(tiny)], ["train"])
+    assert set(sites) == {"test"}
+    assert not broken
     table = made.rows("", [KEY, "finding_lge"]).to_pydict()
     indexed = dict(zip(table[KEY], table["finding_lge"], strict=True))
     np.testing.assert_allclose(scores["lge"], [indexed[i] for i in ids], atol=1e-5)
-    with pytest.raises(ValueError, match="no exams of nothing"):
+    with pytest.raises(ValueError, match=r"no exam of nothing .* the splits test, train, val"):
         rows.scored(model, asked, [str(tiny)], ["nothing"])
+
+
+def test_words_of_which_all_is_known_come_in_the_order_of_how_likely_all_is(made, model):
+    lge = dict(zip(*made.rows("", [KEY, "finding_lge"]).to_pydict().values(), strict=True))
+    mean, spread = np.mean(list(lge.values())), np.std(list(lge.values()))
+    certain = {"lge": lambda score: 1 / (1 + np.exp(-8 * (score - mean) / spread))}
+    for words, there in (("LGE", True), ("no LGE", False)):
+        hits = Searcher(made, model, certain)(typed(made, words, k=9))
+        chances = [certain["lge"](lge[h.exam_id]) for h in hits]
+        chances = chances if there else [1 - x for x in chances]
+        np.testing.assert_allclose([h.probability for h in hits], chances, rtol=1e-4)
+        assert min(chances) > 0.5
+    near = Searcher(made, model)(typed(made, "LGE", k=9))
+    assert [h.probability for h in near] == [None] * 9
+    half = Searcher(made, model, certain)(typed(made, "LGE and a dilated LV", k=9))
+    assert [h.probability for h in half] == [None] * 9
+    like = made.ids()[0]
+    both = Searcher(made, model, certain)(typed(made, "LGE", like, k=9))
+    assert like not in [h.exam_id for h in both]
+    assert [h.probability for h in both] == [None] * 9
+
+
+def test_near_ones_that_are_as_likely_come_first(made, model):
+    level = {"lge": lambda score: np.full(len(score), 0.5)}
+    nearest = Searcher(made, model)(typed(made, "LGE", k=5))
+    hits = Searcher(made, model, level)(typed(made, "LGE", k=5))
+    assert [h.exam_id for h in hits] == [h.exam_id for h in nearest]
+    assert [h.score for h in hits] == pytest.approx([h.score for h in nearest])
+
+
+def test_what_nobody_has_is_said_with_what_there_is(made, model):
+    asked = ["sex=banana", "has=BANANA", "vendor=GE", "age>=60", "exam=x", "site!=y"]
+    said = explained(made, "LGE", asked, [])
+    assert said["says"] == {"lge": True}
+    assert said["why"][0] == "no exam has sex=banana: there are F, M"
+    assert said["why"][1].startswith("no exam has has=BANANA: there are CH2, ")
+    assert len(said["why"]) == 2
+    assert not explained(made, "", asked, Searcher(made, model)(Query("LGE")))["why"]
+    with pytest.raises(ValueError, match="no exam has sex=banana"):
+        triage.of_index(made, ["sex=banana"])
+
+
+def test_who_taught_and_who_is_strange_is_said(taught, caplog):
+    learned, scored = taught[0], rows.Scored(["a", "b"], ["test", "elsewhere"], {}, 3)
+    with caplog.at_level("WARNING", logger="cmr_jax"):
+        triage.warn(scored._replace(sites=["test", "test"], broken=0), learned)
+        assert not caplog.text
+        triage.warn(scored, learned)
+    assert "3 exams cannot be read" in caplog.text
+    assert "1 of 2 exams are of elsewhere" in caplog.text

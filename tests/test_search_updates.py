@@ -16,7 +16,7 @@ from cmr_jax.schema import EXAMS, FRAMES
 from cmr_jax.search import index, places, rows, terminal
 from cmr_jax.search.about import About
 from cmr_jax.search.index import EXAM, KEY, Index
-from cmr_jax.search.query import Query, Searcher
+from cmr_jax.search.query import Query, Searcher, vector_of
 from cmr_jax.search.rows import Filled
 from tests import search_writer, spoilt
 from tests.conftest import CHILD, ROOT
@@ -68,7 +68,7 @@ def test_pictures_that_are_gone_or_are_others_are_told(
     searcher = Searcher(opened, unlearned)
     (hit,) = searcher(Query("LGE.", k=1))
     with caplog.at_level("WARNING", logger="cmr_jax"):
-        assert searcher.with_slices(hit, searcher.vector_of(first)) == hit
+        assert searcher.with_slices(hit, vector_of(searcher.index, first)) == hit
     assert "Was it moved" in caplog.text
 
 
@@ -95,6 +95,10 @@ def test_an_exam_that_cannot_be_read_is_named_and_counted(
     place = made.rows(f"{KEY} = '{ids[10]}'", ["row"])["row"].to_pylist()
     assert place == [10]  # what was left out moves nobody
     assert fill(made, data) == Filled(0, 0, 2)
+    scored = rows.scored(unlearned, asked, [str(data)], ["train"])
+    assert scored.broken == 2
+    assert set(scored.exam_ids) == set(made.ids())
+    assert len(scored.scores["lge"]) == len(scored.sites) == len(made)
 
 
 def test_nothing_is_written_where_nothing_is_new(copied, fill, tiny):

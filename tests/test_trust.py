@@ -164,6 +164,13 @@ def test_with_too_few_to_promise_anything_nothing_is_answered():
     assert found[:, 1].all()  # nobody is told that it is not there
 
 
+def test_an_answer_is_the_likelier_or_there_is_none():
+    promise = conformal.Promise(np.array([0.3, 0.8]), np.array([20, 20]), 0.9)
+    likely = np.array([0.1, 0.35, 0.6, 0.9])
+    assert conformal.sets(promise, likely)[1].tolist() == [False, True]  # "no" is ruled out
+    np.testing.assert_array_equal(conformal.answers(promise, likely), [0, np.nan, 1, 1])
+
+
 def test_who_is_answered_and_how_often_that_is_right():
     likely = np.array([0.05, 0.1, 0.45, 0.55, 0.9, 0.95, 0.02, 0.97])
     tested = Answers(np.arange(8), np.array([0, 0, 1, 0, 1, 1, 1, 1]) > 0, likely)

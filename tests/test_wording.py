@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cmr_jax.evals import questions
-from cmr_jax.wording import findings, numbers, rephrased
+from cmr_jax.wording import findings, numbers, plain, rephrased
 from cmr_jax.wording.clauses import clauses
 from data_prep.phantom.protocol import profile
 from data_prep.phantom.report import impression
@@ -29,6 +29,9 @@ SENTENCES = {
         "+lv_dysfunction -lv_dilation -lv_hypertrophy"
     ),
     "Left ventricular function was normal but the RV was dilated.": "-lv_dysfunction +rv_dilation",
+    "The left and right ventricles are dilated.": "+lv_dilation +rv_dilation",
+    "Dilated left ventricle and aorta.": "+lv_dilation +aortic_dilation",
+    "Dilated LV and LA.": "+lv_dilation",
     "Severe left atrial enlargement.": "",
     "Diastolic dysfunction of the left ventricle.": "",
     "An ejection fraction of 32%.": "+lv_dysfunction",
@@ -119,6 +122,67 @@ def test_reports_of_the_phantom_are_read_as_they_are_meant():
         ]
     assert not wrong
     assert known > 120 * 5
+
+
+QUESTIONS = {  # of people who do not speak as reports do
+    "a big, weak heart": "+lv_dilation +lv_dysfunction",
+    "Which hearts have a stretched right side?": "+rv_dilation",
+    "the left ventricle is much larger than it should be": "+lv_dilation",
+    "LV volumes above the reference range": "+lv_dilation",
+    "the left ventricle is not big": "-lv_dilation",
+    "barely squeezing right ventricle": "+rv_dysfunction",
+    "diminished RVEF": "+rv_dysfunction",
+    "heart muscle does not pump well": "+lv_dysfunction",
+    "left side pumps just fine": "-lv_dysfunction",
+    "poor LV function but the right ventricle is spared": "+lv_dysfunction -rv_dysfunction",
+    "thick walls and fluid around the heart": "+lv_hypertrophy +pericardial_effusion",
+    "the septum is far thicker than the other walls": "+lv_hypertrophy +hcm",
+    "LVH and no effusion": "+lv_hypertrophy -pericardial_effusion",
+    "pleural effusion": "",
+    "wide aorta": "+aortic_dilation",
+    "wide aorta and thickened heart muscle": "+aortic_dilation +lv_hypertrophy",
+    "old heart attack": "+infarct",
+    "prior MI, no scar elsewhere": "+infarct -lge -nonischemic_lge",
+    "scars that did not come from a blocked artery": "+lge +nonischemic_lge",
+    "hypertrophic cardiomyopathy with enhancement": "+hcm +lge",
+    "mid-wall enhancement": "+lge +nonischemic_lge",
+    "pericardial enhancement": "",
+    "nothing lights up": "-lge -infarct -nonischemic_lge",
+    "dilated cardiomyopathy, scar-free": "+dcm -lge -infarct -nonischemic_lge",
+    "infiltrative disease": "+amyloidosis",
+    "normal left ventricle": "-lv_dilation -lv_dysfunction -lv_hypertrophy",
+    "dilated RV, normal left ventricle": "+rv_dilation -lv_dilation -lv_dysfunction -lv_hypertrophy",
+    "normal ventricles": "-lv_dilation -lv_dysfunction -rv_dilation -rv_dysfunction",
+    "a healthy heart": " ".join(f"-{name}" for name in findings.FINDINGS),
+}
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_a_question_is_understood_as_a_report_would_say_it(question):
+    assert findings.said(plain.reported(question)) == told(QUESTIONS[question])
+
+
+@pytest.mark.parametrize("sentence", SENTENCES)
+def test_what_reports_say_is_still_said(sentence):
+    kept = findings.said(plain.reported(sentence))
+    kept.pop(
+        "amyloidosis" if "infiltration" in sentence else "", None
+    )  # in reports too loose a word
+    assert kept == told(SENTENCES[sentence])
+
+
+def test_words_that_training_hears_are_understood_as_a_question():
+    rng = np.random.default_rng(0)
+    parts = {"dcm"}  # is told by what it is made of: dilated, and weak
+    heard = [
+        findings.said(plain.reported(rephrased.chosen(text, rng))).get(name) is (side == "there")
+        for name, sides in rephrased.phrases().items()
+        if name not in parts
+        for side, some in sides.items()
+        for text in some * 20
+    ]
+    assert len(heard) > 800
+    assert np.mean(heard) > 0.97
 
 
 @pytest.mark.parametrize(

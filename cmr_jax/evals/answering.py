@@ -35,9 +35,8 @@ def evaluate(
         scaling = calibration.fit(given)
         promise = promised(known, given, scaling)
         likely = scaling(score)
-        found = conformal.sets(promise, likely)
         columns[f"probability_{name}"] = likely
-        columns[f"answer_{name}"] = np.where(conformal.decided(found), found[:, 1], np.nan)
+        columns[f"answer_{name}"] = conformal.answers(promise, likely)
         blocks[name] = {
             "operating": operating.evaluate(operating.threshold(given), answers, tested.resamples),
             "probability": calibration.evaluate(

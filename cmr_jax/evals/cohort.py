@@ -6,7 +6,7 @@ import numpy as np
 
 from cmr_jax import metrics
 from cmr_jax.data.source import Exam
-from cmr_jax.embedding import ExamEmbeddings, Model
+from cmr_jax.embedding import Model, check_finite
 from cmr_jax.evals import labels
 from cmr_jax.evals.labels import Labels
 from cmr_jax.evals.statistics.resamples import Resamples
@@ -52,10 +52,9 @@ class Cohort:
 def embed(
     model: Model, name: str, path: str, split: str, draws: int, seed: int, labelled: bool = True
 ) -> Cohort:
-    """Embeds a split.  A ValueError where embeddings are no numbers: they would be ranked as if
-    they were."""
+    """Embeds a split.  A ValueError where embeddings are no numbers."""
     embedded = model.exams(path, split)
-    check_finite(name, embedded)
+    check_finite(np.concatenate([embedded.video, embedded.text], 1), name)
     ids = [e.exam_id for e in embedded.exams]
     _, patient = np.unique([e.patient_id for e in embedded.exams], return_inverse=True)
     return Cohort(
@@ -69,13 +68,3 @@ def embed(
         Resamples(patient, draws, seed),
         model.head(embedded.video),
     )
-
-
-def check_finite(name: str, embedded: ExamEmbeddings) -> None:
-    """A ValueError where they are not."""
-    sides = np.concatenate([embedded.video, embedded.text], 1)
-    if broken := int((~np.isfinite(sides).all(1)).sum()):
-        raise ValueError(
-            f"the model's embeddings of {broken} of {len(sides)} exams of {name} are not finite. "
-            "Take weights of an earlier step."
-        )

@@ -1,8 +1,8 @@
 """Words as a direction among exams: those furthest along it are found.
 
 Scores of several texts add up, so that any number of them is one vector.  What a sentence names in
-words that rules know (cmr_jax/wording) is told by contrast too: nearer to what says that it is there
-than to what says that it is not, which is how "no" comes to mean no.
+words that rules know (cmr_jax/wording, those of conversation too) is told by contrast as well: nearer to
+what says that it is there than to what says that it is not, which is how "no" comes to mean no.
 """
 
 import re
@@ -14,7 +14,7 @@ from jaxtyping import Float
 
 from cmr_jax import metrics
 from cmr_jax.evals.questions import Question, Questions
-from cmr_jax.wording import clauses, findings
+from cmr_jax.wording import clauses, findings, plain
 
 LONGEST = 1000  # characters of a query
 REMEMBERED = 4000  # texts
@@ -48,10 +48,8 @@ class Asker:
 
     def __call__(self, words: str) -> Asked:
         """Wrong where there is nothing to ask."""
-        words = " ".join(words.split())
-        if not re.search(r"\w", words) or len(words) > LONGEST:
-            raise Wrong(f"a query has a word at least, and {LONGEST} characters at most.")
-        says = findings.said_by_all(sentences(words))
+        words = checked(words)
+        says = understood(words)
         direction = self._sum(terms(words, says, self._questions))
         return Asked(metrics.normalise(direction), says)
 
@@ -71,6 +69,19 @@ class Asker:
         return found
 
 
+def checked(words: str) -> str:
+    """Words with one space between them.  Wrong where there is none, or too many."""
+    words = " ".join(words.split())
+    if not re.search(r"\w", words) or len(words) > LONGEST:
+        raise Wrong(f"a query has a word at least, and {LONGEST} characters at most.")
+    return words
+
+
+def understood(words: str) -> findings.Said:
+    """The findings that words name, and whether they are asked for or denied."""
+    return findings.said_by_all(plain.reported(s) for s in sentences(words))
+
+
 def sentences(words: str) -> list[str]:
     """Of a query; a number's point ends none."""
     return [s for s in re.split(r"(?<=[.;!?])\s+", words) if s]
@@ -81,9 +92,9 @@ def terms(words: str, says: findings.Said, questions: Questions) -> list[Term]:
     found = []
     for sentence in sentences(words):
         found.append(Term((sentence,), 1.0))
-        plain = _without_denial(sentence)
-        if plain and not findings.said(sentence):  # rules do not know it: its own opposite
-            found.append(Term((plain,), -1.0))
+        said = _without_denial(sentence)
+        if said and not understood(sentence):  # rules do not know it: its own opposite
+            found.append(Term((said,), -1.0))
     for finding, there in says.items():
         question = questions.get(finding, Question(()))
         for side, weight in ((question.present, 1.0), (question.absent, -1.0)):

@@ -49,8 +49,7 @@ class Calibrated:
         likely = self.scaling(score)
         every = np.array([scaling(score) for scaling in self.drawn])
         ends = np.quantile(every, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
-        found = conformal.sets(self.promise, likely)
-        answer = np.where(conformal.decided(found), found[:, 1], np.nan)
+        answer = conformal.answers(self.promise, likely)
         return Told(likely, np.minimum(ends[0], likely), np.maximum(ends[1], likely), answer)
 
     def to_json(self) -> dict[str, Any]:
@@ -78,7 +77,20 @@ class Calibrated:
         )
 
 
-def learn(known: Cohort, scores: dict[str, np.ndarray]) -> dict[str, Calibrated]:
+def likely(known: dict[str, Calibrated]) -> dict[str, calibration.Scaling]:
+    """Probabilities alone, by finding, of scores."""
+    return {name: one.scaling for name, one in known.items()}
+
+
+class Learned(NamedTuple):
+    """What the labels of some exams taught, and whose exams those were."""
+
+    findings: dict[str, Calibrated]
+    exams: int = 0
+    sites: tuple[str, ...] = ()
+
+
+def learn(known: Cohort, scores: dict[str, np.ndarray]) -> Learned:
     """Of the findings that at least five known patients have, and five have not."""
     found = {}
     for name, score in scores.items():
@@ -91,23 +103,25 @@ def learn(known: Cohort, scores: dict[str, np.ndarray]) -> dict[str, Calibrated]
         scaling = calibration.fit(given)
         drawn = tuple(_drawn(given, given.patients(known.resamples)))
         found[name] = Calibrated(scaling, drawn, answering.promised(known, given, scaling))
-    return found
+    return Learned(found, len(known), tuple(sorted({exam.site for exam in known.exams})))
 
 
-def write(path: pathlib.Path, found: dict[str, Calibrated]) -> None:
+def write(path: pathlib.Path, learned: Learned) -> None:
     """Into the folder of an index."""
-    plain = json.dumps({name: one.to_json() for name, one in found.items()})
+    findings = {name: one.to_json() for name, one in learned.findings.items()}
+    plain = json.dumps(learned._asdict() | {"findings": findings})
     journal.replace(path / CALIBRATION_FILE, plain.encode())
 
 
-def read(path: pathlib.Path) -> dict[str, Calibrated]:
-    """Of an index; {} of one that was never calibrated."""
+def read(path: pathlib.Path) -> Learned:
+    """Of an index; of one that was never calibrated, nothing."""
     file = path / CALIBRATION_FILE
     if not file.exists():
-        return {}
+        return Learned({})
     try:
         plain = json.loads(file.read_text())
-        return {name: Calibrated.from_json(one) for name, one in plain.items()}
+        findings = {name: Calibrated.from_json(x) for name, x in plain["findings"].items()}
+        return Learned(findings, int(plain["exams"]), tuple(map(str, plain["sites"])))
     except (AttributeError, KeyError, TypeError, ValueError):
         raise ValueError(f"{file} is damaged. Calibrate the index again.") from None
 

@@ -44,8 +44,16 @@ def strongest(exam: Exam, found: list[Evidence]) -> list[dict[str, Any]]:
     told = []
     for one in found[:NAMED]:
         stack = exam.stacks[one.stack]
-        kind = {"view": stack.view.name, "sequence": stack.sequence.name}
-        told.append(kind | {"slice_mm": stack.slice_mm[one.slice], "lost": one.lost})
+        told.append(
+            {
+                "view": stack.view.name,
+                "sequence": stack.sequence.name,
+                "slice": one.slice + 1,
+                "slices": len(stack.slice_mm),
+                "slice_mm": stack.slice_mm[one.slice],
+                "lost": one.lost,
+            }
+        )
     return [one for one in told if one["lost"] > 0]
 
 

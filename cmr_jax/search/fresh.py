@@ -32,6 +32,14 @@ def embedded(dicom: str, about: About, model: Model) -> tuple[list[Exam], Float[
         return exams, metrics.normalise(model.videos(model.batches(source)))
 
 
+def one(dicom: str, about: About, model: Model) -> Float[np.ndarray, " e"]:
+    """The vector of the one exam of a folder; a ValueError where there are more."""
+    exams, vectors = embedded(dicom, about, model)
+    if len(exams) != 1:
+        raise ValueError(f"--like_dicom holds {len(exams)} exams: ask with one.")
+    return vectors[0]
+
+
 def _prepare(dicom: str, about: About, folder: pathlib.Path, out: pathlib.Path) -> None:
     key = folder / "key"
     key.touch(0o600)

@@ -23,6 +23,7 @@ from cmr_jax.search import seal
 from cmr_jax.search.about import ABOUT_FILE, About
 
 SEAL_FILE, TABLE = "seal.json", "exams"
+ERASING_FILE = "erasing"  # there while exams are taken off the disk
 KEY, EXAM = "exam_id", "exam"  # the columns of the id and of the vector of the whole exam
 SCORE = "score"
 # Below so many exams every vector is looked at, which takes 2 ms a thousand.  Above, those of the nearest
@@ -95,6 +96,8 @@ class Index:
 
     def values(self, columns: Mapping[str, str]) -> dict[str, list[str]]:
         """What texts some columns have, or lists of texts in them, by the names given here."""
+        if not columns:
+            return {}
         found: dict[str, set[str]] = {name: set() for name in columns}
         with self._reading():
             asked = self._table.search().select(sorted(set(columns.values()))).limit(None)
@@ -150,17 +153,17 @@ class Index:
         """Holds the index, so that nobody else writes; what was written is sealed at the end."""
         folder, file = _folder(self.path), self.path / SEAL_FILE
         with run_files.held(self.path):
-            writer = Writer(self._table)
+            writer = Writer(self._table, self.path / ERASING_FILE)
             yield writer
             # Also where a writer was killed before it came to this.
-            if writer.changed or not seal.covers(folder, file):
+            if writer.changed or writer.erasing or not seal.covers(folder, file):
                 known = seal.read(file)
                 file.unlink(missing_ok=True)  # old files may go now
                 writer.tend()
                 seal.close(folder, file, known)
 
     def check(self) -> int:
-        """Compares every file with its checksum; how many there are."""
+        """Compares every file of the table with its checksum; how many there are."""
         return seal.check(_folder(self.path), self.path / SEAL_FILE, sized_only=False)
 
     @contextlib.contextmanager
@@ -175,8 +178,13 @@ class Index:
 class Writer:
     """What may be done to an index that is held."""
 
-    def __init__(self, table: Any):
-        self._table, self.changed, self._removed = table, False, False
+    def __init__(self, table: Any, erasing: pathlib.Path):
+        self._table, self.changed, self._erasing = table, False, erasing
+
+    @property
+    def erasing(self) -> bool:
+        """Whether something was removed that may still lie in old files."""
+        return self._erasing.exists()
 
     def add(self, rows: pa.Table) -> None:
         """Adds exams; those that are there already are replaced."""
@@ -190,15 +198,18 @@ class Writer:
         self._table.merge_insert(KEY).when_matched_update_all().execute(rows)
 
     def remove(self, where: str) -> None:
-        """Takes out the exams where a condition holds, of the files too: all are written anew."""
-        self.changed = self._removed = True
+        """Takes out the exams where a condition holds; off the disk when the writing ends."""
+        self.changed = True
+        self._erasing.touch()
         self._table.delete(where)
-        for one in self._table.list_indices():
-            self._table.drop_index(one.name)
-        self._table.update(values_sql={KEY: KEY})
 
     def tend(self) -> None:
-        """Joins what was written in pieces; many exams get an index that is not looked through whole."""
+        """Joins what was written in pieces, and leaves out what was removed; many exams get an index that
+        is not looked through whole."""
+        if self.erasing:  # all files are written anew, and what was made of the old ones
+            for one in self._table.list_indices():
+                self._table.drop_index(one.name)
+            self._table.update(values_sql={KEY: KEY})
         self._table.optimize(cleanup_older_than=KEPT)
         count, partitions = self._table.count_rows(), _approximate(self._table)
         wanted = round(count**0.5)
@@ -209,12 +220,13 @@ class Writer:
                 self._table.drop_index(f"{APPROXIMATE}{partitions}")
             else:
                 self._table.create_index(KEY, config=lancedb.index.BTree(), name=KEY)
-        if self._removed:
+        if self.erasing:
             # Nor does an old version keep it, once readers have seen that there is a new one.
             time.sleep(SEEN.total_seconds())
             with warnings.catch_warnings():
                 warnings.filterwarnings("ignore", "optimize")
                 self._table.optimize(cleanup_older_than=datetime.timedelta(0))
+            self._erasing.unlink()
 
 
 def quoted(text: str) -> str:

@@ -2,24 +2,35 @@
 
 import dataclasses
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
 from jaxtyping import Float
 
 from cmr_jax import metrics
 from cmr_jax.data.broken import BrokenRecord
+from cmr_jax.data.source import Exam
 from cmr_jax.embedding import Model
 from cmr_jax.search import evidence, places
-from cmr_jax.search.asking import Asker, Wrong
-from cmr_jax.search.filters import condition
+from cmr_jax.search.asking import Asker, Wrong, checked, understood
+from cmr_jax.search.evidence import Evidence
+from cmr_jax.search.filters import condition, nobody_has
 from cmr_jax.search.index import KEY, SCORE, Index, one_of
+from cmr_jax.search.rows import FINDING
+from cmr_jax.wording.findings import Said
+from cmr_jax.wording.rephrased import without_implied
 
 SAMPLE = 10_000  # exams among which a percentile is told
 MOST = 1000  # hits
+# Of words whose findings have probabilities, so many of the nearest are put in the order of how likely all
+# of it is; and what a standard deviation of nearness counts beside the logarithm of that.
+WEIGHED, NEARNESS = 1000, 0.3
+LEAST = 1e-9  # probability
 log = logging.getLogger(__name__)
 Vector = Float[np.ndarray, " e"]
+Likely = Mapping[str, Callable[[np.ndarray], np.ndarray]]  # by finding, of its scores in words
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +44,10 @@ class Query:
     where: str = ""
     k: int = 10
 
+    def __post_init__(self):
+        if not 1 <= self.k <= MOST:
+            raise Wrong(f"{self.k} hits: from 1 to {MOST}.")
+
 
 class Hit(NamedTuple):
     """One exam found."""
@@ -42,11 +57,14 @@ class Hit(NamedTuple):
     percentile: float  # of the index's exams, how many in a hundred score lower
     carried: dict[str, float]  # the same score of each kind of picture alone
     facts: dict[str, Any]
+    # That all findings which the words name are as asked, were they independent; of a calibrated index.
+    probability: float | None = None
     slices: tuple[dict[str, Any], ...] = ()  # that carried most, where that was asked for
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
         told = {name: getattr(self, name) for name in (KEY, SCORE, "percentile", "carried")}
+        told |= {} if self.probability is None else {"probability": self.probability}
         return told | self.facts | ({"slices": list(self.slices)} if self.slices else {})
 
 
@@ -61,11 +79,43 @@ FACTS = (
 )
 
 
-class Searcher:
-    """An open index and a model that may ask it."""
+def typed(
+    index: Index,
+    words: str,
+    like: str = "",
+    filters: Iterable[str] = (),
+    k: int = Query.k,
+    share: float = Query.share,
+    beside: bool = False,
+) -> Query:
+    """What people type: words, an exam of the index ("": none), which is not found itself, and filters.
+    Wrong where one of them is, and where there are neither words nor an exam, if none is to come `beside`
+    them; no model is needed to say so."""
+    where = condition(filters, index.about)
+    vector = vector_of(index, like) if like else None
+    words = checked(words) if words or not (like or beside) else ""
+    return Query(words, vector, but=like, share=share, where=where, k=k)
 
-    def __init__(self, index: Index, model: Model):
-        self.index, self.model = index, model
+
+def vector_of(index: Index, exam_id: str) -> Vector:
+    """That of an exam of the index."""
+    found = index.vectors(one_of(KEY, [exam_id]))
+    if not len(found):
+        raise Wrong(f"the index has no exam {exam_id!r}.")
+    return found[0].astype(np.float64)
+
+
+def explained(index: Index, words: str, filters: Iterable[str], found: list[Hit]) -> dict[str, Any]:
+    """What was understood of the words, by finding, and why nothing was found, for who asked."""
+    why = [] if found else nobody_has(filters, index)
+    return {"says": understood(words), "why": why}
+
+
+class Searcher:
+    """An open index, a model that may ask it, and what is known of the probabilities of findings."""
+
+    def __init__(self, index: Index, model: Model, likely: Likely | None = None):
+        self.index, self.model, self._likely = index, model, likely or {}
         self.asker = Asker(model.texts, index.about.questions)
         self._usual, self._drawn = np.zeros((0, index.about.width)), -1
 
@@ -80,53 +130,53 @@ class Searcher:
 
     def __call__(self, query: Query) -> list[Hit]:
         """The best first."""
-        if not 1 <= query.k <= MOST:
-            raise Wrong(f"{query.k} hits: from 1 to {MOST}.")
         direction = self.direction(query)
-        # One more instead of a condition, which would have all exams looked through.
-        found = self.index.nearest(
-            direction,
-            query.k + bool(query.but),
-            query.where,
-            (KEY, *FACTS, *self.index.about.parts),
-        )
         usual = np.sort(self.usual() @ direction)
-        kept = [row for row in found.to_pylist() if row[KEY] != query.but][: query.k]
-        return [self._hit(row, direction, usual) for row in kept]
+        named = {} if query.like is not None else without_implied(understood(query.words))
+        columns = (KEY, *FACTS, *self.index.about.parts)
+        if not named or named.keys() - self._likely.keys():
+            # One more instead of a condition, which would have all exams looked through.
+            k = query.k + bool(query.but)
+            found = self.index.nearest(direction, k, query.where, columns)
+            rows = [row for row in found.to_pylist() if row[KEY] != query.but][: query.k]
+            return [self._hit(row, direction, usual) for row in rows]
+        best = self._likeliest(query, direction, named, usual)
+        facts = self.index.rows(one_of(KEY, best), list(columns)).to_pylist()
+        rows = {row[KEY]: row | best[row[KEY]] for row in facts}
+        return [self._hit(rows[exam], direction, usual) for exam in best if exam in rows]
+
+    def _likeliest(
+        self, query: Query, direction: Vector, named: Said, usual: np.ndarray
+    ) -> dict[str, dict[str, float]]:
+        """Of many near ones those that most likely are all that was asked, the likeliest first: score and
+        probability by exam."""
+        columns = (KEY, *(FINDING + name for name in named))
+        near = self.index.nearest(direction, max(WEIGHED, query.k), query.where, columns)
+        logs = np.sum([self._log(near, name, there) for name, there in named.items()], axis=0)
+        score = near[SCORE].to_numpy()
+        nearness = (score - usual.mean()) / (usual.std() or 1.0)
+        order = np.argsort(-(logs + NEARNESS * nearness), kind="stable")[: query.k]
+        ids = near[KEY].to_pylist()
+        return {ids[i]: {SCORE: float(score[i]), "probability": float(np.exp(logs[i]))} for i in order}
+
+    def _log(self, near: pa.Table, name: str, there: bool) -> np.ndarray:
+        likely = self._likely[name](near[FINDING + name].to_numpy().astype(np.float64))
+        return np.log(np.maximum(likely if there else 1 - likely, LEAST))
+
+    def evidence(self, exam_id: str, direction: Vector) -> tuple[Exam, list[Evidence]]:
+        """The exam, and what each slice carries of its score, by as many looks.  A BrokenRecord where its
+        pictures cannot be read."""
+        source, exam, row = places.find(self.index, exam_id)
+        return exam, evidence.of(self.model, source, row, direction)
 
     def with_slices(self, hit: Hit, direction: Vector) -> Hit:
-        """The hit, and which slices carried it, by as many looks at the exam.  Where its pictures cannot
-        be read, the log says why."""
+        """The hit, and which slices carried it.  Where its pictures cannot be read, the log says why."""
         try:
-            source, exam, row = places.find(self.index, hit.exam_id)
+            exam, found = self.evidence(hit.exam_id, direction)
         except BrokenRecord as error:
             log.warning("%s: %s", hit.exam_id, error)
             return hit
-        found = evidence.of(self.model, source, row, direction)
         return hit._replace(slices=tuple(evidence.strongest(exam, found)))
-
-    def query(
-        self,
-        words: str,
-        like: str | Vector,
-        filters: Iterable[str],
-        k: int,
-        share: float = Query.share,
-    ) -> Query:
-        """What people type: words, an exam of the index ("": none), which is not found itself, or the
-        vector of another, and filters.  Wrong where one of them is."""
-        but, vector = (like, None) if isinstance(like, str) else ("", like)
-        if but:
-            vector = self.vector_of(but)
-        where = condition(filters, self.index.about)
-        return Query(words, vector, but=but, share=share, where=where, k=k)
-
-    def vector_of(self, exam_id: str) -> Vector:
-        """That of an exam of the index."""
-        found = self.index.vectors(one_of(KEY, [exam_id]))
-        if not len(found):
-            raise Wrong(f"the index has no exam {exam_id!r}.")
-        return found[0].astype(np.float64)
 
     def usual(self) -> Float[np.ndarray, "n e"]:
         """Vectors of the index's exams, of many a part of them; drawn anew when it has changed."""
@@ -143,4 +193,5 @@ class Searcher:
             if row[part] is not None
         }
         facts = {name: row[name] for name in FACTS}
-        return Hit(row[KEY], score, 100 * float(below), carried, facts)
+        share = 100 * float(below)
+        return Hit(row[KEY], score, share, carried, facts, row.get("probability"))

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import jax
 import numpy as np
 import pyarrow as pa
 
@@ -15,7 +16,7 @@ from cmr_jax.data.broken import BrokenRecord
 from cmr_jax.data.shards import splits_of
 from cmr_jax.data.sites import Some
 from cmr_jax.data.source import Exam, ExamSource, read_manifest
-from cmr_jax.embedding import Embedder
+from cmr_jax.embedding import Embedder, check_finite
 from cmr_jax.evals.trust import missing
 from cmr_jax.evals.zero_shot import Asked
 from cmr_jax.schema import Sequence, View
@@ -69,7 +70,7 @@ def about(model: Embedder, weights: str, asked: Asked, data: str) -> About:
 
 def fingerprint(model: Embedder) -> str:
     """The same for the same weights and vocabulary, wherever they lie."""
-    sums = sorted(hashing.checksums(model.weights.params).items())
+    sums = sorted(hashing.checksums(jax.device_get(model.weights.params)).items())
     return hashlib.sha256(repr(sums).encode() + model.weights.tokenizer.model).hexdigest()[:16]
 
 
@@ -141,7 +142,7 @@ def _table(
     if not rows:
         return index.schema.empty_table()
     exams = [source[i] for i in rows]
-    whole = _finite(metrics.normalise(model.videos(iter(batches))))
+    whole = check_finite(metrics.normalise(model.videos(iter(batches))), source.split)
     vectors = {EXAM: whole} | {
         name: _of_part(model, batches, exams, part) for name, part in PARTS.items()
     }
@@ -188,31 +189,43 @@ def _pictures(exam: Exam) -> Iterator[str]:
         yield from (stack.view.name, kind, f"{stack.view.name} {kind}")
 
 
-def scored(
-    model: Embedder, asked: Asked, data: list[str], splits: list[str]
-) -> tuple[list[str], dict[str, np.ndarray]]:
-    """Ids and scores by words of exams that are in no index."""
-    ids, vectors = [], []
+class Scored(NamedTuple):
+    """Exams that are in no index, by what words say of them."""
+
+    exam_ids: list[str]
+    sites: list[str]
+    scores: dict[str, np.ndarray]  # by finding
+    broken: int  # exams that cannot be read, and are named in the log
+
+
+def scored(model: Embedder, asked: Asked, data: list[str], splits: list[str]) -> Scored:
+    """The exams of some splits of some data.  A ValueError where there are none."""
+    exams, vectors, broken = [], [], 0
     for path in data:
         for split in (s for s in splits if s in splits_of(path)):
-            source = ExamSource(path, split)
-            ids += [source[i].exam_id for i in range(len(source))]
-            vectors.append(_finite(metrics.normalise(model.videos(model.batches(source)))))
-    if not ids:
-        raise ValueError(f"there are no exams of {', '.join(splits)} in {', '.join(data)}.")
-    return ids, asked.scores(np.concatenate(vectors))
-
-
-def _finite(vectors: np.ndarray) -> np.ndarray:
-    if broken := int(np.isnan(vectors.sum(1)).sum()):
-        raise ValueError(f"embeddings of {broken} exams are not finite. Take other weights.")
-    return vectors
+            source, left_out = ExamSource(path, split), set[int]()
+            made = [model.video(b)[:real] for b, real in model.batches(source, left_out)]
+            vectors += [check_finite(metrics.normalise(part), split) for part in made]
+            exams += [source[i] for i in range(len(source)) if i not in left_out]
+            broken += len(left_out)
+    if not exams:
+        there = sorted({split for path in data for split in splits_of(path)})
+        raise ValueError(
+            f"{', '.join(data)}: no exam of {', '.join(splits)} that can be read; "
+            f"there are the splits {', '.join(there)}."
+        )
+    scores = asked.scores(np.concatenate(vectors))
+    return Scored([e.exam_id for e in exams], [e.site for e in exams], scores, broken)
 
 
 def drop(index: Index, exam_ids: list[str]) -> int:
-    """Takes exams out, off the disk too; how many were there."""
-    where = one_of(KEY, exam_ids)
+    """Takes exams out, off the disk too; how many.  A ValueError, and nothing happens, where the index
+    lacks one."""
+    where, wanted = one_of(KEY, exam_ids), set(exam_ids)
+    with index.writing():
+        pass  # what a removal that was stopped has left
+    if absent := sorted(wanted - set(index.ids(where))):
+        raise ValueError(f"nothing was removed: the index has no {', '.join(absent)}.")
     with index.writing() as writer:
-        if count := len(index.ids(where)):
-            writer.remove(where)
-        return count
+        writer.remove(where)
+    return len(wanted)

@@ -7,27 +7,46 @@ from typing import Any
 
 from cmr_jax.search.query import Hit
 from cmr_jax.search.rows import Filled
+from cmr_jax.wording.findings import Said
 
 STRONGEST = 2  # kinds of picture that are named
-LEAST_TEXT = 40
+LEAST_TEXT, MOST_LINES = 40, 4  # of an impression
+INDENT = "     "
 
 
-def table(hits: list[Hit]) -> str:
-    """Some lines an exam: how near, how rare that is, who; what carried it, and the impression."""
-    width = max(shutil.get_terminal_size().columns - 8, LEAST_TEXT)
-    lines = []
+def table(hits: list[Hit], says: Said, why: list[str]) -> str:
+    """What was understood; some lines an exam: how near, how rare that is, who; what carried it, and the
+    impression."""
+    width = max(shutil.get_terminal_size().columns, LEAST_TEXT)
+    wrapped = textwrap.TextWrapper(
+        width,
+        initial_indent=INDENT,
+        subsequent_indent=INDENT,
+        max_lines=MOST_LINES,
+        placeholder=" ...",
+    )
+    lines = [f"understood: {understood(says)}"] if says else []
     for place, hit in enumerate(hits, 1):
         facts = hit.facts
         age = "" if facts["age"] is None else f"{facts['age']:.0f}s"
         who = ", ".join(str(x) for x in (facts["sex"], age, facts["vendor"], facts["site"]) if x)
-        lines.append(
-            f"{place:3}  {hit.exam_id}  score {hit.score:.3f}  above {hit.percentile:.1f} %  {who}"
-        )
-        lines.append(f"     by {_strongest(hit)}")
+        likely = "" if hit.probability is None else f"likely {hit.probability:.2f}  "
+        near = f"score {hit.score:.3f}  above {hit.percentile:.1f} %"
+        lines.append(f"{place:3}  {hit.exam_id}  {likely}{near}  {who}")
+        lines.append(f"{INDENT}by {_strongest(hit)}")
         if hit.slices:
-            lines.append("     " + ", ".join(map(_slice, hit.slices)))
-        lines.append("     " + textwrap.shorten(facts["impression"], width, placeholder=" ..."))
-    return "\n".join(lines) if lines else "no exam is like that: loosen the filters."
+            lines.append(INDENT + ", ".join(map(_slice, hit.slices)))
+        lines += wrapped.wrap(facts["impression"])
+    if not hits:
+        lines += [f"{reason}." for reason in why] or ["no exam is like that: loosen the filters."]
+    return "\n".join(lines)
+
+
+def understood(says: Said) -> str:
+    """Findings as they were asked for."""
+    return ", ".join(
+        ("" if there else "no ") + name.replace("_", " ") for name, there in says.items()
+    )
 
 
 def filled(found: Filled) -> str:
@@ -38,15 +57,16 @@ def filled(found: Filled) -> str:
     return ", ".join(told)
 
 
-def as_json(hits: list[Hit]) -> str:
-    """All that is known of each."""
-    return json.dumps([hit.to_json() for hit in hits], indent=1)
+def as_json(hits: list[Hit], says: Said, why: list[str]) -> str:
+    """All that is known of each, and what was understood."""
+    told = {"says": says, "why": why, "hits": [hit.to_json() for hit in hits]}
+    return json.dumps(told, indent=1)
 
 
 def _slice(told: dict[str, Any]) -> str:
     """A slice, and what of the score goes with it."""
-    where = f"{told['view']} {told['sequence']} at {told['slice_mm']:.0f} mm"
-    return f"{where} -{told['lost']:.3f}"
+    which = f" {told['slice']} of {told['slices']}" if told["slices"] > 1 else ""
+    return f"{told['view']} {told['sequence']}{which} -{told['lost']:.3f}"
 
 
 def _strongest(hit: Hit) -> str:

@@ -1,4 +1,4 @@
-"""A worklist in order: the exams that most likely have any of some findings come first.
+"""A worklist in order: the exams of which most is to be expected, of some findings, come first.
 
 A probability is as good as the exams it was calibrated on are like these; what is unsure says so.
 """
@@ -6,18 +6,24 @@ A probability is as good as the exams it was calibrated on are like these; what 
 import csv
 import io
 import json
+import logging
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from cmr_jax.search.calibrated import Calibrated, Told, spoken
+from cmr_jax.search.calibrated import Calibrated, Learned, Told, spoken
+from cmr_jax.search.filters import condition, nobody_has
+from cmr_jax.search.index import KEY, Index
+from cmr_jax.search.rows import FINDING, Scored
+
+log = logging.getLogger(__name__)
 
 
 class Worklist(NamedTuple):
-    """Exams in order, the likeliest first."""
+    """Exams in order."""
 
     exam_ids: list[str]
-    any_of_them: np.ndarray  # the probability that an exam has any, were they independent
+    expected: np.ndarray  # how many of the findings: the sum of their probabilities, the most first
     told: dict[str, Told]  # by finding, in the order of exams
 
 
@@ -29,15 +35,47 @@ def rank(
 ) -> Worklist:
     """By some findings, of which `scores` has those of every exam.  A ValueError where one was never
     calibrated."""
+    check(findings, calibrated)
+    told = {f: calibrated[f](np.asarray(scores[f], np.float64)) for f in findings}
+    expected = np.sum([t.probability for t in told.values()], axis=0)
+    order = np.argsort(-expected, kind="stable")
+    in_order = {f: Told(*(column[order] for column in t)) for f, t in told.items()}
+    return Worklist([exam_ids[i] for i in order], expected[order], in_order)
+
+
+def check(findings: list[str], calibrated: dict[str, Calibrated]) -> None:
+    """A ValueError where one of them was never calibrated, or there are none."""
     missing = [f for f in findings if f not in calibrated]
     if missing or not findings:
         known = ", ".join(calibrated) or "none: run `calibrate` with labelled exams first"
         raise ValueError(f"not calibrated: {', '.join(missing) or 'any'}. Calibrated are {known}.")
-    told = {f: calibrated[f](np.asarray(scores[f], np.float64)) for f in findings}
-    likely = 1 - np.prod([1 - t.probability for t in told.values()], axis=0)
-    order = np.argsort(-likely, kind="stable")
-    in_order = {f: Told(*(column[order] for column in t)) for f, t in told.items()}
-    return Worklist([exam_ids[i] for i in order], likely[order], in_order)
+
+
+def of_index(index: Index, filters: list[str]) -> Scored:
+    """The exams that pass some filters.  A ValueError where there are none."""
+    columns = {f: FINDING + f for f in index.about.findings}
+    found = index.rows(condition(filters, index.about), [KEY, "site", *columns.values()])
+    if not len(found):
+        raise ValueError("; ".join(nobody_has(filters, index)) or "no exam passes the filters.")
+    scores = {f: found[column].to_numpy() for f, column in columns.items()}
+    return Scored(found[KEY].to_pylist(), found["site"].to_pylist(), scores, 0)
+
+
+def warn(scored: Scored, learned: Learned) -> None:
+    """Says which exams are of sites that taught nothing of the probabilities, and what is left out."""
+    if scored.broken:
+        log.warning("%d exams cannot be read, and are not in the list", scored.broken)
+    sites = scored.sites
+    strange = [site for site in sites if site not in learned.sites]
+    if strange:
+        log.warning(
+            "%d of %d exams are of %s, and none of the %d that taught the probabilities is: they may be "
+            "off there. Calibrate with labelled exams of the same site.",
+            len(strange),
+            len(sites),
+            ", ".join(sorted(set(strange))),
+            learned.exams,
+        )
 
 
 def rows(found: Worklist) -> list[dict[str, Any]]:
@@ -47,7 +85,7 @@ def rows(found: Worklist) -> list[dict[str, Any]]:
         row: dict[str, Any] = {
             "place": i + 1,
             "exam_id": exam_id,
-            "any": round(float(found.any_of_them[i]), 4),
+            "expected": round(float(found.expected[i]), 4),
         }
         for finding, told in found.told.items():
             row[finding] = spoken(told.answer[i])
@@ -60,7 +98,7 @@ def rows(found: Worklist) -> list[dict[str, Any]]:
 def as_csv(found: Worklist) -> str:
     """With a header."""
     listed, out = rows(found), io.StringIO()
-    names = list(listed[0]) if listed else ["place", "exam_id", "any"]
+    names = list(listed[0]) if listed else ["place", "exam_id", "expected"]
     writer = csv.DictWriter(out, names, lineterminator="\n")
     writer.writeheader()
     writer.writerows(listed)

@@ -34,7 +34,8 @@ BITS = tuple(1 << place for place in range(2 * len(FINDINGS)))
 
 LV, RV, BOTH, AORTA = "lv", "rv", "both", "aorta"
 _PLACES = re.compile(
-    r"(?P<both>\bbiventric\w+|\bboth ventricles|\bcardiac chambers)"
+    r"(?P<both>\bbiventric\w+|\bboth ventricles|\bcardiac chambers"
+    r"|\b(?:left and right|right and left) ventric\w+)"
     r"|(?P<lv>\bleft ventric\w+|\blv(?:ef|edvi?|esvi?)?\b)"
     r"|(?P<rv>\bright ventric\w+|\brv(?:ef|edvi?|esvi?)?\b)"
     r"|(?P<atrium>\b(?:left|right) atri\w+|\b[lr]a\b|\bbiatrial|\batri\w+)"
@@ -143,11 +144,9 @@ def _of_chambers(clause: Clause, named: list[tuple[int, str]], before: str):
 
     def of(at: int, default: str) -> list[str]:
         near = min(named, key=lambda p: abs(p[0] - at), default=(0, before or default))[1]
-        joined = (
-            [p for _, p in named] if re.search(r"\band\b", text) and len(named) == 2 else [near]
-        )
-        both = near == BOTH or (len(joined) == 2 and _together(text, named))
-        return [LV, RV] if both else [near]
+        if len(named) == 2 and _together(text, named):
+            return [place for _, place in named]
+        return [LV, RV] if near == BOTH else [near]
 
     for match in re.finditer(_LARGE, text):
         there = not (clause.denies(match.start()) or match.group().startswith("non "))

@@ -22,11 +22,16 @@ IMPLIED = {
 
 
 def said_otherwise(what: Said, rng: np.random.Generator) -> str:
-    """A sentence for each thing that is said, but for those that go without saying; in any order."""
-    implied = {x for thing in what.items() for x in IMPLIED.get(thing, ())}
-    things = [thing for thing in what.items() if thing not in implied]
+    """A sentence for each thing that is said, but for what goes without saying; in any order."""
+    things = list(without_implied(what).items())
     order = (things[i] for i in rng.permutation(len(things)))
     return " ".join(_sentence(finding, there, rng) for finding, there in order)
+
+
+def without_implied(what: Said) -> Said:
+    """What is said, but for what goes without saying beside the rest."""
+    implied = {x for thing in what.items() for x in IMPLIED.get(thing, ())}
+    return dict(thing for thing in what.items() if thing not in implied)
 
 
 def _sentence(finding: str, there: bool, rng: np.random.Generator) -> str:

@@ -7,8 +7,8 @@ patient take the place of exams (Obuchowski 1997, doi:10.2307/2533958).
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from jaxtyping import Bool, Float, Int
-from scipy import stats
 
 from cmr_jax.metrics import average_ranks
 
@@ -70,4 +70,4 @@ def difference(
     error = float(np.sqrt(max(variance, 0)))
     if error < 1e-12:
         return Difference(value, error, 1.0 if abs(value) < 1e-12 else np.nan)
-    return Difference(value, error, float(2 * stats.norm.sf(abs(value) / error)))
+    return Difference(value, error, float(2 * scipy.stats.norm.sf(abs(value) / error)))

@@ -5,8 +5,8 @@ import math
 from typing import Any
 
 import numpy as np
+import scipy
 from jaxtyping import Float
-from scipy import stats
 
 from cmr_jax.evals.statistics.measures import Measure, mean
 from cmr_jax.evals.statistics.resamples import Resamples
@@ -44,14 +44,14 @@ def estimate(measure: Measure, resamples: Resamples) -> Estimate:
 
 def _levels(value: float, drawn: np.ndarray, jackknifed: np.ndarray) -> np.ndarray:
     """Which quantiles of the draws are the ends of the interval."""
-    ends = stats.norm.ppf([(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    ends = scipy.stats.norm.ppf([(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     share = ((drawn < value).sum() + (drawn == value).sum() / 2) / len(drawn)
-    bias = stats.norm.ppf(np.clip(share, 0.5 / len(drawn), 1 - 0.5 / len(drawn)))
+    bias = scipy.stats.norm.ppf(np.clip(share, 0.5 / len(drawn), 1 - 0.5 / len(drawn)))
     jackknifed = jackknifed[np.isfinite(jackknifed)]
     away = jackknifed.mean() - jackknifed
     squares = np.square(away).sum()
     speed = (away**3).sum() / (6 * squares**1.5) if squares else 0.0
-    return stats.norm.cdf(bias + (bias + ends) / np.maximum(1 - speed * (bias + ends), 1e-9))
+    return scipy.stats.norm.cdf(bias + (bias + ends) / np.maximum(1 - speed * (bias + ends), 1e-9))
 
 
 def share(hit: np.ndarray, resamples: Resamples) -> Estimate:
@@ -61,7 +61,7 @@ def share(hit: np.ndarray, resamples: Resamples) -> Estimate:
     found = estimate(mean(hit), resamples)
     if np.isfinite(found.value) and not np.isfinite(found.low) and not np.ptp(hit):
         patients = len(np.unique(resamples.patient))
-        exact = stats.binomtest(patients * int(found.value), patients)
+        exact = scipy.stats.binomtest(patients * int(found.value), patients)
         low, high = exact.proportion_ci(LEVEL, method="exact")
         return Estimate(found.value, float(low), float(high))
     return found
@@ -70,7 +70,7 @@ def share(hit: np.ndarray, resamples: Resamples) -> Estimate:
 def interval_of_runs(values: Float[np.ndarray, " runs"]) -> tuple[float, float]:
     """95 % interval of the mean over independent runs (Student's t); at least two runs."""
     error = values.std(ddof=1) / np.sqrt(len(values))
-    low, high = values.mean() + error * stats.t.ppf([0.025, 0.975], len(values) - 1)
+    low, high = values.mean() + error * scipy.stats.t.ppf([0.025, 0.975], len(values) - 1)
     return float(low), float(high)
 
 

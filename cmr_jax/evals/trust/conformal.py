@@ -2,15 +2,15 @@
 
 Split conformal prediction with a threshold for each class (Vovk 2012, arXiv:1209.2673): of those who
 have a finding, and of those who have not, the share whose set holds the truth is at least the
-level, whatever the model, so long as new exams are like those calibrated on.  A set of one answer is
-an answer; of both or of none, an abstention.
+level, whatever the model, so long as new exams are like those calibrated on.  A set of one answer, if
+it is the likelier too, is an answer; all else is an abstention.
 """
 
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy
 from jaxtyping import Bool, Float, Int
-from scipy import stats
 
 from cmr_jax.evals.answers import Answers
 from cmr_jax.evals.statistics.estimate import share
@@ -35,7 +35,7 @@ class Promise(NamedTuple):
         place = int(np.ceil((n + 1) * self.level))
         if not len(holds) or place > n:
             return np.nan
-        return float(stats.betabinom.cdf(holds.sum(), len(holds), place, n + 1 - place))
+        return float(scipy.stats.betabinom.cdf(holds.sum(), len(holds), place, n + 1 - place))
 
 
 def fit(
@@ -59,9 +59,15 @@ def sets(promise: Promise, likely: Float[np.ndarray, " n"]) -> Sets:
     return np.stack([likely, 1 - likely], 1) <= promise.most
 
 
-def decided(found: Sets) -> Bool[np.ndarray, " n"]:
-    """Whether there is one answer."""
-    return found.sum(1) == 1
+def answers(promise: Promise, likely: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+    """1 for yes, 0 for no, NaN for none.
+
+    The one answer of a set, if it is the likelier too: where a finding is rare, a set may rule out "no"
+    of exams that more likely than not are without it.
+    """
+    found = sets(promise, likely)
+    one = (found.sum(1) == 1) & (found[:, 1] == (likely > 0.5))
+    return np.where(one, found[:, 1], np.nan)
 
 
 def evaluate(
@@ -71,7 +77,8 @@ def evaluate(
     where all were as likely as not."""
     found = sets(promise, likely)
     holds = found[np.arange(len(found)), tested.positive.astype(int)]
-    one, right = decided(found), (likely > 0.5) == tested.positive
+    right = (likely > 0.5) == tested.positive
+    one = ~np.isnan(answers(promise, likely))
     of = resamples.of(tested.rows)
 
     def among(part: np.ndarray, value: np.ndarray) -> dict[str, Any]:
@@ -94,7 +101,7 @@ def evaluate(
         "coverage_with": among(tested.positive, holds),
         "coverage_without": among(~tested.positive, holds),
         "decided": among(every, one),
-        "right_where_decided": among(one, holds),
+        "right_where_decided": among(one, right),
         "right_of_all": among(every, right),
         "curve": selective(likely, right),
     }

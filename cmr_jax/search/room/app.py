@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from cmr_jax.data.broken import BrokenRecord
 from cmr_jax.evals.statistics.estimate import plain
-from cmr_jax.search import places
+from cmr_jax.search import places, query
 from cmr_jax.search.asking import Wrong
 from cmr_jax.search.index import Damaged
 from cmr_jax.search.places import Absent
@@ -153,17 +153,17 @@ class _Room:
     def _search(self, asked: dict[str, Any]) -> dict[str, Any]:
         began = time.perf_counter()
         words, like = _text(asked, "words"), _text(asked, "like")
-        typed = asked.get("where", [])
-        if not isinstance(typed, list) or not all(isinstance(x, str) for x in typed):
+        where = asked.get("where", [])
+        if not isinstance(where, list) or not all(isinstance(x, str) for x in where):
             raise Wrong("where is a list of filters")
         k = asked.get("k", 12)
         if not isinstance(k, int) or not 1 <= k <= MOST_HITS:
             raise Wrong(f"k is a number from 1 to {MOST_HITS}")
-        searcher = self._exams.searcher
-        hits = searcher(searcher.query(words, like, typed, k))
-        says = searcher.asker(words).says if words else {}
+        index = self._exams.index
+        hits = self._exams.searcher(query.typed(index, words, like, where, k))
+        told = query.explained(index, words, where, hits)
         took = 1000 * (time.perf_counter() - began)
-        return {"hits": [hit.to_json() for hit in hits], "says": says, "took_ms": took}
+        return {"hits": [hit.to_json() for hit in hits], **told, "took_ms": took}
 
     def _evidence(self, asked: dict[str, Any]) -> dict[str, Any]:
         found = self._exams.evidence(_text(asked, "exam_id"), _text(asked, "words"))

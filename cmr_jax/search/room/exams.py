@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from cmr_jax.search import calibrated, evidence, places
+from cmr_jax.search import calibrated, places
 from cmr_jax.search.calibrated import Calibrated
 from cmr_jax.search.index import EXAM, KEY
 from cmr_jax.search.places import Absent
@@ -47,9 +47,7 @@ class Exams:
 
     def evidence(self, exam_id: str, words: str) -> list[dict[str, Any]]:
         """Which slices carry what the words ask."""
-        source, _, row = places.find(self.index, exam_id)
-        asked = self.searcher.asker(words)
-        found = evidence.of(self.searcher.model, source, row, asked.direction)
+        _, found = self.searcher.evidence(exam_id, self.searcher.asker(words).direction)
         return [one._asdict() for one in found]
 
     def _findings(self, row: dict[str, Any]) -> list[dict[str, Any]]:

@@ -63,10 +63,11 @@ def serve(
     index: Index, model: Model, door: Door, allowed: Rules, audit: pathlib.Path | None
 ) -> None:
     """Until it is asked to leave."""
-    searcher = Searcher(index, model)
+    known = calibrated.read(index.path).findings
+    searcher = Searcher(index, model, calibrated.likely(known))
     for words in FIRST:
         searcher(Query(words, k=1))
-    room = app.build(Exams(searcher, calibrated.read(index.path)), allowed, Audit(audit))
+    room = app.build(Exams(searcher, known), allowed, Audit(audit))
     print(f"{len(index)} exams at http://{door.host}:{door.port}/", flush=True)
     uvicorn.run(
         room,

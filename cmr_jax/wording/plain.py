@@ -1,0 +1,38 @@
+"""Words of conversation in those of reports: "a big, weak heart" is a dilated left ventricle with reduced
+function.
+
+For questions, which people see understood and can put otherwise.  Reports are not read so: there
+"enhancement" alone may be of a valve.
+"""
+
+import functools
+import pathlib
+import re
+import tomllib
+
+from cmr_jax.wording.clauses import normal
+
+FILE = pathlib.Path(__file__).parent / "plain.toml"
+
+
+@functools.lru_cache(maxsize=1 << 12)
+def reported(sentence: str) -> str:
+    """The sentence as a report might say it, in lower case; a question is no doubt."""
+    text = normal(sentence).replace("?", "")
+    for pattern, instead in _rules():
+        text = pattern.sub(instead, text)
+    return " ".join(text.split())
+
+
+@functools.cache
+def _rules() -> list[tuple[re.Pattern[str], str]]:
+    tables = tomllib.loads(FILE.read_text())
+    words: dict[str, str] = {}
+
+    def filled(pattern: str) -> str:
+        return re.sub(r"<([A-Z]+)>", lambda name: words[name[1]], pattern)
+
+    for name, pattern in tables.pop("words").items():
+        words[name] = filled(pattern)
+    rules = [rule for table in tables.values() for rule in table["rules"]]
+    return [(re.compile(filled(pattern)), instead) for pattern, instead in rules]
