@@ -25,13 +25,20 @@ def checksums(tree: Any) -> dict[str, int]:
     """64 bits for the values of every array and their places, by path: the same on whatever devices
     it lies.  Damage, not malice, is what it finds."""
     leaves = {path_of(keys): leaf for keys, leaf in jax.tree_util.tree_leaves_with_path(tree)}
-    if all(isinstance(leaf, np.ndarray) for leaf in leaves.values()):  # nothing to compile
+    if all(map(_on_host, leaves.values())):  # nothing to compile, which takes longer
         with ThreadPoolExecutor() as pool:
-            own = pool.map(_checksum, leaves.values(), itertools.repeat(np))
+            own = pool.map(_checksum, map(np.asarray, leaves.values()), itertools.repeat(np))
             halves = dict(zip(leaves, own, strict=True))
     else:
         halves = jax.device_get(_on_devices(leaves))
     return {name: int(high) << 32 | int(low) for name, (high, low) in halves.items()}
+
+
+def _on_host(leaf: np.ndarray | jax.Array) -> bool:
+    """Whether it lies whole in this process's memory."""
+    if isinstance(leaf, np.ndarray):
+        return True
+    return len(leaf.devices()) == 1 and all(d.platform == "cpu" for d in leaf.devices())
 
 
 @jax.jit

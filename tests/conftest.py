@@ -225,10 +225,10 @@ def indexed(tiny, unlearned, asked, tmp_path_factory):
 def taught(tiny, unlearned, asked):
     """What the labels of those exams teach of its scores, and the exams."""
     from cmr_jax.evals import cohort
-    from cmr_jax.search import calibrated
+    from cmr_jax.search import teaching
 
     known = cohort.embed(unlearned, "labelled", str(tiny), "train", draws=1, seed=0)
-    return calibrated.learn(known, asked.scores(known.video)), known
+    return teaching.learn(known, asked.scores(known.video)), known
 
 
 @pytest.fixture(scope="session")

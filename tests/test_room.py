@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 
 from cmr_jax.search import places
 from cmr_jax.search.index import KEY
-from cmr_jax.search.query import vector_of
+from cmr_jax.search.request import vector_of
 from cmr_jax.search.room import app, guard, serve
 from cmr_jax.search.room.audit import Audit
 from cmr_jax.search.room.guard import Limit, Rules
@@ -298,6 +298,29 @@ def test_the_door_is_this_machine_unless_there_is_a_token(tmp_path):
     assert "hearts.example" in rules.hosts
     with pytest.raises(ValueError, match="no such file"):
         serve.rules(serve.Door("0.0.0.0", 8400, token_file=str(tmp_path / "none")))
+
+
+@pytest.mark.parametrize("https", [False, True])
+def test_visitors_are_told_apart_behind_a_proxy_and_nowhere_else_believed(
+    exams, monkeypatch, https
+):
+    kept = {}
+    monkeypatch.setattr(serve.uvicorn, "run", lambda app, **how: kept.update(how, app=app))
+    rules = Rules(frozenset({HOST}), TOKEN)
+    door = serve.Door("127.0.0.1", 8400, https=https)
+    serve.serve(exams.index, exams.searcher.model, door, rules, None)
+    config = serve.uvicorn.Config(**kept)
+    config.load()
+    here = TestClient(config.loaded_app, base_url=f"http://{HOST}", client=("127.0.0.1", 50000))
+
+    def guesses(who: str) -> list[int]:
+        told = {"x-forwarded-for": who}
+        return [
+            here.post("/login", json={"token": "wrong"}, headers=told).status_code for _ in range(7)
+        ]
+
+    assert guesses("10.0.0.1")[-1] == 429
+    assert guesses("10.0.0.2")[0] == (401 if https else 429)
 
 
 def test_a_cache_forgets_what_was_not_asked_for():

@@ -80,7 +80,9 @@ def test_words_find_exams_and_filters_narrow_them(page):
     assert "LV dilation" in page.text_content("#status")
     many = page.locator(".hit").count()
     assert many > 5
-    page.evaluate("document.getElementById('filters').open = true")
+    page.click("#filters summary")
+    kinds = page.locator("#has optgroup").evaluate_all("all => all.map(x => x.label)")
+    assert kinds == ["a view", "a kind", "both"]
     page.select_option("#sex", "F")
     until(page, f"document.querySelectorAll('.hit').length < {many}")
     women = page.locator(".hit").all_text_contents()
@@ -89,6 +91,14 @@ def test_words_find_exams_and_filters_narrow_them(page):
     page.go_back()
     until(page, f"document.querySelectorAll('.hit').length === {many}")
     assert page.input_value("#sex") == ""
+
+
+def test_what_was_not_understood_and_what_nobody_has_is_said(page, address):
+    search(page, "something odd")
+    assert "No finding understood" in page.text_content("#status")
+    page.goto(f"{address}#/?words=LGE&age_from=90")
+    until(page, "document.getElementById('status').textContent.includes('loosen')")
+    assert page.locator("#filters").get_attribute("open") is not None
 
 
 def test_hearts_move(page):

@@ -16,7 +16,8 @@ from cmr_jax.schema import EXAMS, FRAMES
 from cmr_jax.search import index, places, rows, terminal
 from cmr_jax.search.about import About
 from cmr_jax.search.index import EXAM, KEY, Index
-from cmr_jax.search.query import Query, Searcher, vector_of
+from cmr_jax.search.query import Searcher
+from cmr_jax.search.request import Query, vector_of
 from cmr_jax.search.rows import Filled
 from tests import search_writer, spoilt
 from tests.conftest import CHILD, ROOT

@@ -103,7 +103,7 @@ def _index(given: list[str]) -> None:
 
 
 def _query(given: list[str]) -> None:
-    from cmr_jax.search import calibrated, query, terminal
+    from cmr_jax.search import request
 
     dicom, like = _LIKE_DICOM.value, _LIKE.value or ""
     index, words = _opened(given), " ".join(given[1:])
@@ -112,13 +112,13 @@ def _query(given: list[str]) -> None:
     if not (words or like or dicom):
         raise app.UsageError("query what? Words, --like=EXAM, --like_dicom=DIR.")
     asks = (_WHERE.value, _K.value, _SHARE.value)
-    typed = query.typed(
+    typed = request.typed(
         index, words, like, *asks, beside=bool(dicom)
     )  # before anything that takes time
+    from cmr_jax.search import calibrated, fresh, query, terminal
+
     model = _model(index)
     if dicom:
-        from cmr_jax.search import fresh
-
         typed = dataclasses.replace(typed, like=fresh.one(dicom, index.about, model))
     known = calibrated.read(index.path).findings
     searcher = query.Searcher(index, model, calibrated.likely(known))
@@ -127,20 +127,20 @@ def _query(given: list[str]) -> None:
         direction = searcher.direction(typed)
         hits = [searcher.with_slices(hit, direction) for hit in hits]
     told = terminal.as_json if _JSON.value else terminal.table
-    print(told(hits, **query.explained(index, words, _WHERE.value, hits)))
+    print(told(hits, **request.explained(index, words, _WHERE.value, len(hits))))
 
 
 def _calibrate(given: list[str]) -> None:
     if len(_DATA.value) != 1 or len(_SPLITS.value) != 1:
         raise app.UsageError("calibrate takes one --data=DIR with labels, and --splits=ONE of it.")
     from cmr_jax.evals import cohort
-    from cmr_jax.search import calibrated, opening
+    from cmr_jax.search import calibrated, opening, teaching
 
     index = _opened(given, words=False)
     model = _model(index)
     (data,), (split,) = _DATA.value, _SPLITS.value
     known = cohort.embed(model, "labelled", data, split, draws=1, seed=0)
-    learned = calibrated.learn(known, opening.asked(model, index).scores(known.video))
+    learned = teaching.learn(known, opening.asked(model, index).scores(known.video))
     if not learned.findings:
         raise ValueError(f"{data} has no finding with enough labels in {split}.")
     calibrated.write(index.path, learned)

@@ -9,6 +9,7 @@ from cmr_jax.evals.questions import Question, Questions
 
 ABOUT_FILE = "index.json"
 FORMAT = 1
+FINDING = "finding_"  # begins the names of columns that hold scores by words
 
 
 @dataclasses.dataclass(frozen=True)

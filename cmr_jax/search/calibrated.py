@@ -1,8 +1,7 @@
-"""Scores of findings as probabilities, answers, or none: what the labels of some exams teach."""
+"""Scores of findings as probabilities, answers, or none, as an index keeps what labels taught."""
 
 import dataclasses
 import json
-import logging
 import pathlib
 from typing import Any, NamedTuple
 
@@ -10,16 +9,10 @@ import numpy as np
 from jaxtyping import Float
 
 from cmr_jax import journal
-from cmr_jax.evals import answering
-from cmr_jax.evals.answers import LEAST_LEARNED, Answers
-from cmr_jax.evals.cohort import Cohort
 from cmr_jax.evals.trust import calibration, conformal
 
 CALIBRATION_FILE = "calibration.json"
-DRAWS = 200  # of the patients learned from: how sure a probability is
 LEVEL = 0.95
-
-log = logging.getLogger(__name__)
 
 
 class Told(NamedTuple):
@@ -90,22 +83,6 @@ class Learned(NamedTuple):
     sites: tuple[str, ...] = ()
 
 
-def learn(known: Cohort, scores: dict[str, np.ndarray]) -> Learned:
-    """Of the findings that at least five known patients have, and five have not."""
-    found = {}
-    for name, score in scores.items():
-        if name not in known.labels.findings:
-            continue
-        given = Answers.of(known.labels.findings[name], score)
-        if given.fewest(known.resamples) < LEAST_LEARNED:
-            log.info("%s: too few exams have it, or have it not, to learn from", name)
-            continue
-        scaling = calibration.fit(given)
-        drawn = tuple(_drawn(given, given.patients(known.resamples)))
-        found[name] = Calibrated(scaling, drawn, answering.promised(known, given, scaling))
-    return Learned(found, len(known), tuple(sorted({exam.site for exam in known.exams})))
-
-
 def write(path: pathlib.Path, learned: Learned) -> None:
     """Into the folder of an index."""
     findings = {name: one.to_json() for name, one in learned.findings.items()}
@@ -124,14 +101,3 @@ def read(path: pathlib.Path) -> Learned:
         return Learned(findings, int(plain["exams"]), tuple(map(str, plain["sites"])))
     except (AttributeError, KeyError, TypeError, ValueError):
         raise ValueError(f"{file} is damaged. Calibrate the index again.") from None
-
-
-def _drawn(given: Answers, patient: np.ndarray):
-    rng = np.random.default_rng(0)
-    names, place = np.unique(patient, return_inverse=True)
-    exams = [np.flatnonzero(place == i) for i in range(len(names))]
-    for _ in range(DRAWS):
-        rows = np.concatenate([exams[i] for i in rng.integers(len(names), size=len(names))])
-        positive = given.positive[rows]
-        if positive.any() and not positive.all():
-            yield calibration.fit(Answers(given.rows[rows], positive, given.score[rows]))

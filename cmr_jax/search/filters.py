@@ -7,10 +7,9 @@ numbers, and texts are quoted.
 import re
 from collections.abc import Iterable
 
-from cmr_jax.search.about import About
+from cmr_jax.search.about import FINDING, About
 from cmr_jax.search.asking import Wrong
 from cmr_jax.search.index import Index, quoted
-from cmr_jax.search.rows import FINDING
 
 TEXTS = {
     "site": "site",

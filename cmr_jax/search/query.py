@@ -1,8 +1,7 @@
 """Queries: words, another exam, or both; what is found, how sure, and which pictures carried it."""
 
-import dataclasses
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,16 +13,15 @@ from cmr_jax.data.broken import BrokenRecord
 from cmr_jax.data.source import Exam
 from cmr_jax.embedding import Model
 from cmr_jax.search import evidence, places
-from cmr_jax.search.asking import Asker, Wrong, checked, understood
+from cmr_jax.search.about import FINDING
+from cmr_jax.search.asking import Asker, understood
 from cmr_jax.search.evidence import Evidence
-from cmr_jax.search.filters import condition, nobody_has
 from cmr_jax.search.index import KEY, SCORE, Index, one_of
-from cmr_jax.search.rows import FINDING
+from cmr_jax.search.request import Query
 from cmr_jax.wording.findings import Said
 from cmr_jax.wording.rephrased import without_implied
 
 SAMPLE = 10_000  # exams among which a percentile is told
-MOST = 1000  # hits
 # Of words whose findings have probabilities, so many of the nearest are put in the order of how likely all
 # of it is; and what a standard deviation of nearness counts beside the logarithm of that.
 WEIGHED, NEARNESS = 1000, 0.3
@@ -31,22 +29,6 @@ LEAST = 1e-9  # probability
 log = logging.getLogger(__name__)
 Vector = Float[np.ndarray, " e"]
 Likely = Mapping[str, Callable[[np.ndarray], np.ndarray]]  # by finding, of its scores in words
-
-
-@dataclasses.dataclass(frozen=True)
-class Query:
-    """What is looked for; `where` is a condition on columns of the index."""
-
-    words: str = ""
-    like: Vector | None = None  # of unit length: of an exam
-    but: str = ""  # an exam that is not to be found
-    share: float = 0.5  # of the words, where both are given
-    where: str = ""
-    k: int = 10
-
-    def __post_init__(self):
-        if not 1 <= self.k <= MOST:
-            raise Wrong(f"{self.k} hits: from 1 to {MOST}.")
 
 
 class Hit(NamedTuple):
@@ -77,38 +59,6 @@ FACTS = (
     "pictures",
     "impression",
 )
-
-
-def typed(
-    index: Index,
-    words: str,
-    like: str = "",
-    filters: Iterable[str] = (),
-    k: int = Query.k,
-    share: float = Query.share,
-    beside: bool = False,
-) -> Query:
-    """What people type: words, an exam of the index ("": none), which is not found itself, and filters.
-    Wrong where one of them is, and where there are neither words nor an exam, if none is to come `beside`
-    them; no model is needed to say so."""
-    where = condition(filters, index.about)
-    vector = vector_of(index, like) if like else None
-    words = checked(words) if words or not (like or beside) else ""
-    return Query(words, vector, but=like, share=share, where=where, k=k)
-
-
-def vector_of(index: Index, exam_id: str) -> Vector:
-    """That of an exam of the index."""
-    found = index.vectors(one_of(KEY, [exam_id]))
-    if not len(found):
-        raise Wrong(f"the index has no exam {exam_id!r}.")
-    return found[0].astype(np.float64)
-
-
-def explained(index: Index, words: str, filters: Iterable[str], found: list[Hit]) -> dict[str, Any]:
-    """What was understood of the words, by finding, and why nothing was found, for who asked."""
-    why = [] if found else nobody_has(filters, index)
-    return {"says": understood(words), "why": why}
 
 
 class Searcher:
@@ -157,7 +107,9 @@ class Searcher:
         nearness = (score - usual.mean()) / (usual.std() or 1.0)
         order = np.argsort(-(logs + NEARNESS * nearness), kind="stable")[: query.k]
         ids = near[KEY].to_pylist()
-        return {ids[i]: {SCORE: float(score[i]), "probability": float(np.exp(logs[i]))} for i in order}
+        return {
+            ids[i]: {SCORE: float(score[i]), "probability": float(np.exp(logs[i]))} for i in order
+        }
 
     def _log(self, near: pa.Table, name: str, there: bool) -> np.ndarray:
         likely = self._likely[name](near[FINDING + name].to_numpy().astype(np.float64))

@@ -20,13 +20,12 @@ from cmr_jax.embedding import Embedder, check_finite
 from cmr_jax.evals.trust import missing
 from cmr_jax.evals.zero_shot import Asked
 from cmr_jax.schema import Sequence, View
-from cmr_jax.search.about import About
+from cmr_jax.search.about import FINDING, About
 from cmr_jax.search.index import EXAM, KEY, Index, one_of
 from cmr_jax.types import Batch
 
 AT_ONCE = 64  # exams that are written together: what a run that is stopped loses at most
 TOLD_EVERY_S = 10
-FINDING = "finding_"  # columns of scores by words
 PARTS = {  # kinds of picture that have a vector of their own
     "short_axis": missing.Without("", views=tuple(v for v in View if v is not View.SAX)),
     "chamber_4": missing.Without("", views=tuple(v for v in View if v is not View.CH4)),

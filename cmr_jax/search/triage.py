@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from cmr_jax.search.about import FINDING
 from cmr_jax.search.calibrated import Calibrated, Learned, Told, spoken
 from cmr_jax.search.filters import condition, nobody_has
 from cmr_jax.search.index import KEY, Index
-from cmr_jax.search.rows import FINDING, Scored
+from cmr_jax.search.rows import Scored
 
 log = logging.getLogger(__name__)
 

@@ -21,7 +21,8 @@ from cmr_jax.evals import labels
 from cmr_jax.evals.baselines import _words
 from cmr_jax.search import calibrated
 from cmr_jax.search.index import EXAM, KEY, Index
-from cmr_jax.search.query import Query, Searcher
+from cmr_jax.search.query import Searcher
+from cmr_jax.search.request import Query
 
 _INDEX = flags.DEFINE_string("index", None, "An index of exams.", required=True)
 _DATA = flags.DEFINE_string("data", None, "Their data, which has labels.", required=True)

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 from scipy.special import expit
-from sklearn.linear_model import LogisticRegression
 
 from cmr_jax.evals.answers import Answers
 from cmr_jax.evals.statistics import measures
@@ -35,6 +34,10 @@ class Scaling(NamedTuple):
 
 def fit(known: Answers) -> Scaling:
     """On exams that are not to be judged."""
+    from sklearn.linear_model import (
+        LogisticRegression,  # takes seconds; who only reads a fit need not
+    )
+
     centre, spread = known.score.mean(), known.score.std()
     if not np.ptp(known.score):  # all alike: the share that has the finding is all there is to say
         share = np.clip(known.positive.mean(), 1e-6, 1 - 1e-6)

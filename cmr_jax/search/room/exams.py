@@ -5,11 +5,13 @@ from typing import Any
 import numpy as np
 
 from cmr_jax.search import calibrated, places
+from cmr_jax.search.about import FINDING
 from cmr_jax.search.calibrated import Calibrated
 from cmr_jax.search.index import EXAM, KEY
 from cmr_jax.search.places import Absent
-from cmr_jax.search.query import Query, Searcher
-from cmr_jax.search.rows import FINDING, PLACE
+from cmr_jax.search.query import Searcher
+from cmr_jax.search.request import Query
+from cmr_jax.search.rows import PLACE
 
 SIMILAR = 6
 

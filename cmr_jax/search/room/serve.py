@@ -10,7 +10,8 @@ import uvicorn
 from cmr_jax.embedding import Model
 from cmr_jax.search import calibrated
 from cmr_jax.search.index import Index
-from cmr_jax.search.query import Query, Searcher
+from cmr_jax.search.query import Searcher
+from cmr_jax.search.request import Query
 from cmr_jax.search.room import app
 from cmr_jax.search.room.audit import Audit
 from cmr_jax.search.room.exams import Exams
@@ -76,6 +77,7 @@ def serve(
         log_level="warning",
         access_log=False,
         server_header=False,
+        proxy_headers=door.https,  # who is limited is the visitor that a proxy on this machine tells of
         limit_concurrency=AT_ONCE,
         timeout_keep_alive=10,
     )

@@ -14,8 +14,9 @@ export function heart(exam_id, words) {
 function card(hit, place, pick) {
   const by = Object.entries(hit.carried).sort((a, b) => b[1] - a[1]).slice(0, 2).map(([part]) => part.replaceAll("_", " "));
   const link = `#/exam/${encodeURIComponent(hit.exam_id)}`;
+  const likely = hit.probability === undefined ? "" : `likely ${Math.round(100 * hit.probability)} %, `;
   const told = element("div", { class: "told" },
-    element("p", {}, element("span", { class: "score" }, `${place}. score ${hit.score.toFixed(2)}`),
+    element("p", {}, element("span", { class: "score" }, `${place}. ${likely}score ${hit.score.toFixed(2)}`),
       ` above ${hit.percentile.toFixed(1)} % of the index`),
     element("p", { class: "quiet" }, who(hit)),
     element("p", { class: "quiet" }, by.length ? `carried by ${by.join(" and ")}` : ""),
@@ -30,5 +31,5 @@ function card(hit, place, pick) {
 
 export function says(found) {
   const words = Object.entries(found).map(([name, there]) => (there ? "" : "no ") + spoken(name));
-  return words.length ? `Understood: ${words.join(", ")}.` : "";
+  return words.length ? `Understood: ${words.join(", ")}.` : "No finding understood: by likeness to the words.";
 }

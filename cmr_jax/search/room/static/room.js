@@ -4,6 +4,8 @@ import { element, get, post, spoken } from "/api.js";
 import { show } from "/exam.js";
 import { hits, says } from "/results.js";
 
+const FILTERS = ["vendor", "site", "sex", "has", "age_from", "age_to", "finding"];
+
 const by = (id) => document.getElementById(id);
 const main = by("main"), status = by("status"), ask = by("ask");
 let leave = () => {}, key = () => false, picked = null, asked = "";
@@ -21,7 +23,7 @@ function typed() {
   return where;
 }
 
-const FIELDS = ["words", "vendor", "site", "sex", "has", "age_from", "age_to", "finding", "above"];
+const FIELDS = ["words", ...FILTERS, "above"];
 
 function address(like = "") {
   const query = new URLSearchParams();
@@ -39,6 +41,22 @@ function restore(query) {
   const exam = query.get("like") ?? "";
   by("like").hidden = !exam;
   by("like").querySelector("code").textContent = exam;
+  if (FILTERS.some((name) => by(name).value)) by("filters").open = true;
+}
+
+// Views, kinds, and both together, each under a heading; what is neither is for the command line.
+function pictures(values) {
+  const known = values.filter((v) => !v.includes("OTHER"));
+  const both = known.filter((v) => v.includes(" "));
+  const one = known.filter((v) => !v.includes(" "));
+  const isView = (v) => both.some((pair) => pair.startsWith(`${v} `));
+  const groups = { "a view": one.filter(isView), "a kind": one.filter((v) => !isView(v)), "both": both };
+  return Object.entries(groups).filter(([, some]) => some.length).map(([label, some]) =>
+    element("optgroup", { label }, some.map((v) => element("option", { value: v }, spoken(v)))));
+}
+
+function capital(words) {
+  return words[0].toUpperCase() + words.slice(1);
 }
 
 async function search(query) {
@@ -53,7 +71,8 @@ async function search(query) {
   const found = await post("/api/search", { words: asked, like: like(), where: typed(), k: 24 });
   main.replaceChildren(hits(found.hits, pick));
   const n = found.hits.length;
-  tell(`${n ? `${n} exams` : "No exam: loosen the filters"} in ${found.took_ms.toFixed(0)} ms. ${says(found.says)}`);
+  const none = found.why.length ? `${found.why.map(capital).join(". ")}` : "No exam: loosen the filters";
+  tell(`${n ? `${n} exams in ${found.took_ms.toFixed(0)} ms` : none}. ${asked ? says(found.says) : ""}`);
 }
 
 function pick(exam, button) {
@@ -120,11 +139,10 @@ by("like").querySelector("button").addEventListener("click", () => { location.ha
 for (const name of ["vendor", "site", "sex", "has", "finding"]) by(name).addEventListener("change", () => ask.requestSubmit());
 
 async function begin() {
-  by("filters").open = matchMedia("(min-width: 48rem)").matches;
   const about = await get("/api/about");
   by("count").textContent = `${about.exams} exams`;
   for (const [name, values] of Object.entries(about.choices)) {
-    by(name).append(...values.map((v) => element("option", { value: v }, name === "has" ? spoken(v) : v)));
+    by(name).append(...(name === "has" ? pictures(values) : values.map((v) => element("option", { value: v }, v))));
   }
   by("finding").append(...about.findings.map((f) => element("option", { value: f }, spoken(f))));
   by("examples").append(...about.examples.map((words) => element("button", {
