@@ -32,7 +32,7 @@ SCORE = "score"
 APPROXIMATE_FROM = 20_000
 PROBED, LEAST_PROBED = 1 / 4, 80  # of the partitions
 BITS = 4
-REFINED = 10  # times as many as are asked for are compared exactly
+REFINED, MOST_REFINED = 10, 1000  # times as many as are asked for are compared exactly; of many, fewer
 OUTGROWN = 1.5  # times as many partitions as there are would be right: they are drawn anew
 APPROXIMATE = f"{EXAM}_in_"  # the name of such an index, and in how many partitions
 KEPT = datetime.timedelta(hours=1)  # old versions, for readers that have them open
@@ -125,7 +125,8 @@ class Index:
             if partitions := _approximate(self._table):
                 # What a filter leaves may lie anywhere.
                 probed = partitions if where else max(LEAST_PROBED, round(partitions * PROBED))
-                query = query.nprobes(min(probed, partitions)).refine_factor(REFINED)
+                query = query.nprobes(min(probed, partitions))
+                query = query.refine_factor(max(1, min(REFINED, MOST_REFINED // k)))
             found = query.to_arrow()
         score = 1 - found["_distance"].to_numpy()
         return found.drop_columns("_distance").append_column(SCORE, pa.array(score))

@@ -1,10 +1,10 @@
 """Many at once in the reading room: `python tests/benchmarks/search_load.py --index=INDEX`.
 
 The exams of INDEX, and copies of them with vectors a little apart, --exams in all, are served by a process
-of their own on this machine.  --clients ask without a pause for --seconds: a search, every second one in
-words that nobody asked before and every third with a filter, then an exam that the index has pictures of,
-its small heart, and a slice.  Told are how many answers came, how long they took, what was no answer, and
-the memory of the process that serves.
+of their own on this machine, calibrated if INDEX is.  --clients ask without a pause for --seconds: a search,
+every second one in words that nobody asked before and every third with a filter, then an exam that the
+index has pictures of, its small heart, and a slice.  Told are how many answers came, how long they took,
+what was no answer, and the memory of the process that serves.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ import contextlib
 import logging
 import pathlib
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -27,6 +28,7 @@ import pyarrow as pa
 from absl import app, flags
 
 from cmr_jax import metrics
+from cmr_jax.search import calibrated
 from cmr_jax.search.index import KEY, Index
 
 _INDEX = flags.DEFINE_string("index", None, "An index of exams.", required=True)
@@ -65,6 +67,8 @@ def grow(some: Index, path: pathlib.Path) -> list[str]:
     rows = some.rows("", some.schema.names)
     facts = [f for f in some.schema if not pa.types.is_fixed_size_list(f.type) and f.name != KEY]
     made, rng = Index.create(path, some.about, facts), np.random.default_rng(0)
+    with contextlib.suppress(FileNotFoundError):
+        shutil.copy(some.path / calibrated.CALIBRATION_FILE, path)
     with made.writing() as writer:
         writer.add(rows)
         copies = -(-_EXAMS.value // len(rows))

@@ -22,7 +22,8 @@ import pyarrow as pa
 from absl import app, flags
 
 from cmr_jax.search.about import About
-from cmr_jax.search.index import EXAM, KEY, Index
+from cmr_jax.search.index import EXAM, KEY, Index, one_of
+from cmr_jax.search.query import WEIGHED
 
 _EXAMS = flags.DEFINE_integer("exams", 1_000_000, "How many.")
 _WIDTH = flags.DEFINE_integer("width", 512, "Numbers of a vector.")
@@ -129,7 +130,13 @@ def ours(vectors: np.ndarray, place: pathlib.Path):
     def asker(index: Index, where: str = "") -> Ask:
         return lambda one: np.array(index.nearest(one, K, where)[KEY].to_pylist(), int)
 
+    def weighed(one: np.ndarray) -> np.ndarray:
+        best = index.nearest(one, WEIGHED)[KEY].to_pylist()[:K]
+        index.rows(one_of(KEY, best), [KEY, EXAM])
+        return np.array(best, int)
+
     yield "ours", asker(index), None
+    yield f"ours, {WEIGHED} to be weighed", weighed, None
     yield "ours, one site of a thousand", asker(index, "site = '7'"), slice(7, None, SITES)
     began = time.perf_counter()
     again = Index(place / "index")
