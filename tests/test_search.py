@@ -124,14 +124,14 @@ def test_texts_are_remembered_until_they_are_many(model, monkeypatch):
     monkeypatch.setattr(asking, "REMEMBERED", 3)
     embedded = []
     asker = asking.Asker(lambda texts: embedded.append(texts) or model.texts(texts), {})
-    first = asker("Heart.").direction
+    first = asker("Heart.")
     asker("Apex.")
-    np.testing.assert_array_equal(asker("Heart.").direction, first)
+    np.testing.assert_array_equal(asker("Heart."), first)
     assert embedded == [["Heart."], ["Apex."]]
     for word in ("Base.", "Septum.", "Valve.", "Aorta."):
         asker(word)
     assert len(asker._known) <= 4
-    np.testing.assert_allclose(asker("Heart.").direction, first, atol=1e-5)
+    np.testing.assert_allclose(asker("Heart."), first, atol=1e-5)
 
 
 def test_denial_is_the_opposite_of_what_it_denies():

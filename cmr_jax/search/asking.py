@@ -32,13 +32,6 @@ class Term(NamedTuple):
     weight: float
 
 
-class Asked(NamedTuple):
-    """Words, understood: a direction of unit length, and the findings that they name."""
-
-    direction: Vector
-    says: findings.Said
-
-
 class Asker:
     """Asks a model."""
 
@@ -46,12 +39,10 @@ class Asker:
         self._embed, self._questions = embed_texts, questions
         self._known: dict[str, np.ndarray] = {}
 
-    def __call__(self, words: str) -> Asked:
-        """Wrong where there is nothing to ask."""
+    def __call__(self, words: str) -> Vector:
+        """A direction, of unit length.  Wrong where there is nothing to ask."""
         words = checked(words)
-        says = understood(words)
-        direction = self._sum(terms(words, says, self._questions))
-        return Asked(metrics.normalise(direction), says)
+        return metrics.normalise(self._sum(terms(words, understood(words), self._questions)))
 
     def _sum(self, wanted: list[Term]) -> Vector:
         vectors = self._vectors({t for term in wanted for t in term.texts})

@@ -32,7 +32,10 @@ SCORE = "score"
 APPROXIMATE_FROM = 20_000
 PROBED, LEAST_PROBED = 1 / 4, 80  # of the partitions
 BITS = 4
-REFINED, MOST_REFINED = 10, 1000  # times as many as are asked for are compared exactly; of many, fewer
+REFINED, MOST_REFINED = (
+    10,
+    1000,
+)  # times as many as are asked for are compared exactly; of many, fewer
 OUTGROWN = 1.5  # times as many partitions as there are would be right: they are drawn anew
 APPROXIMATE = f"{EXAM}_in_"  # the name of such an index, and in how many partitions
 KEPT = datetime.timedelta(hours=1)  # old versions, for readers that have them open

@@ -72,10 +72,10 @@ class Searcher:
     def direction(self, query: Query) -> Vector:
         """Of unit length.  Wrong where nothing is asked."""
         if query.like is None:
-            return self.asker(query.words).direction
+            return self.asker(query.words)
         if not query.words:
             return query.like
-        words = self.asker(query.words).direction
+        words = self.asker(query.words)
         return metrics.normalise(query.share * words + (1 - query.share) * query.like)
 
     def __call__(self, query: Query) -> list[Hit]:

@@ -49,7 +49,7 @@ class Exams:
 
     def evidence(self, exam_id: str, words: str) -> list[dict[str, Any]]:
         """Which slices carry what the words ask."""
-        _, found = self.searcher.evidence(exam_id, self.searcher.asker(words).direction)
+        _, found = self.searcher.evidence(exam_id, self.searcher.asker(words))
         return [one._asdict() for one in found]
 
     def _findings(self, row: dict[str, Any]) -> list[dict[str, Any]]:
