@@ -160,7 +160,7 @@ class Index:
             writer = Writer(self._table, self.path / ERASING_FILE)
             yield writer
             # Also where a writer was killed before it came to this.
-            if writer.changed or writer.erasing or not seal.covers(folder, file):
+            if writer.changed or not seal.covers(folder, file):
                 known = seal.read(file)
                 file.unlink(missing_ok=True)  # old files may go now
                 writer.tend()
