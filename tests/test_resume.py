@@ -243,6 +243,11 @@ def test_a_checksum_sees_every_bit_and_every_place(dtype):
     assert hashing.checksums({"a": np.asarray(x), "b": lying})["a"] == whole["a"]  # compiled
 
 
+def test_a_checksum_is_what_it_was_when_it_was_saved():
+    x = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
+    assert hashing.checksums({"a": x}) == {"a": 10995007584075674780}
+
+
 def damage(path: pathlib.Path, rng: random.Random) -> str:
     """One thing that disks do."""
     content = bytearray(path.read_bytes())

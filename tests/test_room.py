@@ -8,8 +8,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from cmr_jax.search import places
-from cmr_jax.search.index import KEY
-from cmr_jax.search.request import vector_of
+from cmr_jax.search.index import KEY, one_of
+from cmr_jax.search.request import Query, vector_of
 from cmr_jax.search.room import app, guard, serve
 from cmr_jax.search.room.audit import Audit
 from cmr_jax.search.room.guard import Limit, Rules
@@ -91,6 +91,9 @@ def test_evidence_is_what_leaving_a_slice_out_costs(client, exams, some):
     where = {(one["stack"], one["slice"]) for one in found}
     assert len(where) == len(found) > 2
     assert all(s < len(exam.stacks[stack].slice_mm) for stack, s in where)
+    (hit,) = exams.searcher(Query(asked["words"], where=one_of(KEY, [some])))
+    told = exams.searcher.with_slices(hit, exams.searcher.asker(asked["words"])).slices
+    assert [one["lost"] for one in told] == pytest.approx([one["lost"] for one in found][:3])
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from cmr_jax.search import (
     calibrated,
     evidence,
     filters,
+    fresh,
     index,
     places,
     rows,
@@ -115,9 +116,15 @@ def test_like_an_exam_is_itself_first_and_can_be_left_out(searcher, made):
 
 
 @pytest.mark.parametrize("words", ["", " ?! ", "x" * 2000])
-def test_nothing_asked_is_refused(searcher, words):
+def test_nothing_asked_is_refused(searcher, made, words):
     with pytest.raises(ValueError, match="a query has a word"):
         searcher(Query(words))
+    with pytest.raises(ValueError, match="a query has a word"):
+        typed(made, words)
+    assert typed(made, "", beside=True).words == ""  # another exam is to come
+    for k in (0, 1001):
+        with pytest.raises(ValueError, match=f"{k} hits: from 1 to 1000"):
+            typed(made, "LGE", k=k)
 
 
 def test_texts_are_remembered_until_they_are_many(model, monkeypatch):
@@ -140,6 +147,7 @@ def test_denial_is_the_opposite_of_what_it_denies():
         denied, said = (_weights(words), _weights(plain))
         opposite = [text for text, weight in denied.items() if weight * said.get(text, 0) < 0]
         assert opposite, words
+    assert "late gadolinium enhancement" not in _weights("no late gadolinium enhancement")
 
 
 def _weights(words: str) -> dict[str, float]:
@@ -369,6 +377,10 @@ def test_a_table_has_two_lines_and_the_words_of_each(searcher):
     assert lost == sorted((one.lost for one in whole if one.lost > 0), reverse=True)[:3]
     assert f" -{lost[0]:.3f}" in terminal.table([hit], {}, []).splitlines()[2]
     assert 1 <= hit.slices[0]["slice"] <= hit.slices[0]["slices"]
+    told = {"view": "SAX", "sequence": "CINE", "slice": 1, "lost": 0.5}
+    for slices, expected in ((9, "SAX CINE 1 of 9 -0.500"), (1, "SAX CINE -0.500")):
+        shown = terminal.table([hit._replace(slices=(told | {"slices": slices},))], {}, [])
+        assert expected in shown
     nothing = searcher(Query("LGE.", where="false"))
     assert "loosen the filters" in terminal.table(nothing, {}, [])
 
@@ -437,6 +449,15 @@ def test_a_worklist_begins_with_the_likeliest_and_says_what_is_unsure():
         triage.rank(["a"], scores, known, ["infarct"])
 
 
+def test_a_query_is_like_one_new_exam(made, model, monkeypatch):
+    vectors = np.eye(2)
+    monkeypatch.setattr(fresh, "embedded", lambda *_: (["a", "b"], vectors))
+    with pytest.raises(ValueError, match="holds 2 exams: ask with one"):
+        fresh.one("somewhere", made.about, model)
+    monkeypatch.setattr(fresh, "embedded", lambda *_: (["a"], vectors[:1]))
+    np.testing.assert_array_equal(fresh.one("somewhere", made.about, model), vectors[0])
+
+
 def test_new_data_is_scored_as_the_index_is(made, model, asked, tiny):
     ids, sites, scores, broken = rows.scored(model, asked, [str(tiny)], ["train"])
     assert set(sites) == {"test"}
@@ -469,7 +490,8 @@ def test_words_of_which_all_is_known_come_in_the_order_of_how_likely_all_is(made
 
 
 def test_near_ones_that_are_as_likely_come_first(made, model):
-    level = {"lge": lambda score: np.full(len(score), 0.5)}
+    rng = np.random.default_rng(0)
+    level = {"lge": lambda score: 0.5 + 1e-6 * rng.random(len(score))}
     nearest = Searcher(made, model)(typed(made, "LGE", k=5))
     hits = Searcher(made, model, level)(typed(made, "LGE", k=5))
     assert [h.exam_id for h in hits] == [h.exam_id for h in nearest]
@@ -477,9 +499,9 @@ def test_near_ones_that_are_as_likely_come_first(made, model):
 
 
 def test_what_nobody_has_is_said_with_what_there_is(made):
-    asked = ["sex=banana", "has=BANANA", "vendor=GE", "age>=60", "exam=x", "site!=y"]
-    said = explained(made, "LGE", asked, 0)
-    assert said["says"] == {"lge": True}
+    asked = ["sex=banana", "has=BANANA", "has=sax", "vendor=GE", "age>=60", "exam=x", "site!=y"]
+    said = explained(made, "LGE in a big heart", asked, 0)
+    assert said["says"] == {"lge": True, "lv_dilation": True}
     assert said["why"][0] == "no exam has sex=banana: there are F, M"
     assert said["why"][1].startswith("no exam has has=BANANA: there are CH2, ")
     assert len(said["why"]) == 2
