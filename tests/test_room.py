@@ -45,13 +45,16 @@ def some(exams):
 def test_a_search_tells_what_was_found(client, exams):
     told = client.post("/api/search", json={"words": "no LGE", "k": 4, "where": ["has=SAX"]}).json()
     assert len(told["hits"]) == 4
-    assert told["says"]["lge"] is False
+    assert told["understood"]["lge"] is False
+    assert told["by_likeness"] == told["nobody_has"] == []
     hit = told["hits"][0]
     assert {KEY, "score", "percentile", "carried", "impression", "age"} <= set(hit)
     again = client.post("/api/search", json={"like": hit[KEY], "k": 3}).json()
     assert hit[KEY] not in [h[KEY] for h in again["hits"]]
     about = client.get("/api/about").json()
     assert about["exams"] == len(exams.index)
+    assert about["queries_are_kept"]
+    assert not client_of(exams).get("/api/about").json()["queries_are_kept"]
     assert "SAX CINE" in about["choices"]["has"]
 
 

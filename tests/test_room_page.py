@@ -94,8 +94,17 @@ def test_words_find_exams_and_filters_narrow_them(page):
 
 
 def test_what_was_not_understood_and_what_nobody_has_is_said(page, address):
-    search(page, "something odd")
-    assert "No finding understood" in page.text_content("#status")
+    search(page, "something odd with LGE")
+    told = page.text_content("#status")
+    assert "Understood: late enhancement. By likeness to the words alone: something odd." in told
+    page.click("#filters summary")
+    page.select_option("#sex", "F")
+    until(page, "document.querySelector('#filters summary').textContent === 'Filters (1)'")
+    page.locator("a.open").first.click()
+    page.wait_for_selector("canvas[data-phase]")
+    page.click("text=Back to the search")
+    page.wait_for_selector(".hit img")
+    assert page.input_value("#sex") == "F"
     page.goto(f"{address}#/?words=LGE&age_from=90")
     until(page, "document.getElementById('status').textContent.includes('loosen')")
     assert page.locator("#filters").get_attribute("open") is not None

@@ -330,7 +330,7 @@ def test_the_command_line_finds_exams_in_words_and_from_dicom(model, tiny, tmp_p
     done = run(*ask, *both, "-k", "3", "--json", "--slices")
     told = json.loads(done.stdout)
     hits = told["hits"]
-    assert told["says"] == {"lv_dilation": True}
+    assert told["understood"] == {"lv_dilation": True}
     assert len(hits) == 3
     assert all(hit["slices"] for hit in hits)
     assert all("SAX" in hit["pictures"] for hit in hits)
@@ -362,8 +362,17 @@ def test_a_worklist_is_what_the_command_line_prints(copied, made, taught):
 
 def test_a_table_has_two_lines_and_the_words_of_each(searcher):
     hits = searcher(Query("LGE.", k=2))
-    text = terminal.table(hits, {"lge": True, "hcm": False}, [])
-    assert text.startswith("understood: lge, no hcm\n  1  ")
+    text = terminal.table(hits, {"lge": True, "hcm": False}, ["old scars", "odd"], [])
+    lines = text.splitlines()
+    assert lines[:2] == [
+        "understood: lge, no hcm",
+        "by likeness to the words alone: old scars; odd",
+    ]
+    assert lines[2].startswith("  1  ")
+    poor = [hit._replace(probability=0.4) for hit in hits]
+    assert "no exam is more likely than not" in terminal.table(poor, {"lge": True}, [], [])
+    poor[1] = hits[1]._replace(probability=0.6)
+    assert "no exam is more likely than not" not in terminal.table(poor, {"lge": True}, [], [])
     assert "above" in text
     words = " ".join(hits[1].facts["impression"].split())
     assert words[:200] in " ".join(text.split())
@@ -375,14 +384,14 @@ def test_a_table_has_two_lines_and_the_words_of_each(searcher):
     source, _, row = places.find(searcher.index, hit.exam_id)
     whole = evidence.of(searcher.model, source, row, searcher.direction(query))
     assert lost == sorted((one.lost for one in whole if one.lost > 0), reverse=True)[:3]
-    assert f" -{lost[0]:.3f}" in terminal.table([hit], {}, []).splitlines()[2]
+    assert f" -{lost[0]:.3f}" in terminal.table([hit], {}, [], []).splitlines()[3]
     assert 1 <= hit.slices[0]["slice"] <= hit.slices[0]["slices"]
     told = {"view": "SAX", "sequence": "CINE", "slice": 1, "lost": 0.5}
     for slices, expected in ((9, "SAX CINE 1 of 9 -0.500"), (1, "SAX CINE -0.500")):
-        shown = terminal.table([hit._replace(slices=(told | {"slices": slices},))], {}, [])
+        shown = terminal.table([hit._replace(slices=(told | {"slices": slices},))], {}, [], [])
         assert expected in shown
     nothing = searcher(Query("LGE.", where="false"))
-    assert "loosen the filters" in terminal.table(nothing, {}, [])
+    assert "loosen the filters" in terminal.table(nothing, {}, [], [])
 
 
 def test_probabilities_lie_in_their_intervals_and_survive_a_file(taught, tmp_path, asked):
@@ -423,17 +432,21 @@ def one_finding(most=(0.5, 0.5)):
     return calibrated.Calibrated(scaling, (scaling, calibration.Scaling(0.5, 0.0)), promise)
 
 
+def worklist(scores: dict[str, np.ndarray]) -> rows.Scored:
+    return rows.Scored(list("abc"), [{"site": f"site {x}"} for x in "abc"], scores, 0)
+
+
 def test_a_worklist_needs_something_that_was_calibrated(taught):
     with pytest.raises(ValueError, match=r"not calibrated: any\. Calibrated are none: run"):
-        triage.rank(["a"], {}, {}, [])
+        triage.rank(worklist({}), {}, [])
     with pytest.raises(ValueError, match="not calibrated: nothing"):
-        triage.rank(["a"], {}, taught[0].findings, ["nothing"])
+        triage.rank(worklist({}), taught[0].findings, ["nothing"])
 
 
 def test_a_worklist_begins_with_the_likeliest_and_says_what_is_unsure():
     scores = {"lge": np.array([-3.0, 0.0, 3.0]), "hcm": np.array([2.0, -5.0, -5.0])}
     known = {"lge": one_finding((0.3, 0.3)), "hcm": one_finding()}
-    found = triage.rank(["a", "b", "c"], scores, known, ["lge", "hcm"])
+    found = triage.rank(worklist(scores), known, ["lge", "hcm"])
     assert found.exam_ids == ["c", "a", "b"]
     likely = {f: known[f](scores[f]).probability for f in known}
     np.testing.assert_allclose(found.expected, (likely["lge"] + likely["hcm"])[[2, 0, 1]])
@@ -442,11 +455,12 @@ def test_a_worklist_begins_with_the_likeliest_and_says_what_is_unsure():
     assert listed["a"]["hcm"] == "yes"
     assert listed["c"]["lge_high"] > listed["c"]["lge_probability"] >= listed["c"]["lge_low"]
     lines = triage.as_csv(found).splitlines()
-    assert lines[0].startswith("place,exam_id,expected,lge,lge_probability,")
-    assert lines[1].startswith("1,c,")
+    assert lines[0].startswith("place,exam_id,site,expected,lge,lge_probability,")
+    assert lines[1].startswith("1,c,site c,")
+    assert triage.rank(worklist(scores), known, ["lge", "hcm"], 2).exam_ids == ["c", "a"]
     assert json.loads(triage.as_json(found))[2]["exam_id"] == "b"
     with pytest.raises(ValueError, match=r"not calibrated: infarct\. Calibrated are lge, hcm"):
-        triage.rank(["a"], scores, known, ["infarct"])
+        triage.rank(worklist(scores), known, ["infarct"])
 
 
 def test_a_query_is_like_one_new_exam(made, model, monkeypatch):
@@ -459,9 +473,10 @@ def test_a_query_is_like_one_new_exam(made, model, monkeypatch):
 
 
 def test_new_data_is_scored_as_the_index_is(made, model, asked, tiny):
-    ids, sites, scores, broken = rows.scored(model, asked, [str(tiny)], ["train"])
-    assert set(sites) == {"test"}
+    ids, who, scores, broken = rows.scored(model, asked, [str(tiny)], ["train"])
     assert not broken
+    indexed = triage.of_index(made, [])
+    assert dict(zip(ids, who, strict=True)) == dict(zip(indexed.exam_ids, indexed.who, strict=True))
     table = made.rows("", [KEY, "finding_lge"]).to_pydict()
     indexed = dict(zip(table[KEY], table["finding_lge"], strict=True))
     np.testing.assert_allclose(scores["lge"], [indexed[i] for i in ids], atol=1e-5)
@@ -498,22 +513,38 @@ def test_near_ones_that_are_as_likely_come_first(made, model):
     assert [h.score for h in hits] == pytest.approx([h.score for h in nearest])
 
 
+@pytest.mark.parametrize(
+    ("words", "pieces"),
+    [
+        ("myocarditis with pericardial effusion and no LV dysfunction", ["myocarditis"]),
+        ("women over 60 with thickened septum", ["women over 60"]),
+        ("Possible HCM", ["possible hcm"]),
+        ("asdf; no?", ["asdf"]),
+        ("severely dilated left ventricle with mid-wall enhancement, but no effusion", []),
+        ("", []),
+    ],
+)
+def test_what_no_rule_reads_is_told(words, pieces):
+    assert asking.beyond(words) == pieces
+
+
 def test_what_nobody_has_is_said_with_what_there_is(made):
     asked = ["sex=banana", "has=BANANA", "has=sax", "vendor=GE", "age>=60", "exam=x", "site!=y"]
     said = explained(made, "LGE in a big heart", asked, 0)
-    assert said["says"] == {"lge": True, "lv_dilation": True}
-    assert said["why"][0] == "no exam has sex=banana: there are F, M"
-    assert said["why"][1].startswith("no exam has has=BANANA: there are CH2, ")
-    assert len(said["why"]) == 2
-    assert not explained(made, "", asked, 1)["why"]
+    assert said["understood"] == {"lge": True, "lv_dilation": True}
+    assert said["nobody_has"][0] == "no exam has sex=banana: there are F, M"
+    assert said["nobody_has"][1].startswith("no exam has has=BANANA: there are CH2, ")
+    assert len(said["nobody_has"]) == 2
+    assert not explained(made, "", asked, 1)["nobody_has"]
     with pytest.raises(ValueError, match="no exam has sex=banana"):
         triage.of_index(made, ["sex=banana"])
 
 
 def test_who_taught_and_who_is_strange_is_said(taught, caplog):
-    learned, scored = taught[0], rows.Scored(["a", "b"], ["test", "elsewhere"], {}, 3)
+    learned, here = taught[0], {"site": "test"}
+    scored = rows.Scored(["a", "b"], [here, {"site": "elsewhere"}], {}, 3)
     with caplog.at_level("WARNING", logger="cmr_jax"):
-        triage.warn(scored._replace(sites=["test", "test"], broken=0), learned)
+        triage.warn(scored._replace(who=[here, here], broken=0), learned)
         assert not caplog.text
         triage.warn(scored, learned)
     assert "3 exams cannot be read" in caplog.text

@@ -99,7 +99,7 @@ def test_an_exam_that_cannot_be_read_is_named_and_counted(
     scored = rows.scored(unlearned, asked, [str(data)], ["train"])
     assert scored.broken == 2
     assert set(scored.exam_ids) == set(made.ids())
-    assert len(scored.scores["lge"]) == len(scored.sites) == len(made)
+    assert len(scored.scores["lge"]) == len(scored.who) == len(made)
 
 
 def test_nothing_is_written_where_nothing_is_new(copied, fill, tiny):

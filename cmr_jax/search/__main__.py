@@ -15,11 +15,13 @@
 (an index knows where its weights lie: --weights then says where they lie now); an exam that cannot be read
 is named, counted and left out.  Of exams that the index has it keeps where their pictures are: after data
 was moved, run it again with the new place.
-`query` tells what it understood of the words, and ranks by likeness to them; where the index is calibrated
-for all that was named, by how likely all of it is.
+`query` tells what it understood of the words and what it did not, which counts by likeness alone.  A score is
+a cosine, -1 to 1; "above" tells how many of the index in a hundred have a lower one; where the index is
+calibrated for all that was understood, "likely" is the probability of all of that, and ranks with the score.
 `triage` ranks exams, of the index or of new data.  `expected` is how many of the findings an exam has on
-average, the sum of their probabilities; for each finding there are yes, no or unsure, its probability, and
-the ends (low, high) of its 95 % interval, as the labels that `calibrate` was given teach.
+average, the sum of their probabilities; for each finding there are its probability, the ends (low, high) of
+its 95 % interval, as the labels that `calibrate` was given teach, and yes, no or unsure: an answer is the
+likelier one, where the other is so unlikely as it is for one in ten of those who have it.
 `serve` opens a reading room in the browser: on this machine alone, unless --host says otherwise, which takes
 a token.  What is asked there is kept in --audit.
 --where filters: vendor=GE, site=, sex=, split=, patient=, exam=, has=SAX, has="CH4 CINE", has!=LGE,
@@ -47,7 +49,13 @@ _PROMPTS = flags.DEFINE_string(
     "prompts", "reports", "Of a new index: findings in words, as for cmr_jax.evaluate."
 )
 _BATCH = flags.DEFINE_integer("batch", 32, "Exams at a time.")
-_K = flags.DEFINE_integer("hits", 10, "How many exams to find.", short_name="k", lower_bound=1)
+_K = flags.DEFINE_integer(
+    "hits",
+    10,
+    "How many exams to find; of `triage`, how many to list (all).",
+    short_name="k",
+    lower_bound=1,
+)
 _WHERE = flags.DEFINE_multi_string("where", [], "Filters, all of which must hold.")
 _LIKE = flags.DEFINE_string("like", None, "An exam of the index.")
 _LIKE_DICOM = flags.DEFINE_string("like_dicom", None, "A new exam: a folder of DICOM.")
@@ -78,19 +86,20 @@ def main(argv: list[str]) -> None:
         if does not in DOES:
             raise app.UsageError(f"say what to do: {', '.join(DOES)}.")
         command, taken = DOES[does]
-        cli.only(does, taken)
+        cli.only(does, taken.split())
         command(given)
 
 
 def _index(given: list[str]) -> None:
-    if given or not (_INDEX.value and _DATA.value):
-        raise app.UsageError("index takes --index=INDEX and --data=DIR, and no other words.")
-    if absent := [data for data in _DATA.value if not pathlib.Path(data).is_dir()]:
-        raise ValueError(f"--data {absent[0]}: there is no such folder.")
+    if given:
+        raise app.UsageError(f"what is {given[0]!r}? The index is --index=INDEX.")
+    if missing := [flag.name for flag in (_INDEX, _DATA) if not flag.value]:
+        raise app.UsageError(f"--{missing[0]} is missing.")
+    _there(_DATA.value)
     from cmr_jax.data.shards import splits_of
     from cmr_jax.search import opening, rows, terminal
 
-    path = pathlib.Path(_INDEX.value)
+    path = pathlib.Path(str(_INDEX.value))
     data = _DATA.value[0]
     index, model = opening.to_fill(path, *_WEIGHTS(), _BATCH.value, _PROMPTS.value, data)
     asked = opening.asked(model, index)
@@ -115,6 +124,8 @@ def _query(given: list[str]) -> None:
     typed = request.typed(
         index, words, like, *asks, beside=bool(dicom)
     )  # before anything that takes time
+    if dicom and ":" not in dicom and not pathlib.Path(dicom).exists():
+        raise ValueError("--like_dicom: there is no such folder.")
     from cmr_jax.search import calibrated, fresh, query, terminal
 
     model = _model(index)
@@ -131,12 +142,13 @@ def _query(given: list[str]) -> None:
 
 
 def _calibrate(given: list[str]) -> None:
+    index = _opened(given, words=False)
     if len(_DATA.value) != 1 or len(_SPLITS.value) != 1:
         raise app.UsageError("calibrate takes one --data=DIR with labels, and --splits=ONE of it.")
+    _there(_DATA.value)
     from cmr_jax.evals import cohort
     from cmr_jax.search import calibrated, opening, teaching
 
-    index = _opened(given, words=False)
     model = _model(index)
     (data,), (split,) = _DATA.value, _SPLITS.value
     known = cohort.embed(model, "labelled", data, split, draws=1, seed=0)
@@ -148,29 +160,32 @@ def _calibrate(given: list[str]) -> None:
 
 
 def _triage(given: list[str]) -> None:
+    index = _opened(given, words=False)
+    flag = "where" if _DATA.value else "splits"  # of the exams of the index, and of data
+    if flags.FLAGS[flag].present:
+        raise app.UsageError(f"--{flag} does not go {'with' if _DATA.value else 'without'} --data.")
+    _there(_DATA.value)
     from cmr_jax.search import calibrated, opening, rows, triage
 
-    index = _opened(given, words=False)
     learned = calibrated.read(index.path)
     findings = _FINDINGS.value or list(learned.findings)
     triage.check(findings, learned.findings)
     if _DATA.value:
-        if _WHERE.value:
-            raise app.UsageError("--where is of the exams of the index: not with --data.")
         model = _model(index)
         asked = opening.asked(model, index)
         scored = rows.scored(model, asked, _DATA.value, _SPLITS.value)
     else:
         scored = triage.of_index(index, _WHERE.value)
     triage.warn(scored, learned)
-    found = triage.rank(scored.exam_ids, scored.scores, learned.findings, findings)
+    most = _K.value if flags.FLAGS["hits"].present else None
+    found = triage.rank(scored, learned.findings, findings, most)
     print(triage.as_json(found) if _JSON.value else triage.as_csv(found), end="")
 
 
 def _serve(given: list[str]) -> None:
+    index = _opened(given, words=False)
     from cmr_jax.search.room import serve
 
-    index = _opened(given, words=False)
     door = serve.Door(
         _HOST.value, _PORT.value, tuple(_NAMES.value), _TOKEN_FILE.value, _HTTPS.value
     )
@@ -180,17 +195,24 @@ def _serve(given: list[str]) -> None:
 
 
 def _remove(given: list[str]) -> None:
-    from cmr_jax.search import rows
-
     index = _opened(given, words=False)
     if not _EXAMS.value:
         raise app.UsageError("remove which? --exams=ID,ID")
-    print(f"{rows.drop(index, _EXAMS.value)} exams removed, {len(index)} left")
+    from cmr_jax.search import rows
+
+    print(f"exams removed: {rows.drop(index, _EXAMS.value)}; left: {len(index)}")
 
 
 def _check(given: list[str]) -> None:
     index = _opened(given, words=False)
-    print(f"{index.check()} files of the table are as they were written; {len(index)} exams")
+    print(
+        f"files of the table that are as they were written: all {index.check()}; exams: {len(index)}"
+    )
+
+
+def _there(folders: list[str]) -> None:
+    if absent := [data for data in folders if not pathlib.Path(data).is_dir()]:
+        raise ValueError(f"--data {absent[0]}: there is no such folder.")
 
 
 def _opened(given: list[str], words: bool = True) -> "Index":
@@ -210,20 +232,14 @@ def _model(index: "Index") -> "Embedder":
     return opening.model(index, *_WEIGHTS(), _BATCH.value)
 
 
-DOES = {
-    "index": (_index, ("weights", "data", "splits", "index", "prompts", "batch")),
-    "query": (
-        _query,
-        ("hits", "where", "like", "like_dicom", "share", "slices", "json", "weights"),
-    ),
-    "calibrate": (_calibrate, ("data", "splits", "weights", "batch")),
-    "triage": (_triage, ("findings", "where", "data", "splits", "json", "weights", "batch")),
-    "serve": (
-        _serve,
-        ("host", "port", "names", "token_file", "https", "audit", "keep_queries", "weights"),
-    ),
-    "remove": (_remove, ("exams",)),
-    "check": (_check, ()),
+DOES = {  # each with the flags that it takes
+    "index": (_index, "weights data splits index prompts batch"),
+    "query": (_query, "hits where like like_dicom share slices json weights"),
+    "calibrate": (_calibrate, "data splits weights batch"),
+    "triage": (_triage, "findings hits where data splits json weights batch"),
+    "serve": (_serve, "host port names token_file https audit keep_queries weights"),
+    "remove": (_remove, "exams"),
+    "check": (_check, ""),
 }
 
 if __name__ == "__main__":

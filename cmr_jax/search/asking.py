@@ -18,6 +18,7 @@ from cmr_jax.wording import clauses, findings, plain
 
 LONGEST = 1000  # characters of a query
 REMEMBERED = 4000  # texts
+_WORD = re.compile(r"[a-z]{3}")
 Vector = Float[np.ndarray, " e"]
 
 
@@ -71,6 +72,13 @@ def checked(words: str) -> str:
 def understood(words: str) -> findings.Said:
     """The findings that words name, and whether they are asked for or denied."""
     return findings.said_by_all(plain.reported(s) for s in sentences(words))
+
+
+def beyond(words: str) -> list[str]:
+    """Pieces of words that name no finding: for those, likeness to the words is all there is."""
+    pieces = [p for s in sentences(words) for p in clauses.clauses(plain.reported(s))]
+    texts = [piece.text.strip(" .!") for piece in pieces if not findings.said(piece.text)]
+    return [text for text in texts if _WORD.search(clauses.DENIAL.sub("", text))]
 
 
 def sentences(words: str) -> list[str]:

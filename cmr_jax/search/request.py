@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from cmr_jax.search.asking import Wrong, checked, understood
+from cmr_jax.search.asking import Wrong, beyond, checked, understood
 from cmr_jax.search.filters import condition, nobody_has
 from cmr_jax.search.index import KEY, Index, one_of
 
@@ -58,6 +58,10 @@ def vector_of(index: Index, exam_id: str) -> Vector:
 
 
 def explained(index: Index, words: str, filters: Iterable[str], hits: int) -> dict[str, Any]:
-    """What was understood of the words, by finding, and why nothing was found, for who asked."""
-    why = [] if hits else nobody_has(filters, index)
-    return {"says": understood(words), "why": why}
+    """What was understood of the words, by finding, and what was not; and, where nothing was found, what
+    nobody has."""
+    return {
+        "understood": understood(words),
+        "by_likeness": beyond(words),
+        "nobody_has": [] if hits else nobody_has(filters, index),
+    }

@@ -48,6 +48,7 @@ FACTS = (
     pa.field("split", pa.string()),
     pa.field("row", pa.int64()),
 )
+WHO = ("patient_id", "site", "vendor", "sex", "age")  # of those: in a worklist
 PLACE = ("data", "split", "row")  # of those: prepared data, and a row of it, where pictures are
 
 log = logging.getLogger(__name__)
@@ -192,7 +193,7 @@ class Scored(NamedTuple):
     """Exams that are in no index, by what words say of them."""
 
     exam_ids: list[str]
-    sites: list[str]
+    who: list[dict]  # the facts of WHO of each
     scores: dict[str, np.ndarray]  # by finding
     broken: int  # exams that cannot be read, and are named in the log
 
@@ -214,7 +215,8 @@ def scored(model: Embedder, asked: Asked, data: list[str], splits: list[str]) ->
             f"there are the splits {', '.join(there)}."
         )
     scores = asked.scores(np.concatenate(vectors))
-    return Scored([e.exam_id for e in exams], [e.site for e in exams], scores, broken)
+    who = [{name: fact[name] for name in WHO} for fact in map(_facts, exams)]
+    return Scored([e.exam_id for e in exams], who, scores, broken)
 
 
 def drop(index: Index, exam_ids: list[str]) -> int:

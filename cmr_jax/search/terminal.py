@@ -14,7 +14,7 @@ LEAST_TEXT, MOST_LINES = 40, 4  # of an impression
 INDENT = "     "
 
 
-def table(hits: list[Hit], says: Said, why: list[str]) -> str:
+def table(hits: list[Hit], understood: Said, by_likeness: list[str], nobody_has: list[str]) -> str:
     """What was understood; some lines an exam: how near, how rare that is, who; what carried it, and the
     impression."""
     width = max(shutil.get_terminal_size().columns, LEAST_TEXT)
@@ -25,7 +25,7 @@ def table(hits: list[Hit], says: Said, why: list[str]) -> str:
         max_lines=MOST_LINES,
         placeholder=" ...",
     )
-    lines = [f"understood: {understood(says)}"] if says else []
+    lines = _heading(hits, understood, by_likeness)
     for place, hit in enumerate(hits, 1):
         facts = hit.facts
         age = "" if facts["age"] is None else f"{facts['age']:.0f}s"
@@ -38,15 +38,23 @@ def table(hits: list[Hit], says: Said, why: list[str]) -> str:
             lines.append(INDENT + ", ".join(map(_slice, hit.slices)))
         lines += wrapped.wrap(facts["impression"])
     if not hits:
-        lines += [f"{reason}." for reason in why] or ["no exam is like that: loosen the filters."]
+        lines += [f"{one}." for one in nobody_has] or ["no exam is like that: loosen the filters."]
     return "\n".join(lines)
 
 
-def understood(says: Said) -> str:
-    """Findings as they were asked for."""
-    return ", ".join(
-        ("" if there else "no ") + name.replace("_", " ") for name, there in says.items()
-    )
+def _heading(hits: list[Hit], understood: Said, by_likeness: list[str]) -> list[str]:
+    """How the words were read, and how to read what follows."""
+    names = [
+        ("" if there else "no ") + name.replace("_", " ") for name, there in understood.items()
+    ]
+    lines = [f"understood: {', '.join(names)}"] if names else []
+    lines += [f"by likeness to the words alone: {'; '.join(by_likeness)}"] if by_likeness else []
+    likely = [hit.probability for hit in hits if hit.probability is not None]
+    if likely and max(likely) < 0.5:
+        lines.append("no exam is more likely than not to have all that was understood")
+    if any(hit.slices for hit in hits):
+        lines.append("slices: how much lower the score is without each")
+    return lines
 
 
 def filled(found: Filled) -> str:
@@ -57,10 +65,9 @@ def filled(found: Filled) -> str:
     return ", ".join(told)
 
 
-def as_json(hits: list[Hit], says: Said, why: list[str]) -> str:
-    """All that is known of each, and what was understood."""
-    told = {"says": says, "why": why, "hits": [hit.to_json() for hit in hits]}
-    return json.dumps(told, indent=1)
+def as_json(hits: list[Hit], **explained: Any) -> str:
+    """All that is known of each, and how the words were read."""
+    return json.dumps(explained | {"hits": [hit.to_json() for hit in hits]}, indent=1)
 
 
 def _slice(told: dict[str, Any]) -> str:

@@ -15,7 +15,7 @@ from cmr_jax.search.about import FINDING
 from cmr_jax.search.calibrated import Calibrated, Learned, Told, spoken
 from cmr_jax.search.filters import condition, nobody_has
 from cmr_jax.search.index import KEY, Index
-from cmr_jax.search.rows import Scored
+from cmr_jax.search.rows import WHO, Scored
 
 log = logging.getLogger(__name__)
 
@@ -24,24 +24,26 @@ class Worklist(NamedTuple):
     """Exams in order."""
 
     exam_ids: list[str]
+    who: list[dict]  # facts of each
     expected: np.ndarray  # how many of the findings: the sum of their probabilities, the most first
     told: dict[str, Told]  # by finding, in the order of exams
 
 
 def rank(
-    exam_ids: list[str],
-    scores: dict[str, np.ndarray],
+    scored: Scored,
     calibrated: dict[str, Calibrated],
     findings: list[str],
+    most: int | None = None,
 ) -> Worklist:
-    """By some findings, of which `scores` has those of every exam.  A ValueError where one was never
+    """By some findings; the first exams alone, if there is a limit.  A ValueError where a finding was never
     calibrated."""
     check(findings, calibrated)
-    told = {f: calibrated[f](np.asarray(scores[f], np.float64)) for f in findings}
+    told = {f: calibrated[f](np.asarray(scored.scores[f], np.float64)) for f in findings}
     expected = np.sum([t.probability for t in told.values()], axis=0)
-    order = np.argsort(-expected, kind="stable")
+    order = np.argsort(-expected, kind="stable")[:most]
     in_order = {f: Told(*(column[order] for column in t)) for f, t in told.items()}
-    return Worklist([exam_ids[i] for i in order], expected[order], in_order)
+    ids, who = ([column[i] for i in order] for column in (scored.exam_ids, scored.who))
+    return Worklist(ids, who, expected[order], in_order)
 
 
 def check(findings: list[str], calibrated: dict[str, Calibrated]) -> None:
@@ -55,18 +57,18 @@ def check(findings: list[str], calibrated: dict[str, Calibrated]) -> None:
 def of_index(index: Index, filters: list[str]) -> Scored:
     """The exams that pass some filters.  A ValueError where there are none."""
     columns = {f: FINDING + f for f in index.about.findings}
-    found = index.rows(condition(filters, index.about), [KEY, "site", *columns.values()])
+    found = index.rows(condition(filters, index.about), [KEY, *WHO, *columns.values()])
     if not len(found):
         raise ValueError("; ".join(nobody_has(filters, index)) or "no exam passes the filters.")
     scores = {f: found[column].to_numpy() for f, column in columns.items()}
-    return Scored(found[KEY].to_pylist(), found["site"].to_pylist(), scores, 0)
+    return Scored(found[KEY].to_pylist(), found.select(WHO).to_pylist(), scores, 0)
 
 
 def warn(scored: Scored, learned: Learned) -> None:
     """Says which exams are of sites that taught nothing of the probabilities, and what is left out."""
     if scored.broken:
         log.warning("%d exams cannot be read, and are not in the list", scored.broken)
-    sites = scored.sites
+    sites = [who["site"] for who in scored.who]
     strange = [site for site in sites if site not in learned.sites]
     if strange:
         log.warning(
@@ -86,6 +88,7 @@ def rows(found: Worklist) -> list[dict[str, Any]]:
         row: dict[str, Any] = {
             "place": i + 1,
             "exam_id": exam_id,
+            **found.who[i],
             "expected": round(float(found.expected[i]), 4),
         }
         for finding, told in found.told.items():
@@ -99,8 +102,7 @@ def rows(found: Worklist) -> list[dict[str, Any]]:
 def as_csv(found: Worklist) -> str:
     """With a header."""
     listed, out = rows(found), io.StringIO()
-    names = list(listed[0]) if listed else ["place", "exam_id", "expected"]
-    writer = csv.DictWriter(out, names, lineterminator="\n")
+    writer = csv.DictWriter(out, list(listed[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(listed)
     return out.getvalue()

@@ -149,6 +149,7 @@ class _Room:
             "choices": self._chosen[1],
             "findings": list(index.about.findings),
             "examples": EXAMPLES,
+            "queries_are_kept": self._audit.kept,
         }
 
     def _search(self, asked: dict[str, Any]) -> dict[str, Any]:

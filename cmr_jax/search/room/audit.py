@@ -19,6 +19,11 @@ class Audit:
             path.parent.mkdir(parents=True, exist_ok=True)
             os.close(os.open(path, os.O_CREAT | os.O_APPEND, 0o600))
 
+    @property
+    def kept(self) -> bool:
+        """Whether anything is."""
+        return self._path is not None
+
     def tell(self, who: str, path: str, asked: Any, status: int) -> None:
         """One request."""
         if self._path is None:

@@ -69,7 +69,9 @@ def serve(
     for words in FIRST:
         searcher(Query(words, k=1))
     room = app.build(Exams(searcher, known), allowed, Audit(audit))
-    print(f"{len(index)} exams at http://{door.host}:{door.port}/", flush=True)
+    kept = f"what is asked is kept in {audit}" if audit else "what is asked is not kept"
+    here = f"http://{door.host}:{door.port}/"
+    print(f"{len(index)} exams at {here} ({kept}; Ctrl-C ends it)", flush=True)
     uvicorn.run(
         room,
         host=door.host,

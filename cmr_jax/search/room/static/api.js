@@ -51,6 +51,11 @@ export function spoken(name) {
   return VIEWS[name] ?? KINDS[name] ?? FINDINGS[name] ?? name.split(" ").map((x) => VIEWS[x] ?? KINDS[x] ?? x).join(" ").replaceAll("_", " ");
 }
 
+// Nothing is certain.
+export function percent(x) {
+  return x > 0.995 ? "> 99 %" : x < 0.005 ? "< 1 %" : `${Math.round(100 * x)} %`;
+}
+
 export function who(exam) {
   const age = exam.age === null ? null : exam.age >= 90 ? "90 or older" : `${exam.age} to ${exam.age + 9}`;
   return [exam.sex, age, exam.vendor, exam.site].filter(Boolean).join(", ");

@@ -1,6 +1,6 @@
 // One exam, or two side by side: all views in time with each other, findings, evidence, what is similar.
 
-import { element, get, post, spoken, who } from "/api.js";
+import { element, get, percent, post, spoken, who } from "/api.js";
 import { Clock, controls, Greys, View } from "/player.js";
 import { heart } from "/results.js";
 
@@ -54,14 +54,13 @@ function findings(exam) {
     span.style.left = `${100 * f.low}%`;
     span.style.width = `${Math.max(100 * (f.high - f.low), 1)}%`;
     mark.style.left = `${100 * f.probability}%`;
-    const percent = (x) => `${(100 * x).toFixed(0)} %`;
     return element("tr", {}, element("th", { scope: "row" }, spoken(f.name)),
       element("td", { class: "bar" }, element("div", { class: "track", "aria-hidden": "true" }, span, mark)),
       element("td", { class: "span" }, `${percent(f.probability)} (${percent(f.low)} to ${percent(f.high)})`),
       element("td", { class: f.answer }, f.answer));
   });
   return element("section", { class: "panel findings" }, element("h2", {}, "Findings, from words alone"),
-    element("table", {}, element("caption", { class: "quiet" }, "probability with 95 % interval; yes, no or unsure"), element("tbody", {}, rows)));
+    element("table", {}, element("caption", { class: "quiet" }, "probability with 95 % interval of what was learned; yes or no where the other answer is as unlikely as in one of ten who have it, else unsure"), element("tbody", {}, rows)));
 }
 
 function evidence(exam, views, asked) {

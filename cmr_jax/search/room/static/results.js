@@ -1,6 +1,10 @@
 // What a search found: a list of small beating hearts.
 
-import { element, spoken, who } from "/api.js";
+import { element, percent, spoken, who } from "/api.js";
+
+const PARTS = {
+  short_axis: "the short axis", chamber_2: "2 chamber", chamber_3: "3 chamber", chamber_4: "4 chamber", enhancement: "late enhancement",
+};
 
 export function hits(found, pick) {
   return element("ul", { class: "hits", "aria-label": "Exams found" }, found.map((hit, i) => card(hit, i + 1, pick)));
@@ -12,9 +16,9 @@ export function heart(exam_id, words) {
 }
 
 function card(hit, place, pick) {
-  const by = Object.entries(hit.carried).sort((a, b) => b[1] - a[1]).slice(0, 2).map(([part]) => part.replaceAll("_", " "));
+  const by = Object.entries(hit.carried).sort((a, b) => b[1] - a[1]).slice(0, 2).map(([part]) => PARTS[part] ?? part);
   const link = `#/exam/${encodeURIComponent(hit.exam_id)}`;
-  const likely = hit.probability === undefined ? "" : `likely ${Math.round(100 * hit.probability)} %, `;
+  const likely = hit.probability === undefined ? "" : `likely ${percent(hit.probability)}, `;
   const told = element("div", { class: "told" },
     element("p", {}, element("span", { class: "score" }, `${place}. ${likely}score ${hit.score.toFixed(2)}`),
       ` above ${hit.percentile.toFixed(1)} % of the index`),
@@ -29,7 +33,13 @@ function card(hit, place, pick) {
       element("button", { type: "button", "aria-pressed": "false", onclick: (event) => pick(hit.exam_id, event.currentTarget) }, `Compare ${place}`)));
 }
 
-export function says(found) {
-  const words = Object.entries(found).map(([name, there]) => (there ? "" : "no ") + spoken(name));
-  return words.length ? `Understood: ${words.join(", ")}.` : "No finding understood: by likeness to the words.";
+// How the words were read.
+export function read(found) {
+  const names = Object.entries(found.understood).map(([name, there]) => (there ? "" : "no ") + spoken(name));
+  const likely = found.hits.map((hit) => hit.probability).filter((p) => p !== undefined);
+  return [
+    names.length ? `Understood: ${names.join(", ")}.` : "No finding understood.",
+    found.by_likeness.length ? `By likeness to the words alone: ${found.by_likeness.join("; ")}.` : "",
+    likely.length && Math.max(...likely) < 0.5 ? "No exam is more likely than not to have all that was understood." : "",
+  ].filter(Boolean).join(" ");
 }

@@ -2,8 +2,9 @@
 
 import { element, get, post, spoken } from "/api.js";
 import { show } from "/exam.js";
-import { hits, says } from "/results.js";
+import { hits, read } from "/results.js";
 
+const DECADES = [10, 20, 30, 40, 50, 60, 70, 80, 90];
 const FILTERS = ["vendor", "site", "sex", "has", "age_from", "age_to", "finding"];
 
 const by = (id) => document.getElementById(id);
@@ -41,7 +42,9 @@ function restore(query) {
   const exam = query.get("like") ?? "";
   by("like").hidden = !exam;
   by("like").querySelector("code").textContent = exam;
-  if (FILTERS.some((name) => by(name).value)) by("filters").open = true;
+  const active = FILTERS.filter((name) => by(name).value).length;
+  if (active) by("filters").open = true;
+  by("filters").querySelector("summary").textContent = active ? `Filters (${active})` : "Filters";
 }
 
 // Views, kinds, and both together, each under a heading; what is neither is for the command line.
@@ -71,15 +74,15 @@ async function search(query) {
   const found = await post("/api/search", { words: asked, like: like(), where: typed(), k: 24 });
   main.replaceChildren(hits(found.hits, pick));
   const n = found.hits.length;
-  const none = found.why.length ? `${found.why.map(capital).join(". ")}` : "No exam: loosen the filters";
-  tell(`${n ? `${n} exams in ${found.took_ms.toFixed(0)} ms` : none}. ${asked ? says(found.says) : ""}`);
+  const none = found.nobody_has.length ? found.nobody_has.map(capital).join(". ") : "No exam: loosen the filters";
+  tell(`${n ? `${n} exams in ${found.took_ms.toFixed(0)} ms` : none}. ${asked ? read(found) : ""}`);
 }
 
 function pick(exam, button) {
   if (picked === null || picked.exam === exam) {
     picked?.button.setAttribute("aria-pressed", "false");
     picked = picked === null ? { exam, button } : null;
-    if (picked) { button.setAttribute("aria-pressed", "true"); tell("Choose another exam to compare with."); }
+    if (picked) { button.setAttribute("aria-pressed", "true"); tell("Choose another exam to compare with, or the same again to forget it."); }
     return;
   }
   location.hash = `#/compare/${encodeURIComponent(picked.exam)}/${encodeURIComponent(exam)}`;
@@ -99,7 +102,8 @@ async function route() {
       tell("opening …");
       const opened = await show(ids.slice(0, 2), asked);
       ({ leave, key } = opened);
-      main.replaceChildren(opened.page);
+      const back = element("p", {}, element("a", { href: address(like()) }, "Back to the search"));
+      main.replaceChildren(back, opened.page);
       main.querySelector("h1").focus();
       tell("");
     } else {
@@ -136,14 +140,16 @@ ask.addEventListener("submit", (event) => {
   else location.hash = wanted;
 });
 by("like").querySelector("button").addEventListener("click", () => { location.hash = address(); });
-for (const name of ["vendor", "site", "sex", "has", "finding"]) by(name).addEventListener("change", () => ask.requestSubmit());
+for (const name of ["vendor", "site", "sex", "has", "age_from", "age_to", "finding"]) by(name).addEventListener("change", () => ask.requestSubmit());
 
 async function begin() {
   const about = await get("/api/about");
   by("count").textContent = `${about.exams} exams`;
+  by("kept").hidden = !about.queries_are_kept;
   for (const [name, values] of Object.entries(about.choices)) {
     by(name).append(...(name === "has" ? pictures(values) : values.map((v) => element("option", { value: v }, v))));
   }
+  for (const name of ["age_from", "age_to"]) by(name).append(...DECADES.map((age) => element("option", { value: age }, age)));
   by("finding").append(...about.findings.map((f) => element("option", { value: f }, spoken(f))));
   by("examples").append(...about.examples.map((words) => element("button", {
     type: "button",
