@@ -139,6 +139,8 @@ QUESTIONS = {  # of people who do not speak as reports do
     "the septum is far thicker than the other walls": "+lv_hypertrophy +hcm",
     "LVH and no effusion": "+lv_hypertrophy -pericardial_effusion",
     "pleural effusion": "",
+    "a big weak heart with fluid around it": "+lv_dilation +lv_dysfunction +pericardial_effusion",
+    "dilated LV, RV normal": "+lv_dilation -rv_dilation -rv_dysfunction",
     "wide aorta": "+aortic_dilation",
     "wide aorta and thickened heart muscle": "+aortic_dilation +lv_hypertrophy",
     "old heart attack": "+infarct",

@@ -62,7 +62,7 @@ export class View {
   }
 
   title() {
-    return `${spoken(this.stack.view)}, ${spoken(this.stack.sequence)}`;
+    return `${spoken(this.stack.view)}, ${this.stack.sequence === "OTHER" ? "another kind" : spoken(this.stack.sequence)}`;
   }
 
   async show(slice) {
