@@ -348,6 +348,24 @@ def test_the_command_line_finds_exams_in_words_and_from_dicom(model, tiny, tmp_p
     assert "was made with another model" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ([], "say what to do: index, query, "),
+        (["index", "--index=x"], "--data is missing."),
+        (["check", "{index}", "-k", "3"], "check takes no flags, not --hits."),
+        (["triage", "{index}", "--splits=val"], "--splits does not go without --data."),
+        (["triage", "{index}", "--data={index}/none"], "none: there is no such folder."),
+    ],
+)
+def test_what_is_typed_wrongly_is_told_in_one_line(made, typed, told):
+    done = run("cmr_jax.search", *(word.format(index=made.path) for word in typed), check=False)
+    assert done.returncode == 2
+    assert told in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert not done.stdout
+
+
 def test_a_worklist_is_what_the_command_line_prints(copied, made, taught):
     calibrated.write(copied, taught[0])
     done = run("cmr_jax.search", "triage", str(copied), "--findings=lv_dysfunction")
