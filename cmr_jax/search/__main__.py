@@ -121,11 +121,10 @@ def _query(given: list[str]) -> None:
     if not (words or like or dicom):
         raise app.UsageError("query what? Words, --like=EXAM, --like_dicom=DIR.")
     asks = (_WHERE.value, _K.value, _SHARE.value)
-    typed = request.typed(
-        index, words, like, *asks, beside=bool(dicom)
-    )  # before anything that takes time
+    typed = request.typed(index, words, like, *asks, beside=bool(dicom))
     if dicom and ":" not in dicom and not pathlib.Path(dicom).exists():
         raise ValueError("--like_dicom: there is no such folder.")
+    # What takes time to load comes after all that can be refused without it.
     from cmr_jax.search import calibrated, fresh, query, terminal
 
     model = _model(index)

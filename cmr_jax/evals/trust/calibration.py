@@ -34,9 +34,8 @@ class Scaling(NamedTuple):
 
 def fit(known: Answers) -> Scaling:
     """On exams that are not to be judged."""
-    from sklearn.linear_model import (
-        LogisticRegression,  # takes seconds; who only reads a fit need not
-    )
+    # Takes seconds, which who only reads a fit need not spend.
+    from sklearn.linear_model import LogisticRegression
 
     centre, spread = known.score.mean(), known.score.std()
     if not np.ptp(known.score):  # all alike: the share that has the finding is all there is to say
