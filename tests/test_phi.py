@@ -134,7 +134,7 @@ def test_training_evaluation_export_and_search_let_nothing_out(built):
     logs.append(run("cmr_jax.search", "query", str(index), f"--like_dicom={empty}", check=False))
     assert logs[-1].returncode == 2
     rows = Index(index).rows("", ["exam_id", "patient_id", "impression", "pictures"])
-    assert rows.num_rows == len(json.loads(logs[-2].stdout))
+    assert rows.num_rows == len(json.loads(logs[-2].stdout)["hits"])
     assert_clean(repr(rows.to_pylist()).lower().encode(), "a row")  # files may be compressed
     for folder in ("run", "eval", "export", "index"):
         assert_clean(everything(root / folder), folder)

@@ -215,6 +215,16 @@ def test_wider_than_this_machine_takes_a_token(exams):
     assert client.get("/api/about", headers={b"authorization": b"Bearer \xe9"}).status_code == 401
 
 
+def test_a_session_ends(exams, monkeypatch):
+    client, now = client_of(exams, Rules(frozenset({HOST}), TOKEN)), [1000.0]
+    monkeypatch.setattr(guard.time, "monotonic", lambda: now[0])
+    client.post("/login", json={"token": TOKEN})
+    now[0] += guard.SESSION_S - 1
+    assert client.get("/api/about").status_code == 200
+    now[0] += 2
+    assert client.get("/api/about").status_code == 401
+
+
 def test_https_marks_the_cookie(exams):
     client = client_of(exams, Rules(frozenset({HOST}), TOKEN, secure=True))
     assert "secure" in client.post("/login", json={"token": TOKEN}).headers["set-cookie"].lower()
