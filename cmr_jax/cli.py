@@ -3,16 +3,13 @@
 import contextlib
 import logging
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any, NoReturn
 
 from absl import app, flags
 from absl import logging as absl_logging
 
 flags.disclaim_key_flags()  # those defined here are of the command line that asks for them
-
-
-_OF_WEIGHTS = ("partial", "inflate", "mean_time")
 
 
 @contextlib.contextmanager
@@ -33,11 +30,10 @@ def command(name: str, argv: list[str]) -> Iterator[None]:
         fail(name, error)
 
 
-def only(does: str, taken: Iterable[str]) -> None:
+def only(does: str, taken: Collection[str]) -> None:
     """A UsageError where a flag was given that this command does not take."""
-    known = {*taken, *_OF_WEIGHTS} if "weights" in taken else {*taken}
     own = flags.FLAGS.get_key_flags_for_module(sys.argv[0])
-    if stray := [f"--{flag.name}" for flag in own if flag.present and flag.name not in known]:
+    if stray := [f"--{flag.name}" for flag in own if flag.present and flag.name not in taken]:
         takes = ", ".join(f"--{name}" for name in taken) or "no flags"
         raise app.UsageError(f"{does} takes {takes}, not {', '.join(stray)}.")
 

@@ -231,12 +231,13 @@ def _model(index: "Index") -> "Embedder":
     return opening.model(index, *_WEIGHTS(), _BATCH.value)
 
 
+WEIGHTS = "weights partial inflate mean_time"
 DOES = {  # each with the flags that it takes
-    "index": (_index, "weights data splits index prompts batch"),
-    "query": (_query, "hits where like like_dicom share slices json weights"),
-    "calibrate": (_calibrate, "data splits weights batch"),
-    "triage": (_triage, "findings hits where data splits json weights batch"),
-    "serve": (_serve, "host port names token_file https audit keep_queries weights"),
+    "index": (_index, f"data splits index prompts batch {WEIGHTS}"),
+    "query": (_query, f"hits where like like_dicom share slices json {WEIGHTS}"),
+    "calibrate": (_calibrate, f"data splits batch {WEIGHTS}"),
+    "triage": (_triage, f"findings hits where data splits json batch {WEIGHTS}"),
+    "serve": (_serve, f"host port names token_file https audit keep_queries {WEIGHTS}"),
     "remove": (_remove, "exams"),
     "check": (_check, ""),
 }

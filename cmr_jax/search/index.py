@@ -185,11 +185,6 @@ class Writer:
     def __init__(self, table: Any, erasing: pathlib.Path):
         self._table, self.changed, self._erasing = table, False, erasing
 
-    @property
-    def erasing(self) -> bool:
-        """Whether something was removed that may still lie in old files."""
-        return self._erasing.exists()
-
     def add(self, rows: pa.Table) -> None:
         """Adds exams; those that are there already are replaced."""
         self.changed = True
@@ -210,7 +205,8 @@ class Writer:
     def tend(self) -> None:
         """Joins what was written in pieces, and leaves out what was removed; many exams get an index that
         is not looked through whole."""
-        if self.erasing:  # all files are written anew, and what was made of the old ones
+        erasing = self._erasing.exists()
+        if erasing:  # all files are written anew, and what was made of the old ones
             for one in self._table.list_indices():
                 self._table.drop_index(one.name)
             self._table.update(values_sql={KEY: KEY})
@@ -224,7 +220,7 @@ class Writer:
                 self._table.drop_index(f"{APPROXIMATE}{partitions}")
             else:
                 self._table.create_index(KEY, config=lancedb.index.BTree(), name=KEY)
-        if self.erasing:
+        if erasing:
             # Nor does an old version keep it, once readers have seen that there is a new one.
             time.sleep(SEEN.total_seconds())
             with warnings.catch_warnings():

@@ -14,7 +14,7 @@ from cmr_jax.data.source import Exam
 from cmr_jax.embedding import Model
 from cmr_jax.search import evidence, places
 from cmr_jax.search.about import FINDING
-from cmr_jax.search.asking import Asker, understood
+from cmr_jax.search.asking import Asker, Vector, understood
 from cmr_jax.search.evidence import Evidence
 from cmr_jax.search.index import KEY, SCORE, Index, one_of
 from cmr_jax.search.request import Query
@@ -27,7 +27,6 @@ SAMPLE = 10_000  # exams among which a percentile is told
 WEIGHED, NEARNESS = 1000, 0.3
 LEAST = 1e-9  # probability
 log = logging.getLogger(__name__)
-Vector = Float[np.ndarray, " e"]
 Likely = Mapping[str, Callable[[np.ndarray], np.ndarray]]  # by finding, of its scores in words
 
 

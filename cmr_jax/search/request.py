@@ -5,14 +5,12 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
 
-from cmr_jax.search.asking import Wrong, beyond, checked, understood
+from cmr_jax.search.asking import Vector, Wrong, beyond, checked, understood
 from cmr_jax.search.filters import condition, nobody_has
 from cmr_jax.search.index import KEY, Index, one_of
 
 MOST = 1000  # hits
-Vector = Float[np.ndarray, " e"]
 
 
 @dataclasses.dataclass(frozen=True)
