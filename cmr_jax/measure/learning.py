@@ -1,0 +1,92 @@
+"""Makes a measuring model: an ensemble trained on random hearts, its errors learned from others."""
+
+import logging
+
+import numpy as np
+
+from cmr_jax.measure import volumes
+from cmr_jax.measure.measuring import Measurement, measure
+from cmr_jax.phantom import PhantomExam, Source, Variant
+from cmr_jax.phantom.tissue import Mask
+from cmr_jax.segmentation.predict import Network, Predictor
+from cmr_jax.segmentation.training import Training, train
+from cmr_jax.segmentation.weights import MeasuringModel
+
+log = logging.getLogger(__name__)
+
+CALIBRATION_SEED = 1_000_003  # exams that no network learns from
+CALIBRATION_EXAMS = 200
+COVERAGE = 0.95
+
+
+def learn(seed: int, members: int, steps: int) -> MeasuringModel:
+    """Trains `members` networks, and calibrates their intervals on phantoms that they never saw."""
+    networks = []
+    for member in range(members):
+        run = Training(seed=seed + member, steps=steps)
+        log.info("network %d of %d", member + 1, members)
+        params = train(run)
+        networks.append(Network(params, run.widths, run.sampling.size, run.variant.spacing))
+    about = {
+        "seed": seed,
+        "steps": steps,
+        "trained_on": "random hearts (cmr_jax/phantom), no patient",
+    }
+    return MeasuringModel(networks, calibrate(networks), about)
+
+
+def calibrate(networks: list[Network]) -> dict[str, tuple[float, float]]:
+    """For each number `(offset, factor)`: value +- factor * (offset + spread) is a 95 % interval.
+
+    Split conformal prediction (Lei 2018, JASA 113:1094) with errors relative to the ensemble's spread.
+    """
+    predictor, source = Predictor(networks), Source(CALIBRATION_SEED, Variant(pictures=1))
+    errors: dict[str, list[float]] = {n: [] for n in volumes.NUMBERS}
+    spreads: dict[str, list[float]] = {n: [] for n in volumes.NUMBERS}
+    for index in range(CALIBRATION_EXAMS):
+        exam = source[index]
+        if (found := measured(exam, predictor)) is None:
+            continue
+        true = truth(exam)
+        for name in volumes.NUMBERS:
+            errors[name].append(abs(getattr(found.function, name) - getattr(true, name)))
+            spreads[name].append(found.spread[name])
+    known = {}
+    for name in volumes.NUMBERS:
+        error, spread = np.array(errors[name]), np.array(spreads[name])
+        offset = float(np.median(error))
+        score = np.sort(error / (offset + spread))
+        rank = min(int(np.ceil(COVERAGE * (len(score) + 1))), len(score)) - 1
+        known[name] = (offset, float(score[rank]))
+    return known
+
+
+def truth(exam: PhantomExam) -> volumes.Function:
+    """What is true of a phantom, as its slices show it."""
+    curves = exam.volumes_ml
+    ed, es = curves[:, Mask.LV].argmax(), curves[:, Mask.LV].argmin()
+    return volumes.function(curves[[ed, es]])
+
+
+def measured(exam: PhantomExam, predictor: Predictor) -> Measurement | None:
+    """What the networks measure of a phantom; None where they find nothing to measure."""
+    slices = exam.video.shape[1]
+    slice_mm = -exam.pitch_mm * np.arange(slices)
+    try:
+        return measure(exam.video, (exam.spacing_mm,) * 2, slice_mm, predictor)
+    except ValueError:
+        return None
+
+
+def interval(model: MeasuringModel, found: Measurement, name: str) -> tuple[float, float]:
+    """The 95 % interval of a number."""
+    offset, factor = model.calibration[name]
+    half, value = factor * (offset + found.spread[name]), getattr(found.function, name)
+    return max(value - half, 0.0), value + half
+
+
+def summary(model: MeasuringModel) -> str:
+    """What `train` prints at its end."""
+    lines = [f"{len(model.networks)} networks; median error on unseen phantoms:"]
+    lines += [f"  {name:14s} {offset:.1f}" for name, (offset, _) in model.calibration.items()]
+    return "\n".join(lines)

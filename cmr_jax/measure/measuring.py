@@ -1,0 +1,97 @@
+"""One short-axis cine -> numbers, how sure they are, and why some are not."""
+
+import dataclasses
+
+import numpy as np
+
+from cmr_jax.measure import cleaning, quality, volumes, wall
+from cmr_jax.measure.volumes import Function
+from cmr_jax.phantom.tissue import Mask
+from cmr_jax.segmentation.grid import Grid
+from cmr_jax.segmentation.predict import Predictor
+
+F32 = np.float32
+FINE = 2  # contours are drawn, and areas taken, at this many times the network's resolution
+
+
+@dataclasses.dataclass(frozen=True)
+class Measurement:
+    """What was measured in one stack.  `spread` is the standard deviation over the members of the
+    ensemble; `doubts` say why numbers are not to be relied on, none where they are."""
+
+    function: Function
+    phases: tuple[int, int]  # end diastole and end systole
+    spread: dict[str, float]
+    thickness_mm: np.ndarray  # of segments 1 to 16 at end diastole
+    largest_mm: float  # thickness of the thickest part of the wall there
+    lv_ml: np.ndarray  # p: the left ventricle's volume over the cycle, as one network sees it
+    labels: np.ndarray  # 2 s h w of `Mask`, at both moments, on `grid`
+    grid: Grid
+    doubts: tuple[str, ...]
+
+
+def measure(
+    video: np.ndarray, pixel_mm: tuple[float, float], slice_mm: np.ndarray, predictor: Predictor
+) -> Measurement:
+    """Of pictures `p s h w`, pixels of `pixel_mm` (rows, columns), slices at `slice_mm`.
+
+    A ValueError where there is nothing to be measured: one slice, one phase, no heart.
+    """
+    quality.check(video, slice_mm)
+    heights = volumes.disc_heights(slice_mm)
+    coarse, grid = predictor.coarse(video, pixel_mm)
+    lv = (cleaning.labels(coarse) == Mask.LV).sum((-2, -1)) @ heights
+    if not lv.any():
+        raise ValueError("no left ventricle was seen in this stack.")
+    two = np.array([lv.argmax(), lv.argmin()]) if lv.min() < lv.max() else np.array([0, 1])
+    probability = predictor.ensemble(video[two], pixel_mm, grid)
+    grid = dataclasses.replace(grid, size=grid.size * FINE, spacing_mm=grid.spacing_mm / FINE)
+    area = grid.spacing_mm**2
+    members = [_labels(p) for p in probability]
+    labels = members[0] if len(members) == 1 else _labels(probability.mean(0))
+    curves = volumes.volumes(labels, area, heights)
+    if curves[0, Mask.LV] < curves[1, Mask.LV]:
+        two, labels, curves = two[::-1], labels[::-1], curves[::-1]
+        members = [m[::-1] for m in members]
+    found = volumes.function(curves)
+    each = [volumes.function(volumes.volumes(m, area, heights)) for m in members]
+    spread = {
+        n: float(np.std([getattr(e, n) for e in each], ddof=1)) if len(each) > 1 else 0.0
+        for n in volumes.NUMBERS
+    }
+    return Measurement(
+        function=found,
+        phases=(int(two[0]), int(two[1])),
+        spread=spread,
+        thickness_mm=wall.segment_thickness(labels[0], grid.spacing_mm, _base_first(slice_mm)),
+        largest_mm=wall.largest_thickness(labels[0], grid.spacing_mm),
+        lv_ml=lv * predictor.spacing_mm**2 / 1000,
+        labels=labels,
+        grid=grid,
+        doubts=quality.doubts(labels, found, spread, slice_mm, grid),
+    )
+
+
+def _base_first(slice_mm: np.ndarray) -> bool:
+    """Positions along the axis are greater towards the base."""
+    return bool(slice_mm[0] > slice_mm[-1])
+
+
+def _labels(probability: np.ndarray) -> np.ndarray:
+    """Cleaned labels `p s h w` on the fine grid."""
+    coarse = cleaning.labels(probability)
+    allowed = coarse > 0
+    kept = np.where(allowed[..., None], probability, 0)
+    kept[..., 0] = np.where(allowed, probability[..., 0], 1)
+    return fine(kept).argmax(-1).astype(np.uint8)
+
+
+def fine(probability: np.ndarray) -> np.ndarray:
+    """`... h w k` at twice the resolution, linearly; the same place in the world."""
+    p = probability
+    for axis in (-3, -2):
+        p = np.moveaxis(p, axis, 0)
+        before, after = np.concatenate([p[:1], p[:-1]]), np.concatenate([p[1:], p[-1:]])
+        pair = np.stack([0.75 * p + 0.25 * before, 0.75 * p + 0.25 * after], 1)
+        p = np.moveaxis(pair.reshape(-1, *p.shape[1:]), 0, axis)
+    return p

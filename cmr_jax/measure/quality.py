@@ -1,0 +1,86 @@
+"""What cannot be measured, and which measurements are doubtful."""
+
+import numpy as np
+
+from cmr_jax.measure.volumes import Function
+from cmr_jax.phantom.tissue import Mask
+from cmr_jax.segmentation.grid import Grid
+
+LEAST_SLICES = 3
+# Largest standard deviations over an ensemble that are still called sure.
+LARGEST_EF_SD, LARGEST_VOLUME_SD = 4.0, 0.10  # percent; share of the end-diastolic volume
+# Stroke volumes of both ventricles are equal but for shunts and regurgitation.
+LARGEST_STROKE_RATIO = 2.0
+# A last slice whose cavity is this share of the largest is not the apex.
+CUT_OFF = 0.5
+LARGEST_STEP_MM = 20.0
+
+
+def check(video: np.ndarray, slice_mm: np.ndarray) -> None:
+    """A ValueError where `p s h w` cannot be measured at all."""
+    phases, slices = video.shape[:2]
+    if slices != len(slice_mm):
+        raise ValueError(f"{slices} slices, but {len(slice_mm)} positions.")
+    if slices < LEAST_SLICES:
+        raise ValueError(
+            f"volumes need at least {LEAST_SLICES} short-axis slices; this stack has {slices}."
+        )
+    if phases < 2:
+        raise ValueError(
+            "ejection fractions need at least two phases (end diastole and end systole); "
+            "this stack has one."
+        )
+    flat = video.reshape(phases, -1)
+    if not np.isfinite(flat).all():
+        raise ValueError("the pictures hold values that are not finite.")
+    if np.ptp(flat) == 0:
+        raise ValueError("the pictures are empty: all pixels are equal.")
+    if (flat == flat[:1]).all():
+        raise ValueError("all phases show the same pictures: nothing moves.")
+
+
+def doubts(
+    labels: np.ndarray,
+    found: Function,
+    spread: dict[str, float],
+    slice_mm: np.ndarray,
+    grid: Grid,
+) -> tuple[str, ...]:
+    """Reasons why the numbers may be wrong, in words."""
+    reasons = []
+    ed, es = 0, 1
+    if spread["lv_ef_percent"] > LARGEST_EF_SD:
+        reasons.append(
+            f"models disagree about the ejection fraction (SD {spread['lv_ef_percent']:.0f} points)"
+        )
+    if spread["lv_edv_ml"] > LARGEST_VOLUME_SD * found.lv_edv_ml:
+        reasons.append(
+            f"models disagree about the end-diastolic volume (SD {spread['lv_edv_ml']:.0f} ml)"
+        )
+    area = (labels[ed] == Mask.LV).sum((-2, -1)) * grid.spacing_mm**2
+    if min(area[0], area[-1]) > CUT_OFF * area.max():
+        reasons.append(
+            "both ends of the stack show a large left ventricle: the apex may be missing"
+        )
+    seen = np.flatnonzero(area > 0)
+    if len(seen) < LEAST_SLICES:
+        reasons.append(f"the left ventricle was seen in {len(seen)} slices only")
+    elif len(seen) < seen[-1] - seen[0] + 1:
+        reasons.append("the left ventricle was not seen in a slice between others")
+    edges = np.concatenate(
+        [labels[..., 0, :], labels[..., -1, :], labels[..., :, 0], labels[..., :, -1]], -1
+    )
+    if (edges > 0).any():
+        reasons.append("the heart reaches beyond the field that was looked at")
+    stroke = found.lv_edv_ml - found.lv_esv_ml, found.rv_edv_ml - found.rv_esv_ml
+    if min(stroke) <= 0 or max(stroke) > LARGEST_STROKE_RATIO * min(stroke):
+        reasons.append("stroke volumes of the ventricles differ")
+    lv_by_slice = [(labels[t] == Mask.LV).sum((-2, -1)) for t in (ed, es)]
+    if (
+        lv_by_slice[1].sum() > 0
+        and (lv_by_slice[1] > 1.3 * lv_by_slice[0] + 100 / grid.spacing_mm**2).any()
+    ):
+        reasons.append("a slice shows more cavity at end systole than at end diastole")
+    if np.diff(np.sort(slice_mm)).max() > LARGEST_STEP_MM:
+        reasons.append("slices are missing within the stack")
+    return tuple(reasons)

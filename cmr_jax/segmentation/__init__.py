@@ -1,0 +1,1 @@
+"""Masks of the heart from pictures: inputs, training on random hearts, prediction."""

@@ -1,0 +1,96 @@
+"""Tissue probabilities of a short-axis stack."""
+
+import dataclasses
+from collections.abc import Sequence
+import jax
+import numpy as np
+
+from cmr_jax.models.unet import UNet
+from cmr_jax.phantom.tissue import Mask
+from cmr_jax.segmentation import inputs
+from cmr_jax.segmentation.grid import Grid, centre_of_motion
+from cmr_jax.types import Params
+
+F32 = np.float32
+SHIFTS = ((0, 0), (3, 0), (0, 3), (-3, 0), (0, -3))  # pixels, of test-time augmentation
+
+
+@dataclasses.dataclass(frozen=True)
+class Network:
+    """One trained network."""
+
+    params: Params
+    widths: tuple[int, ...]
+    size: int = 64
+    spacing_mm: float = 2.0
+
+
+class Predictor:
+    """Predicts with an ensemble; slices of a whole stack go through as one batch of fixed size."""
+
+    def __init__(self, networks: Sequence[Network], shifts=SHIFTS, batch: int = 32):
+        self._networks, self._shifts, self._batch = networks, shifts, batch
+        widths = networks[0].widths
+        model = UNet(len(Mask), widths)
+        self._apply = jax.jit(lambda params, x: jax.nn.softmax(model.apply({"params": params}, x)))
+        self.size, self.spacing_mm = networks[0].size, networks[0].spacing_mm
+
+    def coarse(self, video: np.ndarray, pixel_mm: tuple[float, float]) -> tuple[np.ndarray, Grid]:
+        """Probabilities `p s h w k` of all phases by the first network alone, and their grid.
+
+        The grid is laid around what moves, then around the heart that is seen there.
+        """
+        shape = video.shape[-2:]
+        size = max(n * mm for n, mm in zip(shape, pixel_mm, strict=True)) / self.spacing_mm
+        centre = ((shape[0] - 1) / 2, (shape[1] - 1) / 2)
+        whole = Grid(centre, self.spacing_mm, int(np.ceil(size)))
+        seen = whole.sample(video, pixel_mm)
+        opposite = inputs.opposites(seen)
+        row, column = centre_of_motion(seen, self.spacing_mm)
+        middle = (whole.size - 1) / 2
+        grid = whole.moved(row - middle, column - middle, pixel_mm)
+        grid = dataclasses.replace(grid, size=self.size)
+        network = self._networks[0]
+        two = [0, int(opposite[0])]
+        for _ in range(2):
+            found = self._predict(network, grid.sample(video[two], pixel_mm), np.array([1, 0]))
+            moved = _middle(found)
+            if moved is None:
+                break
+            grid = grid.moved(*moved, pixel_mm)
+        return self._predict(network, grid.sample(video, pixel_mm), opposite), grid
+
+    def ensemble(self, two: np.ndarray, pixel_mm: tuple[float, float], grid: Grid) -> np.ndarray:
+        """Probabilities `m 2 s h w k` of two phases by each network, its input shifted and not."""
+        sampled, opposite = grid.sample(two, pixel_mm), np.array([1, 0])
+        return np.stack([self._predict(n, sampled, opposite, self._shifts) for n in self._networks])
+
+    def _predict(self, network: Network, video, opposite, shifts=SHIFTS[:1]) -> np.ndarray:
+        x = inputs.channels(video, opposite)
+        flat = x.reshape(-1, *x.shape[2:])
+        total = np.zeros((*flat.shape[:-1], len(Mask)), F32)
+        for shift in shifts:
+            made = self._batched(network.params, np.roll(flat, shift, (1, 2)))
+            total += np.roll(made, (-shift[0], -shift[1]), (1, 2))
+        return total.reshape(*x.shape[:-1], -1) / len(shifts)
+
+    def _batched(self, params, x: np.ndarray) -> np.ndarray:
+        made = []
+        for at in range(0, len(x), self._batch):
+            part = x[at : at + self._batch]
+            padded = np.zeros((self._batch, *x.shape[1:]), F32)
+            padded[: len(part)] = part
+            made.append(np.asarray(self._apply(params, padded))[: len(part)])
+        return np.concatenate(made)
+
+
+def _middle(probability: np.ndarray) -> tuple[float, float] | None:
+    """How far the middle of both ventricles is from that of the grid; None where none is seen."""
+    heart = probability[..., 1:].sum(-1)
+    heart = np.where(heart > 0.5, heart, 0).sum((0, 1))
+    if heart.sum() < 30:
+        return None
+    at = np.arange(len(heart)) - (len(heart) - 1) / 2
+    return float((heart.sum(1) * at).sum() / heart.sum()), float(
+        (heart.sum(0) * at).sum() / heart.sum()
+    )
