@@ -63,7 +63,7 @@ def ray_thickness(picture: np.ndarray, spacing_mm: float, angles: np.ndarray) ->
 def _ring(picture: np.ndarray, spacing_mm: float) -> bool:
     """Whether a slice shows a cavity with enough wall around it to be measured."""
     cavity, wall = ((picture == m).sum() * spacing_mm**2 for m in (Mask.LV, Mask.MYOCARDIUM))
-    return cavity > LEAST_CAVITY_MM2 and wall > LEAST_CAVITY_MM2
+    return bool(min(cavity, wall) > LEAST_CAVITY_MM2)
 
 
 def _right(labels: np.ndarray) -> float:

@@ -5,6 +5,7 @@ arXiv:1609.05158), so that all convolutions run on a quarter of the pixels.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import einops
 import flax.linen as nn
@@ -19,7 +20,7 @@ class ConvBlock(nn.Module):
     """Two 3 x 3 convolutions, each normalised over groups of channels (Wu 2018)."""
 
     width: int
-    dtype: jnp.dtype
+    dtype: Any
 
     @nn.compact
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h w d"]:
@@ -38,7 +39,7 @@ class UNet(nn.Module):
 
     classes: int
     widths: Sequence[int] = (32, 64, 96, 128)
-    dtype: jnp.dtype = jnp.float32
+    dtype: Any = jnp.float32
 
     @nn.compact
     def __call__(self, pictures: Float[Array, "b h w c"]) -> Float[Array, "b h w k"]:

@@ -27,7 +27,7 @@ FIXED = {
     Tissue.LUNG: 0.12, Tissue.SOFT_A: 0.8, Tissue.SOFT_B: 1.4, Tissue.SOFT_C: 0.12, Tissue.FAT: 3.9,
     Tissue.MUSCLE: 0.8, Tissue.VESSEL: 3.3, Tissue.EPICARDIAL_FAT: 3.9, Tissue.THIN_WALL: 1.0,
     Tissue.LV_BLOOD: 3.3, Tissue.RV_BLOOD: 2.8, Tissue.MYOCARDIUM: 1.0, Tissue.LV_TRABECULA: 1.0,
-    Tissue.ATRIUM: 3.3, Tissue.LIVER: 1.4, Tissue.RV_TRABECULA: 1.0,
+    Tissue.ATRIUM: 3.3, Tissue.LIVER: 1.4, Tissue.RV_TRABECULA: 1.0, Tissue.PERICARDIUM: 0.5,
 }  # fmt: skip
 # Ranges over myocardium: moderate, broad.
 RANGES = {
@@ -39,6 +39,7 @@ RANGES = {
     Tissue.MUSCLE: ((0.5, 1.2), (0.35, 1.5)),
     Tissue.EPICARDIAL_FAT: ((1.2, 4.3), (0.5, 5.0)),
     Tissue.THIN_WALL: ((0.4, 1.15), (0.3, 1.4)),
+    Tissue.PERICARDIUM: ((0.1, 0.8), (0.1, 1.1)),
     Tissue.MYOCARDIUM: ((1.0, 1.0), (1.0, 1.0)),
     Tissue.LV_TRABECULA: ((0.9, 1.5), (0.8, 1.7)),
     Tissue.RV_TRABECULA: ((0.9, 1.6), (0.8, 1.8)),
@@ -49,6 +50,7 @@ BLOOD = {  # over the left ventricle's blood
     Tissue.ATRIUM: ((0.55, 1.08), (0.4, 1.15)),
     Tissue.VESSEL: ((0.6, 1.1), (0.4, 1.3)),
 }
+LEAST_BLOOD = 1.35  # over myocardium: below, nobody could tell the right ventricle from its wall
 
 
 def greys(kind: Greys, rng: np.random.Generator) -> np.ndarray:
@@ -69,6 +71,7 @@ def greys(kind: Greys, rng: np.random.Generator) -> np.ndarray:
         table[tissue] = rng.uniform(*ranges[broad])
     for tissue, ranges in BLOOD.items():
         table[tissue] = blood * rng.uniform(*ranges[broad])
+    table[Tissue.RV_BLOOD] = max(table[Tissue.RV_BLOOD], LEAST_BLOOD)
     return table
 
 

@@ -29,7 +29,7 @@ class Tissue(enum.IntEnum):
     MUSCLE = 5
     VESSEL = 6
     EPICARDIAL_FAT = 7
-    THIN_WALL = 8  # right ventricle, atria, great vessels, pericardium
+    THIN_WALL = 8  # right ventricle, atria, great vessels
     LV_BLOOD = 9
     RV_BLOOD = 10
     MYOCARDIUM = 11
@@ -37,6 +37,7 @@ class Tissue(enum.IntEnum):
     ATRIUM = 13  # atria, aorta and pulmonary artery: blood that is no ventricle's
     LIVER = 14
     RV_TRABECULA = 15
+    PERICARDIUM = 16  # and the dark line that chemical shift draws at an edge of fat
 
 
 class Mask(enum.IntEnum):
@@ -192,7 +193,10 @@ class Painter:
         motion = 1 - (1 - F32(h.scar_motion)) * scar
         long_axis = h.length / (h.length - h.mapse)
         systolic = h.radius * np.sqrt((1 - h.lv_ef) * long_axis)
+        if self.wide:  # some hearts empty their apex more than their base
+            motion = motion * (1 + F32(rng.uniform(0, 0.4)) * (level - F32(0.4)))
         endo = F32(h.radius) - F32(h.radius - systolic) * self.f * motion
+        endo = np.maximum(endo, 1)
         if self.wide:
             endo = endo * (
                 1 + waves(rng, theta, [0.02, 0.05, 0.03, 0.02]) * F32(rng.uniform(0.3, 1.5))
@@ -245,7 +249,7 @@ class Painter:
         kept = np.sqrt(np.clip(1 - h.rv_ef, 0.05, 1))
         depth_f = 1 - (1 - kept ** u(1.1, 1.6)) * self.f
         height_f = 1 - (1 - kept ** u(0.3, 0.8)) * self.f
-        base = F32(u(-8, 8) if self.wide else 0) + F32(h.tapse) * self.f
+        base = F32(u(-14, 5) if self.wide else 0) + F32(h.tapse) * self.f
         end = F32(h.length * (u(0.78, 1.02) if self.wide else 0.9))
         tilt = rng.normal(0, 0.15, 2) if self.wide else np.zeros(2)
         tilted = self.z - F32(tilt[0]) * (self.u - epi) - F32(tilt[1]) * self.v
@@ -347,11 +351,10 @@ class Painter:
         live = self.around > 0
         thick = F32(6)
         if self.wide:
-            thick = F32(u(-4, 4)) + waves(rng, self.theta, [3, 3, 3, 2])
+            thick = F32(u(-4, 4)) + waves(rng, self.theta, [3.0, 3.0, 3.0, 2.0])
             thick = thick + 4 * smooth_noise(rng, (1, self.shape[1], 1), n, 6)
             thick = np.clip(thick, 0, u(4, 16))
-        wall = F32(u(1.5, 4.5) if self.wide else 3)
-        self.rv_wall = wall
+        wall = u(1.5, 4.5) if self.wide else 3.0
         near_left = self.r - self.around
         right = self._rv_within
         fat = live & (
@@ -359,9 +362,9 @@ class Painter:
         )
         tissue[fat] = Tissue.EPICARDIAL_FAT
         if not self.wide or rng.random() < 0.7:
-            line = F32(u(0.4, 2.5))
+            line = F32(u(0.4, 2.0))
             ring = live & (near_left < line) & (thick > 0)
-            tissue[ring] = Tissue.THIN_WALL
+            tissue[ring] = Tissue.PERICARDIUM
         tissue[(self.rv_level > -0.25) & right(wall)] = Tissue.THIN_WALL
 
     def _base(self, tissue: np.ndarray) -> None:
@@ -373,17 +376,17 @@ class Painter:
         left = above & (self.r < self.around)
         tissue[left] = Tissue.MYOCARDIUM if rng.random() < 0.15 else Tissue.THIN_WALL
         tissue[above & (self.r < self.around - F32(u(1, 3.5)))] = Tissue.ATRIUM
-        tissue[(self.rv_level < 0) & (self.rv_level > -0.6) & self._rv_within(-1)] = Tissue.ATRIUM
+        tissue[(self.rv_level < 0) & (self.rv_level > -0.6) & self._rv_within(-1.0)] = Tissue.ATRIUM
         if self.wide and rng.random() < 0.85:
             # The aortic root, between the atria.
-            self._vessel(tissue, above, F32(u(-1.0, 1.0)), u(8, 26), u(9, 16))
+            self._vessel(tissue, above, u(-1.0, 1.0), u(8, 26), u(9, 16))
         if self.wide:
             for _ in range(rng.integers(0, 4)):
                 radius = u(8, 26)
                 near = self.level < F32(u(-0.08, 0.04))
                 outside = near & (self.r >= self.endo)
                 far = (self.heart.radius + self.heart.wall) * u(0.7, 1.2) + radius * u(0, 0.9)
-                self._vessel(tissue, outside, F32(u(-1.9, 1.9)), far, radius)
+                self._vessel(tissue, outside, u(-1.9, 1.9), far, radius)
 
     def _vessel(
         self, tissue: np.ndarray, where: np.ndarray, angle: float, far: float, radius: float
@@ -427,7 +430,8 @@ class Painter:
             depth = F32(u(1, 10)) * np.clip(level * F32(1.5), 0.3, 1)
             # Denser towards the compact wall, where the pictures no longer tell them apart.
             inward = (self.endo - self.r) / depth
-            rough = cavity & (inward < 1) & (noise + F32(u(0, 3)) * (1 - inward) > u(0, 2.2))
+            packed = noise + F32(u(0, 3)) * (1 - inward) + F32(u(0, 1.5)) * self.f
+            rough = cavity & (inward < 1) & (packed > u(0, 2.2))
             tissue[rough] = Tissue.LV_TRABECULA
         spread = 0.2 if self.wide else 0.0
         for side in (u(1.65, 2.8), u(3.5, 4.6)) if self.wide else (2.36, 4.45):

@@ -10,7 +10,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 
 from cmr_jax.losses.dense import dense_loss
@@ -33,8 +32,8 @@ class Training:
     lr: float = 2.5e-3
     weight_decay: float = 1e-3
     widths: tuple[int, ...] = (32, 64, 96, 128)
-    variant: Variant = Variant()
-    sampling: Sampling = Sampling()
+    variant: Variant = dataclasses.field(default_factory=Variant)
+    sampling: Sampling = dataclasses.field(default_factory=Sampling)
 
 
 def train(run: Training) -> Params:
@@ -42,7 +41,7 @@ def train(run: Training) -> Params:
     network = UNet(len(Mask), run.widths)
     size = run.sampling.size
     example = jnp.zeros((1, size, size, inputs.CHANNELS))
-    params = network.init(jax.random.key(run.seed), example)["params"]
+    params = jax.jit(network.init)(jax.random.key(run.seed), example)["params"]
     rate = optax.cosine_onecycle_schedule(run.steps, run.lr, pct_start=0.1)
     chain = optax.chain(
         optax.clip_by_global_norm(2.0), optax.adamw(rate, weight_decay=run.weight_decay)

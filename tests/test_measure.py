@@ -1,0 +1,217 @@
+"""Measurements by hand-made masks, and what cannot be measured."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from cmr_jax.measure import cleaning, exams, learning, quality, volumes, wall
+from cmr_jax.measure.measuring import fine, measure
+from cmr_jax.phantom import Source, Variant
+from cmr_jax.phantom.tissue import Mask
+from cmr_jax.segmentation import inputs, weights
+from cmr_jax.segmentation.grid import Grid, centre_of_motion
+from cmr_jax.segmentation.predict import Predictor
+
+
+def ring(size=96, spacing=1.0, inner=20.0, outer=28.0, at=(47.5, 47.5)):
+    """A slice with a round cavity and wall; radii in mm."""
+    rows, columns = np.indices((size, size))
+    away = np.hypot(rows - at[0], columns - at[1]) * spacing
+    picture = np.zeros((size, size), np.uint8)
+    picture[away < outer] = Mask.MYOCARDIUM
+    picture[away < inner] = Mask.LV
+    return picture
+
+
+def one_hot(labels):
+    return np.eye(len(Mask), dtype=np.float32)[labels]
+
+
+# Volumes.
+
+
+def test_a_disc_reaches_half_way_to_its_neighbours():
+    np.testing.assert_allclose(volumes.disc_heights(np.array([20.0, 10.0, 0.0])), [10, 10, 10])
+    # A missing slice is filled by those around it, in any order.
+    np.testing.assert_allclose(
+        volumes.disc_heights(np.array([0.0, 10.0, 40.0, 30.0])), [10, 15, 10, 15]
+    )
+
+
+@pytest.mark.parametrize("bad", [[0.0], [0.0, 0.0, 10.0]])
+def test_slices_without_a_height_are_refused(bad):
+    with pytest.raises(ValueError, match=r"one slice|same place"):
+        volumes.disc_heights(np.array(bad))
+
+
+def test_function_is_what_the_masks_hold():
+    labels = np.zeros((2, 2, 10, 10), np.uint8)
+    labels[0, :, :5] = Mask.LV  # 50 pixels in each of two slices
+    labels[1, :, :2] = Mask.LV
+    labels[:, :, 5] = Mask.MYOCARDIUM
+    labels[0, :, 6:] = Mask.RV
+    labels[1, :, 6:8] = Mask.RV
+    curves = volumes.volumes(labels, 4.0, np.array([10.0, 5.0]))
+    found = volumes.function(curves)
+    assert found.lv_edv_ml == pytest.approx(50 * 4 * 15 / 1000)
+    assert found.lv_ef_percent == pytest.approx(60)
+    assert found.rv_ef_percent == pytest.approx(50)
+    assert found.lv_mass_g == pytest.approx(10 * 4 * 15 / 1000 * 1.05)
+
+
+# The wall.
+
+
+@pytest.mark.parametrize("spacing", [0.8, 1.0, 1.5])
+def test_thickness_is_in_mm(spacing):
+    labels = np.stack([ring(128, spacing, 15, 24, at=(63.5, 63.5))] * 6)
+    np.testing.assert_allclose(wall.segment_thickness(labels, spacing), 9, atol=0.7)
+    assert wall.largest_thickness(labels, spacing) == pytest.approx(9, abs=0.7)
+
+
+@pytest.mark.parametrize(
+    ("right_at", "thick"), [((47, 10), {2, 3, 8, 9, 14}), ((10, 47), {2, 3, 8, 9, 14})]
+)
+def test_the_septum_is_where_the_right_ventricle_is(right_at, thick):
+    labels = np.stack([ring()] * 6)
+    rows, columns = np.indices(labels.shape[1:])
+    away = np.hypot(rows - right_at[0], columns - right_at[1])
+    labels[:, (away < 8)] = Mask.RV
+    towards = np.arctan2(right_at[0] - 47.5, right_at[1] - 47.5)
+    angle = np.arctan2(rows - 47.5, columns - 47.5)
+    near = np.abs((angle - towards + np.pi) % (2 * np.pi) - np.pi) < np.radians(44)
+    r = np.hypot(rows - 47.5, columns - 47.5)
+    labels[:, near & (r > 15) & (r < 20)] = Mask.MYOCARDIUM
+    found = wall.segment_thickness(labels, 1.0)
+    assert {n for n in range(1, 17) if found[n - 1] > 9.5} == thick
+
+
+def test_segments_grow_from_anterior_to_septum_as_on_a_display():
+    """The right ventricle on the left, anterior on top: the top is segment 1, the bottom 4."""
+    labels = np.stack([ring()] * 6)
+    labels[:, 40:55, 5:12] = Mask.RV
+    rows, columns = np.indices(labels.shape[1:])
+    top = (rows < 47.5) & (np.abs(columns - 47.5) < 10)
+    r = np.hypot(rows - 47.5, columns - 47.5)
+    labels[:, top & (r > 14) & (r < 20)] = Mask.MYOCARDIUM
+    found = wall.segment_thickness(labels, 1.0)
+    assert np.nanargmax(found[:6]) == 0
+    flipped = wall.segment_thickness(labels[:, ::-1], 1.0)
+    assert np.nanargmax(flipped[:6]) == 3
+
+
+# From probabilities to one heart.
+
+
+def test_another_ring_is_not_the_heart():
+    labels = np.zeros((2, 4, 96, 96), np.uint8)
+    for phase in labels:
+        for s in range(4):
+            heart, stomach = ring(96, 1, 10, 14), ring(96, 1, 9, 16, at=(20, 80))
+            phase[s] = np.maximum(heart, stomach)
+            phase[s, 44:52, 20:33] = Mask.RV
+            phase[s, 85:95, 2:12] = Mask.RV  # liver
+    kept = cleaning.labels(one_hot(labels))
+    assert not kept[..., :30, 65:].any()
+    assert not kept[..., 80:, :15].any()
+    np.testing.assert_array_equal(kept[..., 35:62, 15:62], labels[..., 35:62, 15:62])
+
+
+def test_holes_of_the_cavity_are_cavity():
+    labels = np.stack([np.stack([ring(64, 1, 12, 18, at=(31.5, 31.5))] * 3)] * 2)
+    labels[:, :, 30:33, 30:33] = Mask.BACKGROUND
+    assert (cleaning.labels(one_hot(labels))[:, :, 30:33, 30:33] == Mask.LV).all()
+
+
+def test_nothing_seen_stays_nothing():
+    assert not cleaning.labels(one_hot(np.zeros((2, 3, 32, 32), np.uint8))).any()
+
+
+def test_twice_the_resolution_is_the_same_place():
+    ramp = np.arange(8, dtype=np.float32)[None, :, None, None] * np.ones((1, 8, 8, 1), np.float32)
+    found = fine(ramp)[0, :, 0, 0]
+    np.testing.assert_allclose(found[1:-1], (np.arange(16) / 2 - 0.25)[1:-1], atol=1e-6)
+
+
+# Grids.
+
+
+@pytest.mark.parametrize("pixel_mm", [(1.0, 1.0), (1.4, 1.4), (2.0, 1.25)])
+def test_a_grid_is_in_mm_whatever_the_pixels(pixel_mm):
+    rows, columns = np.indices((150, 160))
+    centre = (70.0, 90.0)
+    away = np.hypot((rows - centre[0]) * pixel_mm[0], (columns - centre[1]) * pixel_mm[1])
+    picture = (away < 20).astype(np.float32)
+    grid = Grid(centre, 2.0, 64)
+    sampled = grid.sample(picture[None], pixel_mm)[0]
+    area = picture.sum() * pixel_mm[0] * pixel_mm[1]
+    assert sampled.sum() * 4 == pytest.approx(area, rel=0.02)
+    at = np.arange(64)
+    for axis in (0, 1):
+        assert (sampled.sum(1 - axis) * at).sum() / sampled.sum() == pytest.approx(31.5, abs=0.1)
+    back = grid.back(sampled[None], picture.shape, pixel_mm)[0]
+    shared = 2 * ((back > 0.5) & (picture > 0.5)).sum() / ((back > 0.5).sum() + picture.sum())
+    assert shared > 0.97
+    moved = grid.moved(5.0, -3.0, pixel_mm).sample(picture[None], pixel_mm)[0]
+    np.testing.assert_allclose(moved[:-5, 3:], sampled[5:, :-3], atol=1e-3)
+
+
+def test_what_moves_is_the_middle():
+    video = np.ones((2, 3, 80, 90), np.float32)
+    video[:, :, 5:15, 5:15] = 3  # bright and still
+    rows, columns = np.indices((80, 90))
+    for phase, radius in enumerate((12, 8)):
+        video[phase, :, np.hypot(rows - 50, columns - 60) < radius] = 2.5
+    np.testing.assert_allclose(centre_of_motion(video, 2.0), (50, 60), atol=1)
+
+
+# What the network sees.
+
+
+def test_gain_and_offset_do_not_matter():
+    x = np.random.default_rng(0).random((2, 3, 16, 16)).astype(np.float32)
+    np.testing.assert_allclose(inputs.normalised(300 * x + 40), inputs.normalised(x), atol=1e-4)
+
+
+def test_channels_are_neighbours_and_the_opposite_moment():
+    x = np.random.default_rng(0).random((3, 4, 8, 8)).astype(np.float32)
+    made = inputs.channels(x, np.array([2, 0, 1]))
+    n = inputs.normalised(x)
+    np.testing.assert_array_equal(made[1, 2], np.stack([n[1, 2], n[1, 1], n[1, 3], n[0, 2]], -1))
+    assert not made[0, 0, ..., 1].any()
+    assert not made[0, -1, ..., 2].any()
+
+
+def test_the_opposite_of_diastole_is_systole():
+    exam = Source(0, Variant(size=64, samples=2))[0]
+    between = (exam.video[:1] + exam.video[1:]) / 2
+    video = np.concatenate([exam.video[:1], between, exam.video[1:]])
+    assert inputs.opposites(video)[[0, 2]].tolist() == [2, 0]
+
+
+# What cannot be measured.
+
+GOOD = np.random.default_rng(0).random((2, 5, 8, 8))
+
+
+@pytest.mark.parametrize(
+    ("video", "slices", "says"),
+    [
+        (GOOD[:, :1], 1, "at least 3 short-axis slices; this stack has 1"),
+        (GOOD[:1], 5, "at least two phases"),
+        (GOOD[[0, 0]], 5, "nothing moves"),
+        (np.zeros((2, 5, 8, 8)), 5, "empty"),
+        (np.where(GOOD > 0.9, np.nan, GOOD), 5, "not finite"),
+        (GOOD, 4, "5 slices, but 4 positions"),
+    ],
+)
+def test_what_cannot_be_measured_says_why(video, slices, says):
+    with pytest.raises(ValueError, match=says):
+        quality.check(video, np.arange(slices) * 10.0)
+
+
+def test_the_nearest_moment_of_the_cycle_is_round_the_corner():
+    found = exams._nearest(np.array([0.0, 0.3, 0.6]), np.array([0.95, 0.4, 0.5]))
+    assert found.tolist() == [0, 1, 2]

@@ -1,0 +1,106 @@
+"""Random hearts: the same for an index wherever it is asked for, and true of themselves."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from cmr_jax.phantom import Source, Variant
+from cmr_jax.phantom.appearance import Greys
+from cmr_jax.phantom.tissue import MASK_OF, Mask, Tissue
+
+SMALL = Variant(size=64, samples=2)
+
+
+@pytest.fixture(scope="module")
+def exams():
+    source = Source(3, dataclasses.replace(SMALL, pictures=1))
+    return [source[i] for i in range(40)]
+
+
+def test_an_index_says_all():
+    forwards, backwards = Source(5, SMALL), Source(5, SMALL)
+    late = [backwards[i] for i in (7, 3, 0)]
+    for exam, index in zip(late, (7, 3, 0), strict=True):
+        again = forwards[index]
+        np.testing.assert_array_equal(exam.video, again.video)
+        np.testing.assert_array_equal(exam.masks, again.masks)
+    other = Source(6, SMALL)[0]
+    assert other.heart != late[-1].heart
+
+
+def test_exams_that_share_an_anatomy_differ_in_their_pictures():
+    source = Source(5, dataclasses.replace(SMALL, pictures=3))
+    first, second, next_heart = (source[i] for i in (0, 1, 3))
+    np.testing.assert_array_equal(first.masks, second.masks)
+    assert np.abs(first.video - second.video).mean() > 0.05
+    assert next_heart.heart != first.heart
+
+
+def test_masks_are_shares_of_each_voxel(exams):
+    for exam in exams:
+        total = exam.masks.astype(np.float32).sum(-1)
+        np.testing.assert_allclose(total, 1, atol=2e-3)
+        voxel = exam.spacing_mm**2 * exam.pitch_mm / 1000
+        counted = exam.masks.astype(np.float32).sum((1, 2, 3)) * voxel
+        np.testing.assert_allclose(exam.volumes_ml, counted, rtol=2e-3)
+
+
+def test_hearts_contract_as_they_were_drawn(exams):
+    drawn = np.array([e.heart.lv_ef for e in exams if not e.heart.scar_width])
+    seen = np.array(
+        [1 - e.volumes_ml[1, Mask.LV] / e.volumes_ml[0, Mask.LV] for e in exams if not e.heart.scar_width]
+    )
+    assert np.corrcoef(drawn, seen)[0, 1] > 0.85
+    assert np.ptp(seen) > 0.4
+
+
+def test_the_wall_keeps_its_volume(exams):
+    """What it loses in length it gains in thickness; slices at the base come and go."""
+    mass = np.stack([e.volumes_ml[:, Mask.MYOCARDIUM] for e in exams])
+    assert 0.8 < np.median(mass[:, 1] / mass[:, 0]) < 1.1
+
+
+def test_diagnoses_look_like_themselves(exams):
+    by_group = {}
+    for exam in exams:
+        by_group.setdefault(exam.heart.group, []).append(exam.volumes_ml)
+    sizes = {g: np.mean([v[0, Mask.LV] for v in vs]) for g, vs in by_group.items()}
+    assert sizes["dcm"] > 1.3 * sizes["normal"]
+    ratio = {g: np.mean([v[0, Mask.RV] / v[0, Mask.LV] for v in vs]) for g, vs in by_group.items()}
+    assert ratio["abnormal_rv"] > 1.5 * ratio["dcm"]
+
+
+def test_blood_is_brighter_than_the_wall(exams):
+    for exam in exams:
+        masks = exam.masks[0].astype(np.float32)
+        blood, wall = (
+            (exam.video[0] * (masks[..., m] > 0.9)).sum() / max((masks[..., m] > 0.9).sum(), 1)
+            for m in (Mask.LV, Mask.MYOCARDIUM)
+        )
+        assert blood > 1.3 * wall
+
+
+def test_greys_vary_as_they_are_asked_to():
+    """With fixed greys two pictures of one heart are alike but for noise."""
+    differences = {}
+    for greys in Greys:
+        source = Source(1, dataclasses.replace(SMALL, greys=greys, texture=False))
+        first, second = source[0].video, source[1].video
+        differences[greys] = np.abs(first - second).mean() / first.std()
+    assert differences[Greys.FIXED] < 0.05 < differences[Greys.MODERATE]
+    assert differences[Greys.MODERATE] < differences[Greys.RANDOM]
+
+
+def test_simple_shapes_are_in_the_middle_and_smooth():
+    exam = Source(2, dataclasses.replace(SMALL, wide_shapes=False, clutter=False))[0]
+    lv = exam.masks[0, 3, :, :, Mask.LV].astype(np.float32)
+    rows, columns = np.indices(lv.shape)
+    middle = (lv * rows).sum() / lv.sum(), (lv * columns).sum() / lv.sum()
+    np.testing.assert_allclose(middle, 31.5, atol=0.5)
+
+
+def test_papillary_muscles_count_as_cavity():
+    assert MASK_OF[Tissue.LV_TRABECULA] == Mask.LV
+    assert MASK_OF[Tissue.RV_TRABECULA] == Mask.RV
+    assert MASK_OF[Tissue.ATRIUM] == Mask.BACKGROUND

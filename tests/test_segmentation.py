@@ -1,0 +1,145 @@
+"""The U-Net, its loss, its batches, its training and its files."""
+
+import dataclasses
+import json
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from cmr_jax.losses.dense import dense_loss
+from cmr_jax.models.unet import UNet
+from cmr_jax.phantom import Source, Variant
+from cmr_jax.phantom.tissue import Mask
+from cmr_jax.segmentation import inputs, weights
+from cmr_jax.segmentation.batches import Sampling, batches
+from cmr_jax.segmentation.predict import Network, Predictor
+from cmr_jax.segmentation.training import Training, train
+from cmr_jax.weights import flatten
+
+pytestmark = pytest.mark.usefixtures("hasty")
+SMALL = Variant(size=48, samples=2)
+TINY = Training(
+    steps=60, widths=(8, 16), variant=SMALL, sampling=Sampling(batch=8, size=32, held=12), lr=5e-3
+)
+
+
+@pytest.fixture(scope="module")
+def trained():
+    return train(TINY)
+
+
+def test_the_loss_is_zero_where_all_is_right_and_grows_with_what_is_wrong():
+    masks = np.eye(4, dtype=np.float32)[np.random.default_rng(0).integers(0, 4, (2, 8, 8))]
+    right = dense_loss(jnp.asarray(40 * masks), masks)
+    assert float(right) < 1e-3
+    # All of one class: cross-entropy of 40 for three of four, and no overlap with two classes.
+    wrong = dense_loss(jnp.asarray(40 * np.eye(4, dtype=np.float32)[np.full((2, 8, 8), 2)]), masks)
+    share = 1 - masks[..., 2].mean()
+    overlap = (2 * masks[..., 2].sum() + 1) / (masks[..., 2].sum() + 128 + 1)
+    others = [1 / (masks[..., k].sum() + 1) for k in (1, 3)]
+    expected = 40 * share + 1 - (overlap + sum(others)) / 3
+    assert float(wrong) == pytest.approx(expected, rel=1e-4)
+
+
+def test_soft_masks_are_their_own_best_answer():
+    p = np.full((1, 4, 4, 4), 0.25, np.float32)
+    gradient = jax.jit(jax.grad(dense_loss))(jnp.zeros((1, 4, 4, 4)), p)
+    np.testing.assert_allclose(np.asarray(gradient).sum(-1), 0, atol=1e-6)
+
+
+def test_every_pixel_has_its_logits_and_shifts_carry_over():
+    network = UNet(4, (8, 16))
+    x = jax.random.normal(jax.random.key(0), (2, 32, 32, inputs.CHANNELS))
+    params = jax.jit(network.init)(jax.random.key(1), x)
+    apply = jax.jit(network.apply)
+    out = apply(params, x)
+    assert out.shape == (2, 32, 32, 4)
+    with pytest.raises(ValueError, match="do not divide by 4"):
+        apply(params, x[:, :30])
+    # A point of the input moves outputs near it only.
+    touched = apply(params, x.at[0, 10, 10].add(5.0))
+    assert not np.allclose(touched[0, 10, 10], out[0, 10, 10])
+    np.testing.assert_array_equal(touched[1], out[1])
+
+
+def test_batches_are_the_same_for_a_seed():
+    first, again, other = (
+        next(batches(Source(0, SMALL), Sampling(batch=4, size=32), seed)) for seed in (1, 1, 2)
+    )
+    for a, b in zip(first, again, strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert not np.array_equal(first[0], other[0])
+    pictures, masks = first
+    assert pictures.shape == (4, 32, 32, inputs.CHANNELS)
+    np.testing.assert_allclose(pictures[..., 0].mean((1, 2)), 0, atol=1e-4)
+    np.testing.assert_allclose(masks.sum(-1), 1, atol=2e-3)
+
+
+def test_training_learns_to_see_hearts(trained):
+    """Better than labelling every pixel by the usual share of its class."""
+    pictures, masks = next(batches(Source(99, SMALL), Sampling(batch=24, size=32, held=12), 5))
+    network = UNet(len(Mask), TINY.widths)
+    apply, init = jax.jit(network.apply), jax.jit(network.init)
+    logits = apply({"params": trained}, jnp.asarray(pictures))
+    share = np.log(masks.astype(np.float32).mean((0, 1, 2)))
+    blind = dense_loss(jnp.broadcast_to(share, logits.shape), masks)
+    assert float(dense_loss(logits, masks)) < 0.97 * float(blind)
+    fresh = init(jax.random.key(TINY.seed), jnp.asarray(pictures[:1]))
+    assert float(dense_loss(apply(fresh, jnp.asarray(pictures)), masks)) > float(blind)
+
+
+def test_training_is_the_same_for_a_seed():
+    short = dataclasses.replace(TINY, steps=3)
+    first, again = (flatten(train(short)) for _ in range(2))
+    for name, value in first.items():
+        np.testing.assert_array_equal(value, again[name], err_msg=name)
+
+
+def model(params):
+    network = Network(params, TINY.widths, 32, 2.0)
+    return weights.MeasuringModel([network, network], {"lv_edv_ml": (1.0, 2.0)}, {"steps": 60})
+
+
+def test_a_model_is_read_back(trained, tmp_path):
+    weights.save(tmp_path / "model", model(trained))
+    found = weights.load(tmp_path / "model")
+    assert found.calibration == {"lv_edv_ml": (1.0, 2.0)}
+    assert found.about == {"steps": 60}
+    before, after = flatten(trained), flatten(found.networks[1].params)
+    assert before.keys() == after.keys()
+    for name, value in before.items():
+        np.testing.assert_allclose(after[name], value, rtol=1e-2, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"version": 9}, "version 9 is not known"),
+        ({"widths": "wide"}, "does not describe"),
+        ({"networks": 3}, "holds no network 2"),
+        ({"calibration": {"x": 1}}, "does not describe"),
+    ],
+)
+def test_a_wrong_model_says_what_is_wrong(trained, tmp_path, change, says):
+    weights.save(tmp_path, model(trained))
+    about = tmp_path / weights.ABOUT_FILE
+    about.write_text(json.dumps(json.loads(about.read_text()) | change))
+    with pytest.raises(ValueError, match=says):
+        weights.load(tmp_path)
+
+
+def test_no_model_says_how_to_make_one(tmp_path):
+    with pytest.raises(ValueError, match="cmr_jax.measure train"):
+        weights.load(tmp_path)
+
+
+def test_batches_of_any_size_are_predicted_alike(trained):
+    network = Network(trained, TINY.widths, 32, 2.0)
+    video = Source(7, SMALL)[0].video
+    whole, grid = Predictor([network], batch=32).coarse(video, (2.0, 2.0))
+    parts, same = Predictor([network], batch=5).coarse(video, (2.0, 2.0))
+    assert grid == same
+    np.testing.assert_allclose(whole, parts, atol=1e-5)
+    np.testing.assert_allclose(whole.sum(-1), 1, atol=1e-4)
