@@ -1,9 +1,11 @@
 """An exam of a public set, and what its segmentations measure."""
 
 import dataclasses
+import math
 import os
 import pathlib
 import re
+from typing import Any
 
 import nibabel
 import numpy as np
@@ -22,7 +24,8 @@ class PublicExam:
     split: str
     cine: str = ""  # a volume over time
     moments: tuple[str, ...] = ()  # volumes at end diastole and end systole
-    said: dict[str, str] = dataclasses.field(default_factory=dict)  # DICOM's names, of a sidecar
+    phases: tuple[float, ...] = ()  # positions of those moments in the cycle, 0..1, where known
+    said: dict[str, Any] = dataclasses.field(default_factory=dict)  # DICOM's names, of a sidecar
     labels: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
@@ -78,6 +81,7 @@ def measured(
         "lv_ef_percent": lv_ef,
         "lv_mass_g": ed["myocardium"] * MYOCARDIUM_G_PER_ML,
         "rv_edv_ml": ed["rv"],
+        "rv_esv_ml": es["rv"],
         "rv_ef_percent": rv_ef,
     }
     findings = {"lv_dysfunction": lv_ef < LEAST_LV_EF, "rv_dysfunction": rv_ef < LEAST_RV_EF}
@@ -92,6 +96,15 @@ def _milliliters(path: pathlib.Path, parts: Parts, at: int | None) -> dict[str, 
     mask = np.asanyarray(image.dataobj)
     mask = mask if at is None else mask[..., at]
     return {name: voxel * float((mask == n).sum()) for name, n in dataclasses.asdict(parts).items()}
+
+
+def number(text: str) -> float | None:
+    """A finite number of a table; None where the cell is none."""
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
 
 
 def one_hot(group: str, findings: dict[str, str]) -> dict[str, str]:

@@ -14,6 +14,7 @@ from data_prep import public
 from data_prep.public.exam import PublicExam
 from data_prep.read import nifti
 from data_prep.read.head import Head
+from data_prep.read.nifti import CYCLE_PERCENT, spaced_affine
 from data_prep.read.reject import Reject, Why
 
 BOTH = "ed_and_es.nii"  # a cine of two moments, of a set that has no other
@@ -61,7 +62,10 @@ class PublicSource:
                 continue  # the caller counts what did not come
 
     def _head(self, where: str, exam: PublicExam) -> Head | Reject:
-        beside = json.dumps(exam.said | {"PatientID": exam.patient}).encode()
+        said = exam.said | {"PatientID": exam.patient}
+        if where.endswith(BOTH) and exam.phases:
+            said |= {CYCLE_PERCENT: [100 * phase for phase in exam.phases]}
+        beside = json.dumps(said).encode()
         try:
             whole = self._whole(where)
         except (OSError, ValueError, ImageFileError) as error:
@@ -75,7 +79,7 @@ class PublicSource:
         moments = public.exam(self.spec, folder).moments
         images = [nibabel.Nifti1Image.from_filename(self._path(m)) for m in moments]
         volume = np.stack([np.asanyarray(image.dataobj) for image in images], -1)
-        return nibabel.Nifti1Image(volume, images[0].affine).to_bytes()
+        return nibabel.Nifti1Image(volume, spaced_affine(images[0])).to_bytes()
 
     def _path(self, where: str) -> pathlib.Path:
         return pathlib.Path(public.root_of(self.spec), where)

@@ -13,6 +13,8 @@ from data_prep.stacks.planes import clusters, positions, towards_base
 
 # A step between slices this many times the usual one is a gap.
 GAP = 1.5
+# Flag of a cine that has end diastole and end systole alone, in that order.
+TWO_MOMENTS = "two moments"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,7 +74,7 @@ def _order(members: list[Instance]) -> tuple[RawStack, list[Reject]]:
         rejects += repeats
         interval = cycle_ms(frames, triggers)
         intervals.append(interval)
-        phases = _phases(triggers, interval)
+        phases = _stated_phases(frames) or _phases(triggers, interval)
         slices.append(Slice(float(at[place].mean()), tuple(frames), tuple(triggers), phases))
     stack = RawStack(
         tuple(slices),
@@ -81,6 +83,13 @@ def _order(members: list[Instance]) -> tuple[RawStack, list[Reject]]:
         _flags(slices),
     )
     return stack, rejects
+
+
+def _stated_phases(frames: list[Instance]) -> tuple[float, ...]:
+    """Positions in the cycle that every frame states as a percentage of R-R; () otherwise."""
+    percent = [frame.number("NominalPercentageOfCardiacPhase") for frame in frames]
+    stated = [value for value in percent if value is not None and 0 <= value <= 100]
+    return tuple(value / 100 for value in stated) if len(stated) == len(frames) else ()
 
 
 def _phases(triggers: list[float], interval: float) -> tuple[float, ...]:
@@ -96,6 +105,8 @@ def _flags(slices: list[Slice]) -> tuple[str, ...]:
     flags = []
     if len({len(s.frames) for s in slices}) > 1:
         flags.append("unequal phases")
+    if all(len(s.frames) == 2 and _stated_phases(list(s.frames)) for s in slices):
+        flags.append(TWO_MOMENTS)
     if any(np.isnan(s.trigger_ms).any() for s in slices):
         flags.append("no trigger time")
     gaps = np.diff([s.position_mm for s in slices])
