@@ -25,6 +25,7 @@ SUFFIXES = (".nii", ".nii.gz")
 MASK = re.compile(
     r"(?:^|[_-])(?:gt|segs?|segmentations?|masks?|labels?|contours?)(?:[_-]|$)", re.IGNORECASE
 )
+NOMINAL_SPACING = "NominalSpacing"  # YES in a sidecar: the user's guess, not the scanner's
 # Sidecar attributes with DICOM's names that are taken over; times are seconds in BIDS.
 TEXTS = (
     "PatientID",
@@ -41,9 +42,11 @@ TEXTS = (
     "SequenceVariant",
     "ImageType",
     "FlipAngle",
+    NOMINAL_SPACING,
 )
 SECONDS = ("EchoTime", "RepetitionTime", "InversionTime")
-CYCLE_PERCENT = "NominalPercentageOfCardiacPhase"  # in a sidecar: one number per volume
+# In a sidecar, one value for each volume over time: its place in the cardiac cycle.
+CYCLE_PERCENT, CYCLE_POSITION = "NominalPercentageOfCardiacPhase", "CardiacCyclePosition"
 TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 SAME_SPACING = 0.01  # relative difference between affine and header below which they agree
 
@@ -150,20 +153,23 @@ def _shared(where: str, stem: str) -> Values:
 
 def _moments(sidecar: dict, phases: int) -> list[Values]:
     """The place of every volume in the cardiac cycle, where the sidecar gives it."""
-    percent = sidecar.get(CYCLE_PERCENT)
-    if not isinstance(percent, list) or len(percent) != phases:
-        return [{}] * phases
-    return [{CYCLE_PERCENT: f"{float(value):.4f}"} for value in percent]
+    moments: list[Values] = [{} for _ in range(phases)]
+    for key in (CYCLE_PERCENT, CYCLE_POSITION):
+        values = sidecar.get(key)
+        if isinstance(values, list) and len(values) == phases:
+            for moment, value in zip(moments, values, strict=True):
+                moment[key] = str(value)
+    return moments
 
 
-def _sidecar(said: dict) -> Values:
+def _sidecar(sidecar: dict) -> Values:
     values: Values = {}
     for key in TEXTS:
-        if (value := said.get(key)) not in (None, "", []):
+        if (value := sidecar.get(key)) not in (None, "", []):
             values[key] = "\\".join(map(str, value)) if isinstance(value, list) else str(value)
     for key in SECONDS:
-        if isinstance(said.get(key), int | float):
-            values[key] = f"{said[key] * 1000:g}"
+        if isinstance(sidecar.get(key), int | float):
+            values[key] = f"{sidecar[key] * 1000:g}"
     return values
 
 

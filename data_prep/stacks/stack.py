@@ -15,6 +15,7 @@ from data_prep.stacks.planes import clusters, positions, towards_base
 GAP = 1.5
 # Flag of a cine that has end diastole and end systole alone, in that order.
 TWO_MOMENTS = "two moments"
+MOMENTS = ("END_DIASTOLE", "END_SYSTOLE")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,13 +101,21 @@ def _phases(triggers: list[float], interval: float) -> tuple[float, ...]:
     return tuple(map(float, np.clip(np.nan_to_num(times / interval), 0, 1)))
 
 
+def _positions(one: Slice) -> tuple[str, ...]:
+    return tuple(f.text.get("CardiacCyclePosition", "") for f in one.frames)
+
+
 def _flags(slices: list[Slice]) -> tuple[str, ...]:
     """What is not as it should be, in fixed words."""
     flags = []
     if len({len(s.frames) for s in slices}) > 1:
         flags.append("unequal phases")
-    if all(len(s.frames) == 2 and _stated_phases(list(s.frames)) for s in slices):
+    if all(_positions(s) == MOMENTS for s in slices):
         flags.append(TWO_MOMENTS)
+        if not all(_stated_phases(list(s.frames)) for s in slices):
+            flags.append("unknown phases")
+    if any(f.text.get("NominalSpacing") == "YES" for s in slices for f in s.frames):
+        flags.append("spacing unknown")
     if any(np.isnan(s.trigger_ms).any() for s in slices):
         flags.append("no trigger time")
     gaps = np.diff([s.position_mm for s in slices])
