@@ -14,7 +14,6 @@ from cmr_jax.schema import Sequence, View
 from data_prep import public
 from data_prep.exam.plan import ExamPlan, plan_exam
 from data_prep.read import instance
-from data_prep.read.head import Head
 from data_prep.read.instance import Instance
 from data_prep.read.reject import Reject, Why
 from data_prep.read.source import open_source
@@ -102,10 +101,9 @@ def expected(lv_mm):
 def read(spec):
     source = open_source(spec)
     found = [h for unit in source.units() for h in source.heads(unit)]
-    frames = [
-        i for h in found if isinstance(h, Head) for i in instance.read(h) if isinstance(i, Instance)
-    ]
-    return source, frames, [h for h in found if isinstance(h, Reject)]
+    made = [i for h in found for i in ([h] if isinstance(h, Reject) else instance.read(h))]
+    frames = [one for one in made if isinstance(one, Instance)]
+    return source, frames, [one for one in made if isinstance(one, Reject)]
 
 
 def planned(frames: list[Instance]) -> ExamPlan:

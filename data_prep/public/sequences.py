@@ -15,7 +15,7 @@ DESCRIPTIONS = {
     "C0": "SAX still",
     "LGE": "LGE SAX",
     "DE": "LGE SAX",
-    "T2": "T2 SPIR SAX",
+    "T2": "T2W SAX",
 }
 
 
