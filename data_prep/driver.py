@@ -111,7 +111,9 @@ def _plan(job: Build, graphs: Graphs, account: Account, old: Existing) -> _Plann
     exams, file_rejects = pipeline.load_summaries(graphs.exchange)
     if not exams:
         reasons = _listed(Counter(r.why.name.lower() for r in file_rejects)) or "no files"
-        raise ValueError(f"nothing to prepare: no MR exam was found ({reasons}).")
+        lost = Counter(r.why for r in file_rejects if not r.why.ignored).most_common(1)
+        way_out = "".join(f" Most were {why.name.lower()}: {why.way_out}." for why, _ in lost)
+        raise ValueError(f"nothing to prepare: no MR exam was found ({reasons}).{way_out}")
     joined = join(exams, job.reports, job.labels)
     owners = patients_of(exams, job.reports)
     orders, exam_rejects = make_orders(job.rules, exams, joined, owners, old)

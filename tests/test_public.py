@@ -12,8 +12,8 @@ from cmr_jax.data.source import ExamSource
 from cmr_jax.evals import labels
 from cmr_jax.schema import Sequence, View
 from data_prep import public
+from data_prep.exam.plan import ExamPlan, plan_exam
 from data_prep.read import instance
-from data_prep.read.head import Head
 from data_prep.read.instance import Instance
 from data_prep.read.reject import Reject, Why
 from data_prep.read.source import open_source
@@ -101,10 +101,16 @@ def expected(lv_mm):
 def read(spec):
     source = open_source(spec)
     found = [h for unit in source.units() for h in source.heads(unit)]
-    frames = [
-        i for h in found if isinstance(h, Head) for i in instance.read(h) if isinstance(i, Instance)
-    ]
-    return source, frames, [h for h in found if isinstance(h, Reject)]
+    made = [i for h in found for i in ([h] if isinstance(h, Reject) else instance.read(h))]
+    frames = [one for one in made if isinstance(one, Instance)]
+    return source, frames, [one for one in made if isinstance(one, Reject)]
+
+
+def planned(frames: list[Instance]) -> ExamPlan:
+    """The plan of one exam, from the frames that were read of it."""
+    plan = plan_exam("study", frames)
+    assert isinstance(plan, ExamPlan)
+    return plan
 
 
 def test_of_acdc_the_cine_is_read_and_the_rest_is_counted(tmp_path):
@@ -113,7 +119,7 @@ def test_of_acdc_the_cine_is_read_and_the_rest_is_counted(tmp_path):
     assert len(frames) == 3 * 5 * 6
     assert {f.text["PatientID"] for f in frames} == {"patient001", "patient002", "patient003"}
     counts = {why: sum(r.why is why for r in rejects) for why in {r.why for r in rejects}}
-    assert counts == {Why.DUPLICATE: 6, Why.NOT_MR: 6, Why.NOT_DICOM: 3}
+    assert counts == {Why.DUPLICATE: 6, Why.NOT_MR: 6, Why.NOT_DICOM: 4}  # 3 Info.cfg, a citation
 
 
 def test_labels_of_acdc_are_its_groups_and_what_segmentations_measure(tmp_path):
@@ -159,12 +165,85 @@ def test_without_a_cine_both_moments_are_one(tmp_path):
     spec = acdc(tmp_path / "set", ["DCM"], cine=False)
     source, frames, rejects = read(spec)
     assert len(frames) == 5 * 2
-    assert sum(r.why is Why.DUPLICATE for r in rejects) == 2
+    assert not any(r.why is Why.DUPLICATE for r in rejects)  # their frames are the cine
     ((where, content),) = source.load({f.where for f in frames})
     assert where.endswith("ed_and_es.nii")
     both = np.asanyarray(nibabel.Nifti1Image.from_bytes(content).dataobj)
     video, _ = heart(19)
     np.testing.assert_array_equal(both, video[..., [0, 3]])
+
+
+def test_two_moments_of_acdc_are_a_cine_at_their_places_in_the_cycle(tmp_path):
+    spec = acdc(tmp_path / "set", ["DCM"], cine=False)
+    (stack,) = planned(read(spec)[1]).stacks
+    assert (stack.view, stack.sequence) == (View.SAX, Sequence.CINE)
+    assert "two moments" in stack.raw.flags
+    for one in stack.raw.slices:
+        assert one.phases == pytest.approx((0.0, 3 / 6))
+        assert np.isnan(one.trigger_ms).all()
+
+
+def test_the_first_of_two_moments_is_end_diastole_wherever_the_cycle_starts(tmp_path):
+    spec = acdc(tmp_path / "set", ["DCM"], cine=False)
+    info = tmp_path / "set/database/testing/patient001/Info.cfg"
+    info.write_text("ED: 4\nES: 1\nGroup: DCM\nNbFrame: 6\n")
+    source, frames, _ = read(spec)
+    (stack,) = planned(frames).stacks
+    assert stack.raw.slices[0].phases == pytest.approx((3 / 6, 0.0))
+    ((_, content),) = source.load({frames[0].where})
+    first = np.asanyarray(nibabel.Nifti1Image.from_bytes(content).dataobj)[..., 0]
+    np.testing.assert_array_equal(first, heart(19)[0][..., 3])
+
+
+def test_voxel_sizes_are_those_of_the_header_where_the_affine_has_none(tmp_path):
+    spec = acdc(tmp_path / "set", ["DCM"], cine=False)
+    for path in (tmp_path / "set").rglob("*.nii.gz"):
+        image = nibabel.Nifti1Image.from_filename(path)
+        data = np.asanyarray(image.dataobj)
+        lost = nibabel.Nifti1Image(data, np.diag([-1, -1, 1, 1]))
+        lost.header.set_zooms(SPACING)
+        nibabel.save(lost, path)
+    (stack,) = planned(read(spec)[1]).stacks
+    assert stack.raw.first.spacing_mm == SPACING[:2]
+    np.testing.assert_allclose(np.diff([s.position_mm for s in stack.raw.slices]), SPACING[2])
+
+
+def test_all_exams_of_acdc_are_short_axis_cines_with_the_published_numbers(shared):
+    """60 real patients; the expected numbers were computed from the masks by another program."""
+    root = shared / "real/acdc60"
+    spec = f"acdc:{root}"
+    with (root / "labels_derived.csv").open() as file:
+        truth = {f"patient{int(row['pid']):03d}": row for row in csv.DictReader(file)}
+    labels = {row["patient_id"]: row for row in public.label_rows(spec)}
+    assert labels.keys() == truth.keys()
+    columns = {
+        "lv_edv_ml": "lvedv",
+        "lv_esv_ml": "lvesv",
+        "lv_ef_percent": "lvef",
+        "lv_mass_g": "lvmass",
+        "rv_edv_ml": "rvedv",
+        "rv_esv_ml": "rvesv",
+        "rv_ef_percent": "rvef",
+        "height_cm": "height",
+        "weight_kg": "weight",
+    }
+    for patient, row in truth.items():
+        for ours, theirs in columns.items():
+            assert float(labels[patient][ours]) == pytest.approx(float(row[theirs]), abs=0.11)
+    frames = read(spec)[1]
+    assert len({f.text["PatientID"] for f in frames}) == 60
+    for patient, row in truth.items():
+        plan = planned([f for f in frames if f.text["PatientID"] == patient])
+        (stack,) = plan.stacks
+        assert (stack.view, stack.sequence) == (View.SAX, Sequence.CINE), patient
+        assert len(stack.raw.slices) == int(row["slices"])
+        assert stack.raw.first.spacing_mm == pytest.approx((float(row["dx"]),) * 2, abs=1e-3)
+        steps = np.diff([one.position_mm for one in stack.raw.slices])
+        np.testing.assert_allclose(steps, float(row["dz"]), atol=1e-3)
+        moments = [(int(row[key]) - 1) / int(row["nbframe"]) for key in ("ED", "ES")]
+        for one in stack.raw.slices:  # one patient of the set has its 4-D file
+            usual = moments if patient != "patient090" else np.arange(12) / 12
+            np.testing.assert_allclose(one.phases, usual, atol=1e-5)
 
 
 @pytest.mark.parametrize("spoil", ["no info", "broken mask", "broken cine"])
@@ -210,7 +289,7 @@ def test_a_folder_in_another_layout_is_refused(tmp_path):
     (tmp_path / "x.txt").touch()
     for spec in (f"acdc:{tmp_path}", f"mnms:{tmp_path}"):
         with pytest.raises(ValueError, match="no exam in the layout of"):
-            public.folders(spec)
+            public.units(spec)
 
 
 def test_one_command_makes_a_set_that_evaluation_takes(tmp_path):

@@ -13,7 +13,7 @@ import numpy as np
 from cmr_jax.schema import Sequence
 from data_prep.classify import facts
 from data_prep.classify.facts import Facts
-from data_prep.stacks.stack import RawStack
+from data_prep.stacks.stack import TWO_MOMENTS, RawStack
 
 # A cine has at least this many phases at one position, and no longer an echo time (ms).
 CINE_LEAST_PHASES, CINE_LONGEST_TE_MS = 5, 5.0
@@ -135,6 +135,8 @@ def _localizer(f: Facts) -> Seen | None:
 
 
 def _cine(f: Facts) -> Seen | None:
+    if TWO_MOMENTS in f.stack.flags:
+        return Seen(Sequence.CINE, 0.7, "two stated moments of the cycle")
     if f.phases < CINE_LEAST_PHASES:
         return None
     if f.te_ms is not None and f.te_ms > CINE_LONGEST_TE_MS:

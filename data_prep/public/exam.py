@@ -1,101 +1,102 @@
-"""An exam of a public set, and what its segmentations measure."""
+"""One exam of a public set: its image files, its masks, and what the set says about it."""
 
 import dataclasses
-import os
-import pathlib
-import re
+import enum
+from typing import Any
 
-import nibabel
-import numpy as np
-from nibabel.filebasedimages import ImageFileError
-
-MYOCARDIUM_G_PER_ML = 1.05
-# Limits of the findings that follow from a measurement (EACVI: Petersen 2019, EHJCI 20:1321).
-LEAST_LV_EF, LEAST_RV_EF = 50, 45
+CYCLE_POSITIONS = ("END_DIASTOLE", "END_SYSTOLE")  # values of CardiacCyclePosition (0018,9236)
 
 
-@dataclasses.dataclass(frozen=True)
-class PublicExam:
-    """Paths are below the set's root."""
+class Problem(enum.Enum):
+    """Why files of an exam are not used although the set has them."""
 
-    patient: str
-    split: str
-    cine: str = ""  # a volume over time
-    moments: tuple[str, ...] = ()  # volumes at end diastole and end systole
-    said: dict[str, str] = dataclasses.field(default_factory=dict)  # DICOM's names, of a sidecar
-    labels: dict[str, str] = dataclasses.field(default_factory=dict)
+    MISSING = "a file that the layout of the set has is missing"
+    UNKNOWN_SPACING = "the pixel spacing is lost"
+    NO_IMAGE = "contours of images that are missing"
+    SINGLE_MOMENT = "a slice with one moment of two"
 
 
 @dataclasses.dataclass(frozen=True)
 class Parts:
-    """What numbers of a segmentation stand for."""
+    """Mask values of each structure; () where the mask does not outline it."""
 
-    lv: int
-    myocardium: int
-    rv: int
-
-
-def split_of(root: str, folder: str) -> str:
-    """By the name of a folder above, the root's included: training, validation or testing; "" where
-    none of them says."""
-    above = (pathlib.Path(root).absolute().name, *pathlib.PurePath(folder).parts)
-    for name in reversed(above):
-        for prefix, split in (("train", "train"), ("valid", "val"), ("test", "test")):
-            if name.lower().startswith(prefix):
-                return split
-    return ""
+    lv: tuple[int, ...] = ()  # cavity of the left ventricle
+    myocardium: tuple[int, ...] = ()  # of the left ventricle, injured or not
+    rv: tuple[int, ...] = ()
+    infarct: tuple[int, ...] = ()  # with no-reflow, which lies inside it
+    no_reflow: tuple[int, ...] = ()
+    edema: tuple[int, ...] = ()  # beside the infarct
+    epicardium: tuple[int, ...] = ()  # cavity and myocardium as one region
 
 
-def walk(root: str, wanted: re.Pattern) -> list[str]:
-    """Folders that hold a file by such a name, below the root."""
-    found = []
-    for folder, _, names in os.walk(root):
-        if any(wanted.fullmatch(name) for name in names):
-            found.append(os.path.relpath(folder, root))
-    return sorted(found)
+@dataclasses.dataclass(frozen=True)
+class Mask:
+    """One segmentation file, for evaluation only.
 
-
-def measured(
-    diastole: pathlib.Path, systole: pathlib.Path, parts: Parts, at: tuple[int, int] | None = None
-) -> dict[str, str]:
-    """Volumes, ejection fractions and mass of segmentations of both moments; {} where one is absent.
-
-    `at` are the moments where both are in one volume over time.
+    Attributes:
+        path: NIfTI, PNG or contour text (x y of each vertex in pixels, value 1 inside), below the root.
+        parts: meaning of its values.
+        image: the image file that it outlines, below the root.
+        moment: END_DIASTOLE or END_SYSTOLE; "" for stills.
+        volume: index along time, where `path` is a volume over time.
     """
-    try:
-        ed, es = (
-            _milliliters(p, parts, t)
-            for p, t in zip((diastole, systole), at or (None,) * 2, strict=True)
-        )
-    except (OSError, ValueError, LookupError, ImageFileError):
-        return {}
-    if not all(0 < es[part] <= ed[part] for part in ("lv", "rv")):
-        return {}  # a moment without a segmentation, or the two of them mixed up
-    lv_ef, rv_ef = (100 * (1 - es[part] / ed[part]) for part in ("lv", "rv"))
-    values = {
-        "lv_edv_ml": ed["lv"],
-        "lv_esv_ml": es["lv"],
-        "lv_ef_percent": lv_ef,
-        "lv_mass_g": ed["myocardium"] * MYOCARDIUM_G_PER_ML,
-        "rv_edv_ml": ed["rv"],
-        "rv_ef_percent": rv_ef,
-    }
-    findings = {"lv_dysfunction": lv_ef < LEAST_LV_EF, "rv_dysfunction": rv_ef < LEAST_RV_EF}
-    return {k: f"{v:.1f}" for k, v in values.items()} | {
-        k: str(int(v)) for k, v in findings.items()
-    }
+
+    path: str
+    parts: Parts
+    image: str
+    moment: str = ""
+    volume: int | None = None
 
 
-def _milliliters(path: pathlib.Path, parts: Parts, at: int | None) -> dict[str, float]:
-    image = nibabel.Nifti1Image.from_filename(path)
-    voxel = float(np.prod(image.header.get_zooms()[:3])) / 1000
-    mask = np.asanyarray(image.dataobj)
-    mask = mask if at is None else mask[..., at]
-    return {name: voxel * float((mask == n).sum()) for name, n in dataclasses.asdict(parts).items()}
+@dataclasses.dataclass(frozen=True)
+class Volume:
+    """Image files that make one stack.
+
+    Attributes:
+        files: paths below the root: one NIfTI file; NIfTI files of end diastole and end systole; or
+            pictures of all slices, the moments of each slice one after the other.
+        attributes: DICOM attributes of the stack by keyword, as in a BIDS sidecar.
+        name: of the stack that several files make.
+        phases: positions in the cardiac cycle, 0..1, of two moments, where known.
+        moments: 2 for end diastole and end systole; 1 otherwise.
+        spacing_mm: columns, rows, slices; for pictures, which have no header.
+    """
+
+    files: tuple[str, ...]
+    attributes: dict[str, Any]
+    name: str = ""
+    phases: tuple[float, ...] = ()
+    moments: int = 1
+    spacing_mm: tuple[float, float, float] | None = None
+
+    @property
+    def assembled(self) -> bool:
+        """Whether the stack is put together from several files."""
+        return bool(self.name)
 
 
-def one_hot(group: str, findings: dict[str, str]) -> dict[str, str]:
-    """A disease as findings of yes and no, by the names of the prompts where they have one."""
-    if not group:
-        return {}
-    return {"diagnosis": group} | {f: str(int(group == g)) for g, f in findings.items()}
+@dataclasses.dataclass(frozen=True)
+class PublicExam:
+    """What one exam of a set consists of.
+
+    Attributes:
+        patient: the set's name of the patient.
+        split: train, val or test, by the authors; "" where they gave none.
+        volumes: image files to read.
+        dicom: folders of DICOM files to read, below the root.
+        attributes: DICOM attributes that fill gaps of the headers; PatientID replaces theirs.
+        folder_attributes: the same for single folders of `dicom`.
+        duplicates: image files that repeat a part of `volumes`.
+        masks: segmentations.
+        problems: (path, why) of files that cannot be used.
+    """
+
+    patient: str
+    split: str = ""
+    volumes: tuple[Volume, ...] = ()
+    dicom: tuple[str, ...] = ()
+    attributes: dict[str, Any] = dataclasses.field(default_factory=dict)
+    folder_attributes: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
+    duplicates: tuple[str, ...] = ()
+    masks: tuple[Mask, ...] = ()
+    problems: tuple[tuple[str, Problem], ...] = ()

@@ -5,6 +5,7 @@ A classic object holds one frame, an enhanced one many; afterwards there is no d
 
 import dataclasses
 import functools
+import json
 import math
 
 import numpy as np
@@ -78,6 +79,8 @@ def read(file: Head) -> list[Instance | Reject]:
     found = header.read(file)
     if isinstance(found, Reject):
         return [found]
+    if file.beside:
+        found = _with_sidecar(found, file.beside)
     if reject := _gate(where, found):
         return [reject]
     if found.dataset is None:
@@ -86,6 +89,13 @@ def read(file: Head) -> list[Instance | Reject]:
     if isinstance(frames, Reject):
         return [dataclasses.replace(frames, where=where)]
     return [_typed(where, found, f, i, len(frames)) for i, f in enumerate(frames)]
+
+
+def _with_sidecar(found: Header, beside: bytes) -> Header:
+    """A header with its gaps filled by what a public set says; the patient is always the set's."""
+    stated = json.loads(beside)
+    missing = {k: v for k, v in stated.items() if not found.text(k) or k == "PatientID"}
+    return dataclasses.replace(found, values=found.values | missing)
 
 
 def _nifti(file: Head) -> list[Instance | Reject]:

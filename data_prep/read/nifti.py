@@ -25,6 +25,7 @@ SUFFIXES = (".nii", ".nii.gz")
 MASK = re.compile(
     r"(?:^|[_-])(?:gt|segs?|segmentations?|masks?|labels?|contours?)(?:[_-]|$)", re.IGNORECASE
 )
+NOMINAL_SPACING = "NominalSpacing"  # YES in a sidecar: the user's guess, not the scanner's
 # Sidecar attributes with DICOM's names that are taken over; times are seconds in BIDS.
 TEXTS = (
     "PatientID",
@@ -41,9 +42,13 @@ TEXTS = (
     "SequenceVariant",
     "ImageType",
     "FlipAngle",
+    NOMINAL_SPACING,
 )
 SECONDS = ("EchoTime", "RepetitionTime", "InversionTime")
+# In a sidecar, one value for each volume over time: its place in the cardiac cycle.
+CYCLE_PERCENT, CYCLE_POSITION = "NominalPercentageOfCardiacPhase", "CardiacCyclePosition"
 TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
+SAME_SPACING = 0.01  # relative difference between affine and header below which they agree
 
 
 def is_nifti(where: str) -> bool:
@@ -64,16 +69,33 @@ def read(file: Head) -> tuple[Header, list[Values]] | Reject:
         columns, rows, slices, phases = _shape(image)
         if max(columns, rows) > LARGEST_MATRIX or slices * phases > MOST_FRAMES:
             return Reject(Why.TOO_LARGE, where, f"{slices * phases} frames")
-        affine = TO_LPS @ np.asarray(image.affine, float)
-        shared = _shared(where, stem) | _sidecar(file.beside) | _sizes(rows, columns)
+        affine = TO_LPS @ spaced_affine(image)
+        sidecar = json.loads(file.beside) if file.beside.strip() else {}
+        shared = _shared(where, stem) | _sidecar(sidecar) | _sizes(rows, columns)
+        moments = _moments(sidecar, phases)
         values = [
-            shared | _frame(where, affine, k, t, k * phases + t, _step_ms(image))
+            shared | _frame(where, affine, k, t, k * phases + t, _step_ms(image)) | moments[t]
             for k in range(slices)
             for t in range(phases)
         ]
     except Exception as error:  # nibabel raises what its parts raise; the file is counted
         return Reject(Why.UNREADABLE, where, type(error).__name__)
     return Header(shared, SYNTAX, -1, -1, file.size), values
+
+
+def spaced_affine(image) -> np.ndarray:
+    """The voxel-to-world matrix (RAS+) with the header's voxel sizes.
+
+    Some converters write an affine of 1 mm steps beside true sizes in `pixdim` (ACDC's, all 60 exams
+    that were measured); ITK too takes sizes from `pixdim`.  Sizes of 1 mm throughout say nothing.
+    """
+    affine = np.array(image.affine, float)
+    steps = np.linalg.norm(affine[:3, :3], axis=0)
+    sizes = np.array((*image.header.get_zooms()[:3], 1.0)[:3], float)
+    stated = bool((sizes > 0).all() and (sizes != 1).any() and (steps > 0).all())
+    if stated and (np.abs(steps / sizes - 1) > SAME_SPACING).any():
+        affine[:3, :3] *= sizes / steps
+    return affine
 
 
 def is_unplaced(orientation: tuple[float, ...]) -> bool:
@@ -129,15 +151,25 @@ def _shared(where: str, stem: str) -> Values:
     }
 
 
-def _sidecar(beside: bytes) -> Values:
-    said = json.loads(beside) if beside.strip() else {}
+def _moments(sidecar: dict, phases: int) -> list[Values]:
+    """The place of every volume in the cardiac cycle, where the sidecar gives it."""
+    moments: list[Values] = [{} for _ in range(phases)]
+    for key in (CYCLE_PERCENT, CYCLE_POSITION):
+        values = sidecar.get(key)
+        if isinstance(values, list) and len(values) == phases:
+            for moment, value in zip(moments, values, strict=True):
+                moment[key] = str(value)
+    return moments
+
+
+def _sidecar(sidecar: dict) -> Values:
     values: Values = {}
     for key in TEXTS:
-        if (value := said.get(key)) not in (None, "", []):
+        if (value := sidecar.get(key)) not in (None, "", []):
             values[key] = "\\".join(map(str, value)) if isinstance(value, list) else str(value)
     for key in SECONDS:
-        if isinstance(said.get(key), int | float):
-            values[key] = f"{said[key] * 1000:g}"
+        if isinstance(sidecar.get(key), int | float):
+            values[key] = f"{sidecar[key] * 1000:g}"
     return values
 
 

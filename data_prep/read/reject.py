@@ -27,6 +27,11 @@ class Why(enum.Enum):
     NO_GEOMETRY = ("rejected", "no position, orientation or spacing; the frame cannot be placed")
     BAD_GEOMETRY = ("rejected", "orientation not orthonormal or spacing out of range")
     BAD_PIXELS = ("rejected", "pixel module contradicts itself or the pixel data's length")
+    INCOMPLETE = ("rejected", "a public set without all files of its layout; unpack it again")
+    UNKNOWN_SPACING = (
+        "rejected",
+        "pictures without pixel spacing; vouch for one with DIR?spacing_mm=COLUMNS,ROWS,SLICES",
+    )
     MOSAIC = ("rejected", "many slices tiled in one picture (Siemens mosaic); export single slices")
     BURNED_IN = ("rejected", "BurnedInAnnotation YES: text in the pixels may identify a patient")
     NO_IDENTIFIER = ("rejected", "no StudyInstanceUID, SeriesInstanceUID or PatientID")

@@ -8,7 +8,7 @@ import pathlib
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
-from data_prep.public import is_public
+from data_prep import public
 from data_prep.read.cloud import CloudFiles, is_cloud
 from data_prep.read.dicomweb import DicomWebSource
 from data_prep.read.files import LocalFiles
@@ -35,7 +35,7 @@ class Source(Protocol):
 
 def open_source(spec: str, credentials: str | None = None) -> Source:
     """A folder or an archive, here or in a cloud (`gs://...`), `dicomweb:URL`, `phantom:NAME`,
-    or a public set, `acdc:DIR` or `mnms:DIR`.
+    or a public set, `acdc:DIR` and so on (see data_prep.public).
 
     `credentials` names a file that only its owner can read (see `dicomweb`).
     """
@@ -44,7 +44,7 @@ def open_source(spec: str, credentials: str | None = None) -> Source:
         from data_prep.read.phantom import PhantomSource
 
         return PhantomSource(spec.removeprefix("phantom:"))
-    if is_public(spec):
+    if public.is_public(spec):
         from data_prep.read.public import PublicSource
 
         # Workers may start elsewhere.
@@ -58,7 +58,8 @@ def open_source(spec: str, credentials: str | None = None) -> Source:
     if not root.exists():
         raise ValueError(
             f"--dicom {spec}: no such folder or archive. Give a folder of DICOM files, a tar or "
-            "zip of them, gs://... or s3://..., dicomweb:URL, phantom:NAME, acdc:DIR or mnms:DIR."
+            "zip of them, gs://... or s3://..., dicomweb:URL, phantom:NAME, or a public set: "
+            + public.names()
         )
     if root.is_file():
         return TreeSource(LocalFiles(str(root.parent)), only=root.name)

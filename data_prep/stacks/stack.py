@@ -13,6 +13,9 @@ from data_prep.stacks.planes import clusters, positions, towards_base
 
 # A step between slices this many times the usual one is a gap.
 GAP = 1.5
+# Flag of a cine that has end diastole and end systole alone, in that order.
+TWO_MOMENTS = "two moments"
+MOMENTS = ("END_DIASTOLE", "END_SYSTOLE")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,7 +75,7 @@ def _order(members: list[Instance]) -> tuple[RawStack, list[Reject]]:
         rejects += repeats
         interval = cycle_ms(frames, triggers)
         intervals.append(interval)
-        phases = _phases(triggers, interval)
+        phases = _stated_phases(frames) or _phases(triggers, interval)
         slices.append(Slice(float(at[place].mean()), tuple(frames), tuple(triggers), phases))
     stack = RawStack(
         tuple(slices),
@@ -83,6 +86,13 @@ def _order(members: list[Instance]) -> tuple[RawStack, list[Reject]]:
     return stack, rejects
 
 
+def _stated_phases(frames: list[Instance]) -> tuple[float, ...]:
+    """Positions in the cycle that every frame states as a percentage of R-R; () otherwise."""
+    percent = [frame.number("NominalPercentageOfCardiacPhase") for frame in frames]
+    stated = [value for value in percent if value is not None and 0 <= value <= 100]
+    return tuple(value / 100 for value in stated) if len(stated) == len(frames) else ()
+
+
 def _phases(triggers: list[float], interval: float) -> tuple[float, ...]:
     """Positions in the cycle; even steps where no trigger time says more."""
     times = np.array(triggers)
@@ -91,11 +101,21 @@ def _phases(triggers: list[float], interval: float) -> tuple[float, ...]:
     return tuple(map(float, np.clip(np.nan_to_num(times / interval), 0, 1)))
 
 
+def _positions(one: Slice) -> tuple[str, ...]:
+    return tuple(f.text.get("CardiacCyclePosition", "") for f in one.frames)
+
+
 def _flags(slices: list[Slice]) -> tuple[str, ...]:
     """What is not as it should be, in fixed words."""
     flags = []
     if len({len(s.frames) for s in slices}) > 1:
         flags.append("unequal phases")
+    if all(_positions(s) == MOMENTS for s in slices):
+        flags.append(TWO_MOMENTS)
+        if not all(_stated_phases(list(s.frames)) for s in slices):
+            flags.append("unknown phases")
+    if any(f.text.get("NominalSpacing") == "YES" for s in slices for f in s.frames):
+        flags.append("spacing unknown")
     if any(np.isnan(s.trigger_ms).any() for s in slices):
         flags.append("no trigger time")
     gaps = np.diff([s.position_mm for s in slices])
