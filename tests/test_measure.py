@@ -1,18 +1,14 @@
 """Measurements by hand-made masks, and what cannot be measured."""
 
-import dataclasses
-import json
-
 import numpy as np
 import pytest
 
-from cmr_jax.measure import cleaning, exams, learning, quality, volumes, wall
-from cmr_jax.measure.measuring import fine, measure
+from cmr_jax.measure import cleaning, exams, quality, volumes, wall
+from cmr_jax.measure.measuring import fine
 from cmr_jax.phantom import Source, Variant
 from cmr_jax.phantom.tissue import Mask
-from cmr_jax.segmentation import inputs, weights
+from cmr_jax.segmentation import inputs
 from cmr_jax.segmentation.grid import Grid, centre_of_motion
-from cmr_jax.segmentation.predict import Predictor
 
 
 def ring(size=96, spacing=1.0, inner=20.0, outer=28.0, at=(47.5, 47.5)):

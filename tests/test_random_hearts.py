@@ -49,7 +49,11 @@ def test_masks_are_shares_of_each_voxel(exams):
 def test_hearts_contract_as_they_were_drawn(exams):
     drawn = np.array([e.heart.lv_ef for e in exams if not e.heart.scar_width])
     seen = np.array(
-        [1 - e.volumes_ml[1, Mask.LV] / e.volumes_ml[0, Mask.LV] for e in exams if not e.heart.scar_width]
+        [
+            1 - e.volumes_ml[1, Mask.LV] / e.volumes_ml[0, Mask.LV]
+            for e in exams
+            if not e.heart.scar_width
+        ]
     )
     assert np.corrcoef(drawn, seen)[0, 1] > 0.85
     assert np.ptp(seen) > 0.4

@@ -131,7 +131,7 @@ def test_a_wrong_model_says_what_is_wrong(trained, tmp_path, change, says):
 
 
 def test_no_model_says_how_to_make_one(tmp_path):
-    with pytest.raises(ValueError, match="cmr_jax.measure train"):
+    with pytest.raises(ValueError, match=r"cmr_jax\.measure train"):
         weights.load(tmp_path)
 
 

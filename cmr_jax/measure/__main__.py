@@ -68,7 +68,7 @@ def _measure() -> None:
         report.run(ExamSource(_DATA.value, _SPLIT.value), model, out, _JSON.value)
         return
     # Fine pixels and a wide field: the measuring grid is laid within them.
-    with fresh_data.prepared(_DICOM.value, spacing_mm=1.5, size=160, flag="--dicom") as source:
+    with fresh_data.prepared(str(_DICOM.value), spacing_mm=1.5, size=160, flag="--dicom") as source:
         report.run(source, model, out, _JSON.value)
 
 

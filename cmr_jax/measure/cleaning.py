@@ -1,5 +1,7 @@
 """From probabilities to one heart: what is left of other bright rings is taken away."""
 
+from typing import Any
+
 import numpy as np
 import scipy.ndimage
 
@@ -14,8 +16,7 @@ def labels(probability: np.ndarray) -> np.ndarray:
     """
     found = probability.argmax(-1).astype(np.uint8)
     together = probability.mean(0).argmax(-1)
-    ever = scipy.ndimage.label(together >= Mask.MYOCARDIUM)[0]
-    number = int(ever.max())
+    ever, number = _objects(together >= Mask.MYOCARDIUM)
     if number == 0:
         return np.zeros_like(found)
     cavity, wall = (
@@ -34,6 +35,12 @@ def labels(probability: np.ndarray) -> np.ndarray:
     return found
 
 
+def _objects(where: np.ndarray) -> tuple[np.ndarray, int]:
+    """Connected parts, numbered from 1, and how many there are."""
+    found: Any = scipy.ndimage.label(where)
+    return found[0], int(found[1])
+
+
 def _near_the_middle(shape: tuple[int, ...], sd: float = 12) -> np.ndarray:
     rows, columns = (np.arange(n) - (n - 1) / 2 for n in shape[-2:])
     return np.exp(-(rows[:, None] ** 2 + columns[None] ** 2) / (2 * sd**2))[None]
@@ -41,7 +48,7 @@ def _near_the_middle(shape: tuple[int, ...], sd: float = 12) -> np.ndarray:
 
 def _keep_left(phase: np.ndarray, zone: np.ndarray, grow: np.ndarray) -> None:
     left = phase >= Mask.MYOCARDIUM
-    objects, number = scipy.ndimage.label(left)
+    objects, number = _objects(left)
     if number:
         touches = np.zeros(number + 1, bool)
         touches[np.unique(objects[zone])] = True
@@ -51,7 +58,7 @@ def _keep_left(phase: np.ndarray, zone: np.ndarray, grow: np.ndarray) -> None:
 
 def _keep_right(phase: np.ndarray, zone: np.ndarray, grow: np.ndarray) -> None:
     right = phase == Mask.RV
-    objects, number = scipy.ndimage.label(right)
+    objects, number = _objects(right)
     if number == 0:
         return
     beside = scipy.ndimage.binary_dilation(zone, grow, iterations=2)

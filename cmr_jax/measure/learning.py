@@ -73,7 +73,7 @@ def measured(exam: PhantomExam, predictor: Predictor) -> Measurement | None:
     slices = exam.video.shape[1]
     slice_mm = -exam.pitch_mm * np.arange(slices)
     try:
-        return measure(exam.video, (exam.spacing_mm,) * 2, slice_mm, predictor)
+        return measure(exam.video, (exam.spacing_mm, exam.spacing_mm), slice_mm, predictor)
     except ValueError:
         return None
 

@@ -55,6 +55,13 @@ LEAST_BLOOD = 1.35  # over myocardium: below, nobody could tell the right ventri
 
 def greys(kind: Greys, rng: np.random.Generator) -> np.ndarray:
     """A grey value for each tissue."""
+    table = _greys(kind, rng)
+    table[Tissue.WALL_EDGE] = table[Tissue.MYOCARDIUM]
+    table[Tissue.RV_EDGE] = table[Tissue.THIN_WALL]
+    return table
+
+
+def _greys(kind: Greys, rng: np.random.Generator) -> np.ndarray:
     table = np.zeros(len(Tissue), F32)
     if kind is Greys.FIXED:
         for tissue, value in FIXED.items():
@@ -78,7 +85,7 @@ def greys(kind: Greys, rng: np.random.Generator) -> np.ndarray:
 def render(tissue: np.ndarray, kind: Greys, texture: bool, rng: np.random.Generator) -> np.ndarray:
     """Pictures of a map `p s k h w`: float32 `p s h w`, myocardium around 1."""
     table = greys(kind, rng)
-    p, s, k, n, _ = tissue.shape
+    p, s, _, n, _ = tissue.shape
     if not texture:
         picture = table[tissue].mean(2)
         return _noisy(_blurred(picture, 0.4), 0.03, rng)
@@ -86,6 +93,7 @@ def render(tissue: np.ndarray, kind: Greys, texture: bool, rng: np.random.Genera
     # Texture differs from tissue to tissue and stays with the anatomy from phase to phase.
     strength = u(0, 0.2, len(Tissue)).astype(F32)
     strength[[Tissue.LV_BLOOD, Tissue.MYOCARDIUM]] *= 0.6
+    strength[Tissue.WALL_EDGE] = strength[Tissue.MYOCARDIUM]
     grain = smooth_noise(rng, (1, s), n, int(u(n / 6, n / 3)))[:, :, None]
     slow = np.zeros(len(Tissue), F32)  # inflow and flow make the right heart's blood uneven
     slow[[Tissue.RV_BLOOD, Tissue.ATRIUM]] = u(0, 0.25, 2)

@@ -49,12 +49,12 @@ def sample(rng: np.random.Generator) -> Heart:
     bsa = u(1.4, 2.3)
     edv, ef, wall = bsa * u(50, 95), u(0.5, 0.72), u(4.5, 8)
     rv_size, rv_ef, bump = u(0.8, 1.25), u(0.42, 0.68), 0.0
-    scar = dict(scar_angle=u(0, 2 * np.pi), scar_width=0.0, scar_motion=1.0, scar_thinning=0.0)
+    angle, width, motion, thinning = u(0, 2 * np.pi), 0.0, 1.0, 0.0
     if group == "dcm":
         edv, ef, wall = bsa * u(95, 200), u(0.08, 0.42), u(4.5, 8)
         rv_size, rv_ef = u(0.4, 1.1), u(0.12, 0.65)
     elif group == "hcm":
-        edv, ef, wall, bump = bsa * u(42, 95), u(0.5, 0.88), u(6.5, 14), u(2, 16)
+        edv, ef, wall, bump = bsa * u(42, 95), u(0.5, 0.93), u(6.5, 14), u(2, 16)
         rv_size = u(0.7, 1.2)
     elif group == "infarct":
         edv, ef, wall = bsa * u(65, 150), u(0.2, 0.55), u(4.5, 8.5)
@@ -62,10 +62,10 @@ def sample(rng: np.random.Generator) -> Heart:
     elif group == "abnormal_rv":
         rv_size, rv_ef, edv = u(1.1, 3.0), u(0.15, 0.6), bsa * u(40, 100)
     elif group == "any":
-        edv, ef, wall, bump = bsa * u(42, 180), u(0.08, 0.85), u(4.5, 13), u(0, 6)
+        edv, ef, wall, bump = bsa * u(42, 180), u(0.08, 0.9), u(4.5, 13), u(0, 6)
         rv_size, rv_ef = u(0.45, 2.0), u(0.12, 0.75)
     if group == "infarct" or (group == "any" and rng.random() < 0.5):
-        scar.update(scar_width=u(0.5, 1.4), scar_motion=u(-0.2, 0.6), scar_thinning=u(0, 0.45))
+        width, motion, thinning = u(0.5, 1.4), u(-0.2, 0.6), u(0, 0.45)
     return Heart(
         group=group,
         bsa_m2=bsa,
@@ -75,8 +75,11 @@ def sample(rng: np.random.Generator) -> Heart:
         wall=wall,
         septal_bump=bump,
         mapse=float(np.clip(3 + 17 * ef + rng.normal(0, 2), 1, 18)),
-        tapse=float(np.clip(3 + 25 * rv_ef + rng.normal(0, 3), 3, 28)),
+        tapse=float(np.clip(5 + 30 * rv_ef + rng.normal(0, 3), 3, 28)),
         rv_size=rv_size,
         rv_ef=rv_ef,
-        **scar,
+        scar_angle=angle,
+        scar_width=width,
+        scar_motion=motion,
+        scar_thinning=thinning,
     )

@@ -38,10 +38,17 @@ class Tissue(enum.IntEnum):
     LIVER = 14
     RV_TRABECULA = 15
     PERICARDIUM = 16  # and the dark line that chemical shift draws at an edge of fat
+    WALL_EDGE = 17  # outermost myocardium, which observers leave outside of their contour
+    RV_EDGE = 18  # innermost wall of the right ventricle, which they take in
 
 
 class Mask(enum.IntEnum):
-    """What is measured.  Papillary muscles and trabeculae count as cavity (ACDC; Petersen 2017)."""
+    """What is measured.
+
+    Papillary muscles and trabeculae count as cavity (ACDC; Petersen 2017).  Contours follow the habit
+    of observers, who draw the epicardium a little inside of the wall's edge and the right ventricle
+    to the outside of its blood.
+    """
 
     BACKGROUND = 0
     RV = 1
@@ -50,7 +57,7 @@ class Mask(enum.IntEnum):
 
 
 MASK_OF = np.zeros(len(Tissue), np.uint8)
-MASK_OF[[Tissue.RV_BLOOD, Tissue.RV_TRABECULA]] = Mask.RV
+MASK_OF[[Tissue.RV_BLOOD, Tissue.RV_TRABECULA, Tissue.RV_EDGE]] = Mask.RV
 MASK_OF[Tissue.MYOCARDIUM] = Mask.MYOCARDIUM
 MASK_OF[[Tissue.LV_BLOOD, Tissue.LV_TRABECULA]] = Mask.LV
 
@@ -194,7 +201,7 @@ class Painter:
         long_axis = h.length / (h.length - h.mapse)
         systolic = h.radius * np.sqrt((1 - h.lv_ef) * long_axis)
         if self.wide:  # some hearts empty their apex more than their base
-            motion = motion * (1 + F32(rng.uniform(0, 0.4)) * (level - F32(0.4)))
+            motion = motion * (1 + F32(rng.uniform(0, 0.7)) * (level - F32(0.4)))
         endo = F32(h.radius) - F32(h.radius - systolic) * self.f * motion
         endo = np.maximum(endo, 1)
         if self.wide:
@@ -398,22 +405,30 @@ class Painter:
     def _fill_right(self, tissue: np.ndarray) -> None:
         rng, u, n = self.rng, self.rng.uniform, self.shape[-1]
         cavity = self.rv_cavity & (self.rv_level >= 0)
+        if self.wide:
+            within = self._rv_within(u(0.3, 1.5)) & (self.rv_level >= 0) & (self.rv_level < 1)
+            tissue[within & (self.r > self.around)] = Tissue.RV_EDGE
         tissue[cavity] = Tissue.RV_BLOOD
         if not self.wide:
             return
-        p, s, k, _, _ = self.shape
+        p, s, *_ = self.shape
         cells = int(rng.integers(n // 6, n // 3))
         noise = smooth_noise(rng, (1, s, 1), n, cells)
         noise = noise + F32(0.5) * smooth_noise(rng, (p, s, 1), n, cells)
         edge = (1 - np.sqrt(self.rv_form)) / self.rv_margin  # mm from the free wall, roughly
+        noise = noise + F32(u(0, 1)) * self.f
         more = np.clip(self.rv_level, 0.3, 1)
         tissue[cavity & (noise > u(0.4, 2.2)) & (edge < u(2, 25) * more)] = Tissue.RV_TRABECULA
 
     def _fill_left(self, tissue: np.ndarray) -> None:
         rng, u, n = self.rng, self.rng.uniform, self.shape[-1]
-        p, s, k, _, _ = self.shape
+        p, s, *_ = self.shape
         below = self.level >= 0
-        tissue[below & (self.r < self.epi)] = Tissue.MYOCARDIUM
+        wall = below & (self.r < self.epi)
+        tissue[wall] = Tissue.MYOCARDIUM
+        if self.wide:
+            inner = np.maximum(self.epi - F32(u(0.2, 1.4)), self.endo + 1.5)
+            tissue[wall & (self.r > inner)] = Tissue.WALL_EDGE
         cavity = self.within & (self.r < self.endo)
         tissue[cavity] = Tissue.LV_BLOOD
         if self.wide and rng.random() < 0.3:
@@ -428,9 +443,10 @@ class Painter:
                 rng, (p, s, 1), n, cells
             )
             depth = F32(u(1, 10)) * np.clip(level * F32(1.5), 0.3, 1)
+            depth = np.minimum(depth, F32(0.6) * self.endo + F32(0.1))  # systole leaves no room
             # Denser towards the compact wall, where the pictures no longer tell them apart.
             inward = (self.endo - self.r) / depth
-            packed = noise + F32(u(0, 3)) * (1 - inward) + F32(u(0, 1.5)) * self.f
+            packed = noise + F32(u(0, 3)) * (1 - inward)
             rough = cavity & (inward < 1) & (packed > u(0, 2.2))
             tissue[rough] = Tissue.LV_TRABECULA
         spread = 0.2 if self.wide else 0.0

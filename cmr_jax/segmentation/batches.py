@@ -40,7 +40,8 @@ def batches(
         drawn = [
             crop(*held[int(rng.integers(len(held)))], sampling, rng) for _ in range(sampling.batch)
         ]
-        yield tuple(np.stack(part) for part in zip(*drawn, strict=True))
+        pictures, masks = zip(*drawn, strict=True)
+        yield np.stack(pictures), np.stack(masks)
 
 
 def crop(exam: PhantomExam, heart: np.ndarray, sampling: Sampling, rng: np.random.Generator):

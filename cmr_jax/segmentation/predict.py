@@ -2,6 +2,8 @@
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
+
 import jax
 import numpy as np
 
@@ -31,7 +33,7 @@ class Predictor:
     def __init__(self, networks: Sequence[Network], shifts=SHIFTS, batch: int = 32):
         self._networks, self._shifts, self._batch = networks, shifts, batch
         widths = networks[0].widths
-        model = UNet(len(Mask), widths)
+        model: Any = UNet(len(Mask), widths)
         self._apply = jax.jit(lambda params, x: jax.nn.softmax(model.apply({"params": params}, x)))
         self.size, self.spacing_mm = networks[0].size, networks[0].spacing_mm
 

@@ -38,7 +38,7 @@ class Training:
 
 def train(run: Training) -> Params:
     """The running mean of the parameters at the end of a run."""
-    network = UNet(len(Mask), run.widths)
+    network: Any = UNet(len(Mask), run.widths)
     size = run.sampling.size
     example = jnp.zeros((1, size, size, inputs.CHANNELS))
     params = jax.jit(network.init)(jax.random.key(run.seed), example)["params"]

@@ -96,7 +96,9 @@ def _volumes(root: str, exam: PublicExam, labels: dict[str, str]) -> Case | None
         masks.append(_masks(values, mask.parts).transpose(2, 1, 0))
         zooms = tuple(map(float, image.header.get_zooms()[:3]))
     slice_mm = -zooms[2] * np.arange(len(video[0]))
-    return Case(exam.patient, np.stack(video), (zooms[1], zooms[0]), slice_mm, np.stack(masks), labels)
+    return Case(
+        exam.patient, np.stack(video), (zooms[1], zooms[0]), slice_mm, np.stack(masks), labels
+    )
 
 
 def _pictures(root: str, exam: PublicExam, labels: dict[str, str]) -> Case | None:
@@ -108,7 +110,9 @@ def _pictures(root: str, exam: PublicExam, labels: dict[str, str]) -> Case | Non
     pictures = np.stack(read).astype(np.float32)
     video = np.stack([pictures[0::2], pictures[1::2]])
     columns, rows, pitch = volume.spacing_mm
-    return Case(exam.patient, video, (rows, columns), -pitch * np.arange(video.shape[1]), None, labels)
+    return Case(
+        exam.patient, video, (rows, columns), -pitch * np.arange(video.shape[1]), None, labels
+    )
 
 
 def _masks(values: np.ndarray, parts: Parts) -> np.ndarray:
@@ -212,6 +216,7 @@ def table(name: str, results: Results, models: list[weights.MeasuringModel]) -> 
 
     for part, mask in PARTS.items():
         for p, moment in enumerate(("ED", "ES")):
+
             def of_dice(rows, p=p, mask=mask):
                 mean = np.nan_to_num(results.dice[:, :, p, mask].mean(0)[rows], nan=np.nan)
                 kept = rows[np.isfinite(mean)]
@@ -236,17 +241,26 @@ def table(name: str, results: Results, models: list[weights.MeasuringModel]) -> 
                 measures.mean_of([what(run[kept], true[kept]) for run in runs]), Resamples(kept)
             )
 
-        row(f"{number}, mean absolute error ({unit})", lambda r: over(r, lambda a, b: measures.mean(np.abs(a - b))))
+        row(
+            f"{number}, mean absolute error ({unit})",
+            lambda r: over(r, lambda a, b: measures.mean(np.abs(a - b))),
+        )
         row(f"{number}, bias ({unit})", lambda r: over(r, lambda a, b: measures.mean(a - b)))
         for sign, end in ((-1.96, "lower"), (1.96, "upper")):
-            row(f"{number}, {end} limit of agreement", lambda r, sign=sign: over(r, lambda a, b: measures.limit(a - b, sign)))
+            row(
+                f"{number}, {end} limit of agreement",
+                lambda r, sign=sign: over(r, lambda a, b: measures.limit(a - b, sign)),
+            )
         row(f"{number}, rank correlation", lambda r: over(r, spearman))
         inside = np.array(
             [[m is not None and low <= t <= high for m, t, (low, high) in zip(
                 run, true, [learning.interval(model, m, number) if m else (0, 0) for m in run], strict=True)]
              for model, run in zip(models, results.runs, strict=True)]
         ).mean(0)  # fmt: skip
-        row(f"{number}, share within its 95 % interval", lambda r, v=inside, u=usable: estimate(measures.mean(v[r[u[r]]]), Resamples(r[u[r]])))
+        row(
+            f"{number}, share within its 95 % interval",
+            lambda r, v=inside, u=usable: estimate(measures.mean(v[r[u[r]]]), Resamples(r[u[r]])),
+        )
     lines += _findings(results, models, row, averaged)
     lines += ["", *(_unsure(results)), ""]
     return lines
@@ -255,14 +269,22 @@ def table(name: str, results: Results, models: list[weights.MeasuringModel]) -> 
 def _findings(results: Results, models, row, averaged) -> list[str]:
     """AUCs of findings: from our numbers, from the masks' (ceiling), from header and body (floors)."""
     names = [c.labels.get("diagnosis", "") for c in results.cases]
-    scores_of = [[findings.scores(m.function, m.largest_mm) if m else {} for m in run] for run in results.runs]
+    scores_of = [
+        [findings.scores(m.function, m.largest_mm) if m else {} for m in run]
+        for run in results.runs
+    ]
     floors = _floors(results.cases)
     several: list[tuple[str, Any]] = []
     for finding, rule in FINDINGS.items():
         truths = results.truth
         if not all("lv_ef_percent" in t for t in truths):
             continue
-        positive = np.array([bool(rule(t, d)) if np.isfinite(t.get("lv_edv_ml", 1)) else False for t, d in zip(truths, names, strict=True)])
+        positive = np.array(
+            [
+                bool(rule(t, d)) if np.isfinite(t.get("lv_edv_ml", 1)) else False
+                for t, d in zip(truths, names, strict=True)
+            ]
+        )
         score = np.array([[s.get(finding, np.nan) for s in run] for run in scores_of])
         if not 3 <= positive.sum() <= len(positive) - 3 or not np.isfinite(score).any():
             continue
@@ -278,7 +300,14 @@ def _findings(results: Results, models, row, averaged) -> list[str]:
             guess = cross_val_predict(model, features, positive, cv=3, method="predict_proba")[:, 1]
             several.append((f"AUC, {finding}, floor by {floor}", (positive, guess)))
     for title, (positive, guess) in several:
-        row(title, lambda r, p=positive, g=guess: estimate(measures.auc(p[r], g[r]), Resamples(r)) if 0 < p[r].sum() < len(r) else None)
+        row(
+            title,
+            lambda r, p=positive, g=guess: (
+                estimate(measures.auc(p[r], g[r]), Resamples(r))
+                if 0 < p[r].sum() < len(r)
+                else None
+            ),
+        )
     return []
 
 
@@ -315,8 +344,14 @@ def write(out: pathlib.Path, name: str, results: Results) -> None:
     """Numbers by patient, and contours of the ten worst exams, of the first model."""
     out.mkdir(parents=True, exist_ok=True)
     rows = []
-    for place, (case, true, found) in enumerate(zip(results.cases, results.truth, results.runs[0], strict=True)):
-        row: dict[str, Any] = {"set": name, "patient": case.name, "diagnosis": case.labels.get("diagnosis", "")}
+    for place, (case, true, found) in enumerate(
+        zip(results.cases, results.truth, results.runs[0], strict=True)
+    ):
+        row: dict[str, Any] = {
+            "set": name,
+            "patient": case.name,
+            "diagnosis": case.labels.get("diagnosis", ""),
+        }
         for number in volumes.NUMBERS:
             row[number] = round(getattr(found.function, number), 1) if found else ""
             row[f"{number}_true"] = round(true[number], 1) if number in true else ""
@@ -336,7 +371,9 @@ def write(out: pathlib.Path, name: str, results: Results) -> None:
     for rank, place in enumerate(np.argsort(error)[::-1][:10], 1):
         case, found = results.cases[place], results.runs[0][place]
         if found is not None:
-            drawn = picture.overlay(case.video[list(found.phases)], case.pixel_mm, found.labels, found.grid)
+            drawn = picture.overlay(
+                case.video[list(found.phases)], case.pixel_mm, found.labels, found.grid
+            )
             cv2.imwrite(str(out / f"{name}_worst{rank:02d}_{case.name}.png"), drawn)
 
 
