@@ -2,7 +2,7 @@
 
     python -m cmr_jax.measure --data=DATA [--split=test] [--out=DIR]
     python -m cmr_jax.measure --dicom=FOLDER [--out=DIR]
-    python -m cmr_jax.measure train --out=WEIGHTS [--members=3] [--steps=1500] [--seed=0]
+    python -m cmr_jax.measure train --out=WEIGHTS [--members=3] [--steps=1600] [--seed=0]
 
 Prints a line for each exam: each number with its 95 % interval, or why it cannot be measured, and what
 makes a measurement doubtful.  With --out it writes measurements.csv, and for each exam a picture with
@@ -26,7 +26,7 @@ _DICOM = flags.DEFINE_string("dicom", None, "A folder of DICOM, or what data_pre
 _OUT = flags.DEFINE_string("out", None, "Folder to write.")
 _JSON = flags.DEFINE_boolean("json", False, "JSON lines instead of a table.")
 _MEMBERS = flags.DEFINE_integer("members", 3, "Networks of the ensemble.", lower_bound=1)
-_STEPS = flags.DEFINE_integer("steps", 1500, "Training steps of each.", lower_bound=1)
+_STEPS = flags.DEFINE_integer("steps", 1600, "Training steps of each.", lower_bound=1)
 _SEED = flags.DEFINE_integer("seed", 0, "Seed of the first; the others follow.")
 
 DOES = {"": "weights data split dicom out json", "train": "out members steps seed"}
@@ -48,8 +48,10 @@ def _train() -> None:
         raise app.UsageError("--out is missing: a folder for the model.")
     from cmr_jax.measure import learning  # after the flags: `--help` needs no devices
     from cmr_jax.segmentation import weights
+    from cmr_jax.segmentation.training import Training
 
-    model = learning.learn(_SEED.value, _MEMBERS.value, _STEPS.value)
+    run = Training(seed=_SEED.value, steps=_STEPS.value)
+    model = learning.learn(run, _MEMBERS.value)
     weights.save(pathlib.Path(_OUT.value), model)
     print(learning.summary(model))
 

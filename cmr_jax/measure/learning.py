@@ -1,6 +1,9 @@
 """Makes a measuring model: an ensemble trained on random hearts, its errors learned from others."""
 
+import dataclasses
+import json
 import logging
+from typing import Any
 
 import numpy as np
 
@@ -17,33 +20,38 @@ log = logging.getLogger(__name__)
 CALIBRATION_SEED = 1_000_003  # exams that no network learns from
 CALIBRATION_EXAMS = 200
 COVERAGE = 0.95
+TRAINED_ON = "random hearts (cmr_jax.phantom); no patient"
 
 
-def learn(seed: int, members: int, steps: int) -> MeasuringModel:
-    """Trains `members` networks, and calibrates their intervals on phantoms that they never saw."""
+def learn(run: Training, members: int, exams: int = CALIBRATION_EXAMS) -> MeasuringModel:
+    """Trains `members` networks from seeds that follow on `run.seed`, and calibrates their intervals on
+    `exams` phantoms that they never saw."""
     networks = []
     for member in range(members):
-        run = Training(seed=seed + member, steps=steps)
         log.info("network %d of %d", member + 1, members)
-        params = train(run)
+        params = train(dataclasses.replace(run, seed=run.seed + member))
         networks.append(Network(params, run.widths, run.sampling.size, run.variant.spacing))
-    about = {
-        "seed": seed,
-        "steps": steps,
-        "trained_on": "random hearts (cmr_jax/phantom), no patient",
-    }
-    return MeasuringModel(networks, calibrate(networks), about)
+    return MeasuringModel(networks, calibrate(networks, run.variant, exams), about(run))
 
 
-def calibrate(networks: list[Network]) -> dict[str, tuple[float, float]]:
+def about(run: Training) -> dict[str, Any]:
+    """How a model was made."""
+    made = dataclasses.asdict(run) | {"trained_on": TRAINED_ON}
+    return json.loads(json.dumps(made, default=lambda value: value.value))
+
+
+def calibrate(
+    networks: list[Network], variant: Variant, exams: int
+) -> dict[str, tuple[float, float]]:
     """For each number `(offset, factor)`: value +- factor * (offset + spread) is a 95 % interval.
 
     Split conformal prediction (Lei 2018, JASA 113:1094) with errors relative to the ensemble's spread.
     """
-    predictor, source = Predictor(networks), Source(CALIBRATION_SEED, Variant(pictures=1))
+    variant = dataclasses.replace(variant, pictures=1)
+    predictor, source = Predictor(networks), Source(CALIBRATION_SEED, variant)
     errors: dict[str, list[float]] = {n: [] for n in volumes.NUMBERS}
     spreads: dict[str, list[float]] = {n: [] for n in volumes.NUMBERS}
-    for index in range(CALIBRATION_EXAMS):
+    for index in range(exams):
         exam = source[index]
         if (found := measured(exam, predictor)) is None:
             continue
@@ -51,14 +59,19 @@ def calibrate(networks: list[Network]) -> dict[str, tuple[float, float]]:
         for name in volumes.NUMBERS:
             errors[name].append(abs(getattr(found.function, name) - getattr(true, name)))
             spreads[name].append(found.spread[name])
-    known = {}
-    for name in volumes.NUMBERS:
-        error, spread = np.array(errors[name]), np.array(spreads[name])
-        offset = float(np.median(error))
-        score = np.sort(error / (offset + spread))
-        rank = min(int(np.ceil(COVERAGE * (len(score) + 1))), len(score)) - 1
-        known[name] = (offset, float(score[rank]))
-    return known
+    return {
+        name: half_width(np.array(errors[name]), np.array(spreads[name]))
+        for name in volumes.NUMBERS
+        if errors[name]
+    }
+
+
+def half_width(error: np.ndarray, spread: np.ndarray) -> tuple[float, float]:
+    """`(offset, factor)` such that `factor * (offset + spread)` is beyond 95 % of such errors."""
+    offset = float(max(np.median(error), 1e-6))
+    score = np.sort(error / (offset + spread))
+    rank = min(int(np.ceil(COVERAGE * (len(score) + 1))), len(score)) - 1
+    return offset, float(score[rank])
 
 
 def truth(exam: PhantomExam) -> volumes.Function:
