@@ -248,13 +248,14 @@ def test_gradients_are_the_published_ones(case, compute, devices):
     found = case.theirs(compute(devices, np.float64).results.gradient)
     expected = load_file(case.folder / "grads_normsoftmax.safetensors")
     assert len(expected) >= 10
+    assert set(expected) <= set(case.meta["grad_f32_vs_f64"])
     for name, error in case.meta["grad_f32_vs_f64"].items():
         # The largest element is recorded in float64.  Zero but for rounding: key biases, and
         # queries and keys of a dead attention.
         check_close(np.abs(found[name]).max(), error["maxabs"], EXACT, name)
         if name in expected and error["maxabs"] > EXACT:
             # The error of the float32 fixture is recorded: exactly that is left.
-            check_close(found[name], expected[name], 4 * error["f32_err"], name)
+            check_close(found[name], expected[name], 4 * error["f32_err"] + EXACT, name)
     for name in case.meta["params_without_grad"]:
         assert not found[name].any(), name
 
@@ -317,7 +318,7 @@ def test_three_steps_of_training_are_the_published_ones(case, compute):
     for name, value in expected.items():
         # Adam divides by the root of the second moment, so where a gradient is near zero its
         # float32 rounding moves the fixture by much; how far is recorded.
-        check_close(found[name], value, 4 * said["param_f32_vs_f64"][name], name)
+        check_close(found[name], value, 4 * said["param_f32_vs_f64"][name] + EXACT, name)
 
 
 def constant(case: Case, said: dict[str, Any]) -> Optim:
