@@ -89,7 +89,7 @@ class Stack:
     rr_ms: float
     intensity_low: float  # modality values of stored 0 and 255
     intensity_high: float
-    flags: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()  # fixed words; "two moments": end diastole, then end systole
     intensity_unit: str = ""  # "ms" of a relaxation map, "cm/s" of flow; "" where arbitrary
 
     @property

@@ -5,8 +5,9 @@
 
 A SOURCE is a folder of DICOM or NIfTI files (tar and zip archives are read where they lie), one
 archive, a folder in a cloud (gs://..., s3://...), dicomweb:URL, phantom:NAME, or a public set in
-its own layout, acdc:DIR or mnms:DIR (with its labels and its split).  A build that was stopped goes
-on where it was when the same command runs again; --update adds exams to a finished one.
+its own layout, as acdc:DIR (with its labels and its split): acdc, emidec, emidec_png, kaggle, mnms,
+mnms2, mscmr, myops, sunnybrook, sunnybrook_png.  A build that was stopped goes on where it was when the
+same command runs again; --update adds exams to a finished one.
 
 Reports and labels join to exams by any of patient_id, study_instance_uid, accession_number; in a
 table, reports need a column report_text.  Options this program does not know go to Apache Beam

@@ -518,6 +518,8 @@ def test_the_published_layout_of_the_data_science_bowl(tmp_path):
     spec = f"kaggle:{root}"
     _, frames, rejects = read(spec)
     assert reasons(rejects) == {Why.NOT_DICOM: 3, Why.PACKED: 1}
+    described = {f.where.split("/")[-2]: f.text["SeriesDescription"] for f in frames}
+    assert (described["sax_5"], described["4ch_15"]) == ("cine SAX", "cine 4CH")
     plan = planned(of_patient(frames, "1"))
     assert {(s.view, s.sequence, len(s.raw.slices)) for s in plan.stacks} == {
         (View.SAX, Sequence.CINE, 4),
@@ -529,6 +531,13 @@ def test_the_published_layout_of_the_data_science_bowl(tmp_path):
         [100 * (1 - 108.3 / 246.7), 50.0, 30.0], abs=0.051
     )
     assert (rows["1"]["lv_edv_ml"], rows["1"]["lv_esv_ml"]) == ("246.7", "108.3")
+
+
+def test_a_folder_may_have_the_mark_of_stacks_in_its_name(tmp_path):
+    dicom(tmp_path / "my!train/7/study/sax_3/IM-0001-0001.dcm", 1)
+    source, frames, _ = read(f"kaggle:{tmp_path}")
+    ((_, content),) = source.load({frames[0].where})
+    assert content[128:132] == b"DICM"
 
 
 def test_headers_keep_what_they_state_and_gaps_are_counted(tmp_path):

@@ -11,8 +11,8 @@ class Problem(enum.Enum):
     """Why files of an exam are not used although the set has them."""
 
     MISSING = "a file that the layout of the set has is missing"
-    UNKNOWN_SPACING = "the pixel spacing is lost"
-    NO_IMAGE = "contours of images that are missing"
+    UNKNOWN_SPACING = "no pixel spacing"
+    NO_IMAGE = "the image of this file is missing"
     SINGLE_MOMENT = "a slice with one moment of two"
 
 

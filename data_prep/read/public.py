@@ -99,7 +99,7 @@ class PublicSource:
 
     def _whole(self, where: str) -> bytes:
         unit, mark, name = where.rpartition(ASSEMBLED)
-        if not mark:
+        if not mark or self._path(where).is_file():
             return self._path(where).read_bytes()
         exam = public.exam(self.spec, unit)
         volume = next((v for v in exam.volumes if name == f"{v.name}.nii"), None)
