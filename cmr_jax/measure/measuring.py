@@ -11,6 +11,9 @@ from cmr_jax.segmentation.grid import Grid
 from cmr_jax.segmentation.predict import Predictor
 
 F32 = np.float32
+# Odds by which each mask is weighed before the likeliest is taken.  Observers count as cavity what lies
+# between trabeculae; chosen on 30 patients of ACDC (every second one), the others agreed.
+ODDS = np.array([1, 1, 1, 2], F32)
 FINE = 2  # contours are drawn, and areas taken, at this many times the network's resolution
 
 
@@ -40,7 +43,7 @@ def measure(
     quality.check(video, slice_mm)
     heights = volumes.disc_heights(slice_mm)
     coarse, grid = predictor.coarse(video, pixel_mm)
-    lv = (cleaning.labels(coarse) == Mask.LV).sum((-2, -1)) @ heights
+    lv = (cleaning.labels(coarse * ODDS) == Mask.LV).sum((-2, -1)) @ heights
     if not lv.any():
         raise ValueError("no left ventricle was seen in this stack.")
     two = np.array([lv.argmax(), lv.argmin()]) if lv.min() < lv.max() else np.array([0, 1])
@@ -79,6 +82,8 @@ def _base_first(slice_mm: np.ndarray) -> bool:
 
 def _labels(probability: np.ndarray) -> np.ndarray:
     """Cleaned labels `p s h w` on the fine grid."""
+    probability = probability * ODDS
+    probability = probability / probability.sum(-1, keepdims=True)
     coarse = cleaning.labels(probability)
     allowed = coarse > 0
     kept = np.where(allowed[..., None], probability, 0)

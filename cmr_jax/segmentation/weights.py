@@ -35,7 +35,7 @@ def save(folder: pathlib.Path, model: MeasuringModel) -> None:
         for number, network in enumerate(model.networks)
         for name, value in flatten(network.params).items()
     }
-    safetensors.numpy.save_file(arrays, folder / ARRAYS_FILE)
+    (folder / ARRAYS_FILE).write_bytes(safetensors.numpy.save(arrays))
     first = model.networks[0]
     plain = {
         "version": VERSION,
