@@ -44,9 +44,9 @@ PEERS = (
     "published CMR-CLIP weights, tested independently on ACDC: balanced accuracy 68 %; RV size 39 %",
 )
 FINDINGS = {  # by what the masks say, or by the set's diagnosis
-    "EF < 50 %": lambda t, d: t["lv_ef_percent"] < 50,
-    "EF < 35 %": lambda t, d: t["lv_ef_percent"] < 35,
-    "EDV > 200 ml": lambda t, d: t["lv_edv_ml"] > 200,
+    "EF < 50 %": lambda t, d: t.get("lv_ef_percent", np.nan) < 50,
+    "EF < 35 %": lambda t, d: t.get("lv_ef_percent", np.nan) < 35,
+    "EDV > 200 ml": lambda t, d: t.get("lv_edv_ml", np.nan) > 200,
     "RVEF < 45 %": lambda t, d: t.get("rv_ef_percent", np.nan) < 45,
     "dilated cardiomyopathy": lambda t, d: d == "DCM",
     "hypertrophic cardiomyopathy": lambda t, d: d == "HCM",
@@ -385,17 +385,17 @@ def main() -> None:
     parser.add_argument("--out", type=pathlib.Path)
     args = parser.parse_args()
     models = [weights.load(path) for path in args.weights or [None]]
-    text = ["# Real hearts", "", "Published by peers, for comparison:", ""]
-    text += [f"- {peer}" for peer in PEERS] + [""]
+    head = ["# Real hearts", "", "Published by peers, for comparison:", ""]
+    parts = ["\n".join([*head, *(f"- {peer}" for peer in PEERS), ""])]
+    print(parts[0], flush=True)
     for spec in args.sets:
         name = spec.partition(":")[0]
         results = evaluate(cases(spec), models)
-        text += table(name, results, models)
+        parts.append("\n".join(table(name, results, models)))
+        print(parts[-1], flush=True)
         if args.out:
             write(args.out, name, results)
-    print("\n".join(text))
-    if args.out:
-        (args.out / "table.md").write_text("\n".join(text) + "\n")
+            (args.out / "table.md").write_text("\n".join(parts) + "\n")
 
 
 if __name__ == "__main__":
