@@ -177,3 +177,26 @@ def test_intervals_hold_the_share_they_promise():
     known = learning.half_width(np.abs(error[:2000]), spread[:2000])
     inside = np.abs(error[2000:]) <= known[1] * (known[0] + spread[2000:])
     assert inside.mean() == pytest.approx(0.95, abs=0.015)
+
+
+def test_an_interval_stays_where_numbers_can_be(shipped, unseen, predictor):
+    found = learning.measured(unseen[0], predictor)
+    wide = dataclasses.replace(found, spread=dict.fromkeys(volumes.NUMBERS, 500.0))
+    assert learning.interval(shipped, wide, "rv_ef_percent") == (0.0, 100.0)
+    low, high = learning.interval(shipped, wide, "lv_edv_ml")
+    assert low == 0
+    assert high > found.function.lv_edv_ml + 500
+
+
+def test_pixels_of_unknown_size_make_volumes_doubtful(tiny, shipped, monkeypatch):
+    from cmr_jax.data.source import ExamSource
+
+    few = Predictor(shipped.networks[:1], shifts=((0, 0),))
+    source = ExamSource(str(tiny), "val")
+    before = report._row(source, 0, shipped, few, None)
+    plain = exams.short_axis_cine
+    flagged = lambda *a: plain(*a)._replace(flags=("spacing unknown",))  # noqa: E731
+    monkeypatch.setattr(report, "short_axis_cine", flagged)
+    after = report._row(source, 0, shipped, few, None)
+    assert "size of a pixel is unknown" not in before["unsure"]
+    assert "size of a pixel is unknown" in after["unsure"]

@@ -15,6 +15,7 @@ class Cine(NamedTuple):
     phases: np.ndarray  # p, position in the cardiac cycle
     slice_mm: np.ndarray  # s, base positive
     spacing_mm: float
+    flags: tuple[str, ...]  # of the stack, as the preparation gave them
 
 
 def short_axis_cine(source: ExamSource, exam: Exam) -> Cine:
@@ -31,7 +32,7 @@ def short_axis_cine(source: ExamSource, exam: Exam) -> Cine:
     video = np.stack(
         [v[_nearest(np.array(at), phases)] for v, at in zip(slices, stack.phases, strict=True)], 1
     )
-    return Cine(video, phases, np.array(stack.slice_mm), stack.spacing_mm)
+    return Cine(video, phases, np.array(stack.slice_mm), stack.spacing_mm, stack.flags)
 
 
 def _common(stack: Stack) -> np.ndarray:

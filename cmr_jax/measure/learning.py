@@ -95,7 +95,8 @@ def interval(model: MeasuringModel, found: Measurement, name: str) -> tuple[floa
     """The 95 % interval of a number."""
     offset, factor = model.calibration[name]
     half, value = factor * (offset + found.spread[name]), getattr(found.function, name)
-    return max(value - half, 0.0), value + half
+    most = 100.0 if name.endswith("percent") else np.inf
+    return max(value - half, 0.0), min(value + half, most)
 
 
 def summary(model: MeasuringModel) -> str:

@@ -17,6 +17,9 @@ from cmr_jax.segmentation.predict import Predictor
 from cmr_jax.segmentation.weights import MeasuringModel
 
 TABLE_FILE = "measurements.csv"
+FLAGS = {
+    "spacing unknown": "the size of a pixel is unknown: volumes, mass and thickness are guesses"
+}
 TITLES = {
     "lv_edv_ml": "LV EDV", "lv_esv_ml": "LV ESV", "lv_ef_percent": "LV EF", "lv_mass_g": "LV mass",
     "rv_edv_ml": "RV EDV", "rv_esv_ml": "RV ESV", "rv_ef_percent": "RV EF",
@@ -74,7 +77,8 @@ def _row(
     row["end_diastole"], row["end_systole"] = (
         round(float(cine.phases[p]), 3) for p in found.phases
     )
-    row["unsure"] = "; ".join(found.doubts)
+    doubts = [*found.doubts, *(text for flag, text in FLAGS.items() if flag in cine.flags)]
+    row["unsure"] = "; ".join(doubts)
     if out:
         drawn = picture.overlay(cine.video[list(found.phases)], pixel_mm, found.labels, found.grid)
         cv2.imwrite(str(out / f"{exam.exam_id}.png"), drawn)
