@@ -104,6 +104,22 @@ def test_simple_shapes_are_in_the_middle_and_smooth():
     np.testing.assert_allclose(middle, 31.5, atol=0.5)
 
 
+def test_the_wall_is_as_thick_as_it_was_drawn():
+    """At end diastole of hearts without a bump, in the mean over the middle slices."""
+    source = Source(8, dataclasses.replace(SMALL, wide_shapes=False, clutter=False, pictures=1))
+    plain = [e for e in (source[i] for i in range(30)) if not e.heart.septal_bump]
+    drawn, seen = [], []
+    for exam in plain:
+        middle = exam.masks[0, 2:5].astype(np.float32).sum((1, 2)) * exam.spacing_mm**2
+        cavity, wall = middle[:, Mask.LV], middle[:, Mask.MYOCARDIUM]
+        seen.append((np.sqrt((cavity + wall) / np.pi) - np.sqrt(cavity / np.pi)).mean())
+        drawn.append(
+            exam.heart.wall * (1 - 0.5 * exam.heart.scar_thinning * exam.heart.scar_width / np.pi)
+        )
+    assert len(plain) > 5
+    np.testing.assert_allclose(seen, drawn, rtol=0.15)
+
+
 def test_papillary_muscles_count_as_cavity():
     assert MASK_OF[Tissue.LV_TRABECULA] == Mask.LV
     assert MASK_OF[Tissue.RV_TRABECULA] == Mask.RV
