@@ -12,7 +12,7 @@ ROOT = pathlib.Path(__file__).parent.parent
 FLOORS = [  # a module may import what stands on a lower floor, and its own room
     ["schema", "cli"],
     ["config", "types", "phantom"],
-    ["sharding", "metrics", "tokenizer", "wording", "journal", "hosts", "provenance"],
+    ["sharding", "metrics", "tokenizer", "wording", "journal", "hosts", "prefetch", "provenance"],
     ["losses", "optim", "guard", "hashing"],
     ["models", "data", "accumulate"],
     ["augment", "fresh_data"],

@@ -75,14 +75,14 @@ def half_width(error: np.ndarray, spread: np.ndarray) -> tuple[float, float]:
 
 
 def truth(exam: PhantomExam) -> volumes.Function:
-    """What is true of a phantom, as its slices show it."""
+    """Compute the true function of a phantom from its masks, slice by slice."""
     curves = exam.volumes_ml
     ed, es = curves[:, Mask.LV].argmax(), curves[:, Mask.LV].argmin()
     return volumes.function(curves[[ed, es]])
 
 
 def measured(exam: PhantomExam, predictor: Predictor) -> Measurement | None:
-    """What the networks measure of a phantom; None where they find nothing to measure."""
+    """Measure a phantom; None if there is nothing to be measured."""
     slices = exam.video.shape[1]
     slice_mm = -exam.pitch_mm * np.arange(slices)
     try:
@@ -92,7 +92,7 @@ def measured(exam: PhantomExam, predictor: Predictor) -> Measurement | None:
 
 
 def interval(model: MeasuringModel, found: Measurement, name: str) -> tuple[float, float]:
-    """The 95 % interval of a number."""
+    """Return the ends of the 95 % interval of a number."""
     offset, factor = model.calibration[name]
     half, value = factor * (offset + found.spread[name]), getattr(found.function, name)
     most = 100.0 if name.endswith("percent") else np.inf
@@ -100,7 +100,7 @@ def interval(model: MeasuringModel, found: Measurement, name: str) -> tuple[floa
 
 
 def summary(model: MeasuringModel) -> str:
-    """What `train` prints at its end."""
+    """Summarise the errors of a model on unseen phantoms, for the terminal."""
     lines = [f"{len(model.networks)} networks; median error on unseen phantoms:"]
     lines += [f"  {name:14s} {offset:.1f}" for name, (offset, _) in model.calibration.items()]
     return "\n".join(lines)

@@ -19,8 +19,8 @@ FINE = 2  # contours are drawn, and areas taken, at this many times the network'
 
 @dataclasses.dataclass(frozen=True)
 class Measurement:
-    """What was measured in one stack.  `spread` is the standard deviation over the members of the
-    ensemble; `doubts` say why numbers are not to be relied on, none where they are."""
+    """Measurements of one stack.  `spread` is the standard deviation over the members of the ensemble;
+    `doubts` are reasons not to rely on the numbers."""
 
     function: Function
     phases: tuple[int, int]  # end diastole and end systole
@@ -36,9 +36,9 @@ class Measurement:
 def measure(
     video: np.ndarray, pixel_mm: tuple[float, float], slice_mm: np.ndarray, predictor: Predictor
 ) -> Measurement:
-    """Of pictures `p s h w`, pixels of `pixel_mm` (rows, columns), slices at `slice_mm`.
+    """Measure a cine `p s h w` with pixels of `pixel_mm` (rows, columns) and slices at `slice_mm`.
 
-    A ValueError where there is nothing to be measured: one slice, one phase, no heart.
+    Raises a ValueError if there is nothing to be measured: one slice, one phase, no heart.
     """
     quality.check(video, slice_mm)
     heights = volumes.disc_heights(slice_mm)

@@ -1,4 +1,4 @@
-"""What cannot be measured, and which measurements are doubtful."""
+"""Checks of the input, and reasons to doubt a measurement."""
 
 import numpy as np
 
@@ -17,7 +17,7 @@ LARGEST_STEP_MM = 20.0
 
 
 def check(video: np.ndarray, slice_mm: np.ndarray) -> None:
-    """A ValueError where `p s h w` cannot be measured at all."""
+    """Raise a ValueError if pictures `p s h w` cannot be measured at all."""
     phases, slices = video.shape[:2]
     if slices != len(slice_mm):
         raise ValueError(f"{slices} slices, but {len(slice_mm)} positions.")
@@ -46,9 +46,8 @@ def doubts(
     slice_mm: np.ndarray,
     grid: Grid,
 ) -> tuple[str, ...]:
-    """Reasons why the numbers may be wrong, in words."""
+    """Return reasons why the numbers may be wrong.  `labels`: `2 s h w`, end diastole and end systole."""
     reasons = []
-    ed, es = 0, 1
     if spread["lv_ef_percent"] > LARGEST_EF_SD:
         reasons.append(
             f"models disagree about the ejection fraction (SD {spread['lv_ef_percent']:.0f} points)"
@@ -57,7 +56,7 @@ def doubts(
         reasons.append(
             f"models disagree about the end-diastolic volume (SD {spread['lv_edv_ml']:.0f} ml)"
         )
-    area = (labels[ed] == Mask.LV).sum((-2, -1)) * grid.spacing_mm**2
+    area, area_es = (labels == Mask.LV).sum((-2, -1)) * grid.spacing_mm**2
     if min(area[0], area[-1]) > CUT_OFF * area.max():
         reasons.append(
             "both ends of the stack show a large left ventricle: the apex may be missing"
@@ -75,11 +74,7 @@ def doubts(
     stroke = found.lv_edv_ml - found.lv_esv_ml, found.rv_edv_ml - found.rv_esv_ml
     if min(stroke) <= 0 or max(stroke) > LARGEST_STROKE_RATIO * min(stroke):
         reasons.append("stroke volumes of the ventricles differ")
-    lv_by_slice = [(labels[t] == Mask.LV).sum((-2, -1)) for t in (ed, es)]
-    if (
-        lv_by_slice[1].sum() > 0
-        and (lv_by_slice[1] > 1.3 * lv_by_slice[0] + 100 / grid.spacing_mm**2).any()
-    ):
+    if (area_es > 1.3 * area + 100).any():
         reasons.append("a slice shows more cavity at end systole than at end diastole")
     if np.diff(np.sort(slice_mm)).max() > LARGEST_STEP_MM:
         reasons.append("slices are missing within the stack")

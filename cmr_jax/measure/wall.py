@@ -61,7 +61,7 @@ def ray_thickness(picture: np.ndarray, spacing_mm: float, angles: np.ndarray) ->
 
 
 def _ring(picture: np.ndarray, spacing_mm: float) -> bool:
-    """Whether a slice shows a cavity with enough wall around it to be measured."""
+    """Tell if a slice shows a cavity with enough wall around it to be measured."""
     cavity, wall = ((picture == m).sum() * spacing_mm**2 for m in (Mask.LV, Mask.MYOCARDIUM))
     return bool(min(cavity, wall) > LEAST_CAVITY_MM2)
 

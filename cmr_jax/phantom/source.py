@@ -12,7 +12,7 @@ from cmr_jax.phantom.tissue import MASK_OF, Mask, Painter, Planes
 
 @dataclasses.dataclass(frozen=True)
 class Variant:
-    """What is random; an ablation switches parts off."""
+    """Options of the generator; an ablation switches parts off."""
 
     wide_shapes: bool = True
     clutter: bool = True
@@ -84,7 +84,6 @@ class Source:
             v.size,
             v.samples,
         )
-        # The heart is rarely in the middle: training crops are drawn around it.
         contraction = np.array([0.0, 1.0])
         if wide and rng.random() < 0.3:
             contraction = np.array([rng.uniform(0, 0.3), rng.uniform(0.5, 1)])

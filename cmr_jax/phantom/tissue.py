@@ -1,4 +1,4 @@
-"""Which tissue lies at each point of a short-axis stack.
+"""Maps of tissues of a random short-axis stack.
 
 Every voxel is seen at `samples` points (through the slice's thickness and within the pixel), so that
 partial volume follows from geometry.  Arrays are `p s k h w`: phases, slices, sample points, rows,
@@ -43,7 +43,7 @@ class Tissue(enum.IntEnum):
 
 
 class Mask(enum.IntEnum):
-    """What is measured.
+    """Classes of the masks.
 
     Papillary muscles and trabeculae count as cavity (ACDC; Petersen 2017).  Contours follow the habit
     of observers, who draw the epicardium a little inside of the wall's edge and the right ventricle
@@ -320,7 +320,7 @@ class Painter:
         made[(vessels > u(1.3, 2.4)) & (made == 0)] = Tissue.VESSEL
         wobble = field(4) * 6
         if rng.random() < 0.75:
-            a = np.deg2rad(u(-20, 120)) - 0.0
+            a = np.deg2rad(u(-20, 120))
             away = x * F32(np.cos(a)) + y * F32(np.sin(a)) + wobble
             made[away > u(25, 75) - u(0, 25) * down] = Tissue.LIVER
         for _ in range(rng.integers(0, 4)):  # stomach, aorta, vessels, spine

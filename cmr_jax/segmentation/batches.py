@@ -45,9 +45,8 @@ def batches(
 
 
 def crop(exam: PhantomExam, heart: np.ndarray, sampling: Sampling, rng: np.random.Generator):
-    """One slice and its context, cut out around the heart's middle."""
+    """Cut one slice and its context out around the heart's middle; pictures `h w c`, masks `h w k`."""
     p, s, n, _ = exam.video.shape
-    # Slices beyond either end are rarer than those that show a ventricle.
     phase, at = int(rng.integers(p)), int(rng.integers(s))
     size = sampling.size
     middle = heart + rng.uniform(-sampling.shift, sampling.shift, 2) - size / 2
@@ -59,7 +58,7 @@ def crop(exam: PhantomExam, heart: np.ndarray, sampling: Sampling, rng: np.rando
         exam.video[phase, i][window] if 0 <= i < s else np.zeros((size, size), F32) for i in order
     ]
     frames.append(exam.video[p - 1 - phase, at][window])
-    picture = np.stack([inputs.normalised(f) for f in frames], -1)
+    picture = inputs.stacked(*(inputs.normalised(f) for f in frames))
     mask = exam.masks[phase, at, row : row + size, column : column + size]
     if sampling.turned:
         turns, mirror = int(rng.integers(4)), rng.random() < 0.5
@@ -70,7 +69,7 @@ def crop(exam: PhantomExam, heart: np.ndarray, sampling: Sampling, rng: np.rando
 
 
 def _with_middle(exam: PhantomExam) -> tuple[PhantomExam, np.ndarray]:
-    """And the row and column of the middle of both ventricles."""
+    """Return the exam with the row and column of the middle of both ventricles."""
     heart = (exam.masks[..., 0] < 1).sum((0, 1)).astype(F32)
     total = max(float(heart.sum()), 1e-6)
     at = np.arange(len(heart), dtype=F32) + F32(0.5)

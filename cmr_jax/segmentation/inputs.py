@@ -1,4 +1,4 @@
-"""What the network sees of a slice: itself, its neighbours, and the opposite moment of the cycle.
+"""Input channels of a slice: itself, its neighbours, and the opposite moment of the cycle.
 
 Each channel is normalised by itself, so that neither the gain of a slice nor the windowing of an
 export matters.
@@ -20,7 +20,7 @@ def normalised(pictures: np.ndarray) -> np.ndarray:
 
 
 def channels(video: np.ndarray, opposite: np.ndarray) -> np.ndarray:
-    """`p s h w` -> `p s h w c`.  `opposite`, `p`: the phase that differs most from each phase.
+    """Make channels `p s h w c` of pictures `p s h w`.  `opposite`, `p`: the phase that differs most from each phase.
 
     A slice without a neighbour has zeros in its place.
     """
@@ -28,7 +28,12 @@ def channels(video: np.ndarray, opposite: np.ndarray) -> np.ndarray:
     none = np.zeros_like(x[:, :1])
     before = np.concatenate([none, x[:, :-1]], 1)
     after = np.concatenate([x[:, 1:], none], 1)
-    return np.stack([x, before, after, x[opposite]], -1)
+    return stacked(x, before, after, x[opposite])
+
+
+def stacked(own: np.ndarray, before: np.ndarray, after: np.ndarray, opposite: np.ndarray):
+    """Stack a slice, its neighbours and the opposite moment as channels, in the network's order."""
+    return np.stack([own, before, after, opposite], -1)
 
 
 def opposites(video: np.ndarray) -> np.ndarray:

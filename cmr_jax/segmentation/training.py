@@ -1,34 +1,37 @@
 """Trains the U-Net on random hearts."""
 
 import dataclasses
+import itertools
 import logging
-import queue
-import threading
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import optax
 
+from cmr_jax import config, optim
 from cmr_jax.losses.dense import dense_loss
 from cmr_jax.models.unet import UNet
 from cmr_jax.phantom import Source, Variant
 from cmr_jax.phantom.tissue import Mask
+from cmr_jax.prefetch import Prefetcher
 from cmr_jax.segmentation import inputs
 from cmr_jax.segmentation.batches import Sampling, batches
 from cmr_jax.types import Params
 
 log = logging.getLogger(__name__)
 
+AHEAD = 4  # batches
+RUNNING_MEAN = config.Optim(ema=0.995)
+
 
 @dataclasses.dataclass(frozen=True)
 class Training:
-    """A run."""
+    """Options of a training run."""
 
     seed: int = 0
-    steps: int = 1000
+    steps: int = 1600
     lr: float = 2.5e-3
     weight_decay: float = 1e-3
     widths: tuple[int, ...] = (32, 64, 96, 128)
@@ -54,42 +57,15 @@ def train(run: Training) -> Params:
 
         value, gradient = jax.value_and_grad(loss)(params)
         update, state = chain.update(gradient, state, params)
-        params = optax.apply_updates(params, update)
-        decay = jnp.minimum(0.995, (number + 1) / (number + 10))
-        mean = jax.tree.map(lambda m, p: m * decay + p * (1 - decay), mean, params)
-        return params, state, mean, value
+        params: Any = optax.apply_updates(params, update)
+        return params, state, optim.averaged(RUNNING_MEAN, mean, params, number), value
 
     state, mean, smooth, begun = chain.init(params), params, None, time.monotonic()
-    source = Source(run.seed, run.variant)
-    for number, (pictures, masks) in enumerate(_ahead(batches(source, run.sampling, run.seed))):
-        if number == run.steps:
-            break
-        params, state, mean, value = step(params, state, mean, number, pictures, masks)
-        smooth = float(value) if smooth is None else 0.98 * smooth + 0.02 * float(value)
-        if number % 100 == 99:
-            log.info("step %d: loss %.3f, %.0f s", number + 1, smooth, time.monotonic() - begun)
+    made = batches(Source(run.seed, run.variant), run.sampling, run.seed)
+    with Prefetcher(itertools.islice(made, run.steps), AHEAD) as feed:
+        for number, (pictures, masks) in enumerate(feed):
+            params, state, mean, value = step(params, state, mean, number, pictures, masks)
+            smooth = float(value) if smooth is None else 0.98 * smooth + 0.02 * float(value)
+            if number % 100 == 99:
+                log.info("step %d: loss %.3f, %.0f s", number + 1, smooth, time.monotonic() - begun)
     return jax.device_get(mean)
-
-
-def _ahead(items: Iterator[Any], depth: int = 4) -> Iterator[Any]:
-    """The same items, made by a thread."""
-    made: queue.Queue = queue.Queue(depth)
-    stopped = threading.Event()
-
-    def work() -> None:
-        for item in items:
-            while not stopped.is_set():
-                try:
-                    made.put(item, timeout=0.5)
-                    break
-                except queue.Full:
-                    continue
-            if stopped.is_set():
-                return
-
-    threading.Thread(target=work, daemon=True).start()
-    try:
-        while True:
-            yield made.get()
-    finally:
-        stopped.set()

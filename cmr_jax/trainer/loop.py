@@ -11,8 +11,8 @@ from cmr_jax import checkpoint, config, guard, hosts, sharding, step
 from cmr_jax.checkpoint import Saved
 from cmr_jax.data.pipeline import Loaded, TrainBatches
 from cmr_jax.journal import Journal, Progress
+from cmr_jax.prefetch import Prefetcher
 from cmr_jax.provenance import Provenance
-from cmr_jax.trainer.ahead import Ahead
 from cmr_jax.trainer.meter import Meter
 from cmr_jax.trainer.monitor import Monitor
 from cmr_jax.trainer.validation import BY, Validation
@@ -53,7 +53,7 @@ def fit(
     watch = Monitor(cfg, tools.workdir, guard.Groups.of(state.params), before)
     if hosts.asked():
         raise hosts.Leaving(f"asked to leave before step {first + 1}")
-    with Ahead(placed(tools.batches, mesh)) as feed, watch as monitor:
+    with Prefetcher(placed(tools.batches, mesh)) as feed, watch as monitor:
         for at in range(first + 1, stop + 1):
             loaded = next(feed)
             state, parts = train_step(state, loaded.batch, key)

@@ -13,8 +13,8 @@ from cmr_jax import config, metrics, sharding, step
 from cmr_jax.config import Objective
 from cmr_jax.data import sites
 from cmr_jax.data.pipeline import EvalBatches
+from cmr_jax.prefetch import Prefetcher
 from cmr_jax.tokenizer import Tokenizer
-from cmr_jax.trainer.ahead import Ahead
 from cmr_jax.types import Array, Batch, Embeddings, TrainState
 
 log = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ class Validation:
         params = state.params if state.ema is None else state.ema
         seen: list[Seen] = []
         losses = []
-        with Ahead(self._placed()) as batches:
+        with Prefetcher(self._placed()) as batches:
             for batch, local, real in batches:
                 embeddings, loss = self._look(params, batch)
                 kept = Seen(embeddings, local.report_group[:, 0], local.targets)

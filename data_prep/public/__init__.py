@@ -34,7 +34,7 @@ LAYOUTS = {
     "sunnybrook": sunnybrook,
     "sunnybrook_png": sunnybrook_png,
 }
-# Of pictures without a header, as the user vouches for it.
+# Limits of the spacing that a user states for pictures without a header.
 LEAST_SPACING_MM, LARGEST_SPACING_MM = 0.3, 30.0
 
 

@@ -5,7 +5,7 @@
 and P for pathological.  100 exams with contours; the 50 of the test set have none and are named Case_101.
 
 The images are phase-sensitive inversion recovery (LGE_PSIR): air is noise around a mid grey, not dark as
-in magnitude images.  In pictures of the set, air has a median of 114 to 149 of 255 in all eight exams
+in magnitude images.  In pictures of the set, air has a median of 114 to 149 of 255 in all nine exams
 whose corners are not padding.  Infarct volumes contain no-reflow, as the set's own numbers do.
 
 NIfTI files are held to the published layout only; the pictures that others made of this set have a

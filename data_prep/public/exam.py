@@ -71,13 +71,13 @@ class Volume:
 
     @property
     def assembled(self) -> bool:
-        """Whether the stack is put together from several files."""
+        """True if the stack is put together from several files."""
         return bool(self.name)
 
 
 @dataclasses.dataclass(frozen=True)
 class PublicExam:
-    """What one exam of a set consists of.
+    """Files and facts of one exam of a set.
 
     Attributes:
         patient: the set's name of the patient.

@@ -24,7 +24,7 @@ def folders_with(root: str, wanted: re.Pattern) -> list[str]:
 
 
 def matches(wanted: re.Pattern, path: str) -> bool:
-    """Whether the name of a file is of a form."""
+    """Match the file name of a path, all of it, against a pattern."""
     return wanted.fullmatch(os.path.basename(path)) is not None
 
 

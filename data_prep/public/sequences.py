@@ -1,4 +1,4 @@
-"""What MS-CMRSeg 2019 and MyoPS 2020 have in common: one stack of each sequence of a patient.
+"""Shared layout of MS-CMRSeg 2019 and MyoPS 2020: one stack of each sequence of a patient.
 
 C0 is a balanced SSFP still of the short axis (no cine: one moment of it), LGE or DE late enhancement by
 inversion recovery, read as magnitude, and T2 a black-blood T2-weighted image.

@@ -172,7 +172,7 @@ def _placed(root: str, members: list[str]) -> dict[int, tuple[str, float, int, f
 
 
 def _moments(root: str, placed: dict, contours: list[tuple[str, int, str]]) -> dict[int, str]:
-    """Which phases are end diastole and end systole: the larger cavity is end-diastolic."""
+    """Find the phases of end diastole and end systole: the larger cavity is end-diastolic."""
     areas: dict[int, list[float]] = defaultdict(list)
     for path, number, kind in contours:
         if kind == "i":

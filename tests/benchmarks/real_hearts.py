@@ -81,7 +81,7 @@ def cases(spec: str) -> list[Case]:
 
 
 def _volumes(root: str, exam: PublicExam, labels: dict[str, str]) -> Case | None:
-    """Of NIfTI files; slices in the order of the file."""
+    """Read NIfTI files; slices in the order of the file."""
     by_moment = {m.moment: m for m in exam.masks}
     if set(by_moment) != set(CYCLE_POSITIONS):
         return None
@@ -102,7 +102,7 @@ def _volumes(root: str, exam: PublicExam, labels: dict[str, str]) -> Case | None
 
 
 def _pictures(root: str, exam: PublicExam, labels: dict[str, str]) -> Case | None:
-    """Of PNG files: the moments of each slice one after the other."""
+    """Read PNG files: the moments of each slice one after the other."""
     volume = exam.volumes[0]
     if volume.moments != 2 or volume.spacing_mm is None:
         return None
@@ -218,7 +218,7 @@ def table(name: str, results: Results, models: list[weights.MeasuringModel]) -> 
         for p, moment in enumerate(("ED", "ES")):
 
             def of_dice(rows, p=p, mask=mask):
-                mean = np.nan_to_num(results.dice[:, :, p, mask].mean(0)[rows], nan=np.nan)
+                mean = results.dice[:, :, p, mask].mean(0)[rows]
                 kept = rows[np.isfinite(mean)]
                 if not len(kept):
                     return None
@@ -261,13 +261,12 @@ def table(name: str, results: Results, models: list[weights.MeasuringModel]) -> 
             f"{number}, share within its 95 % interval",
             lambda r, v=inside, u=usable: estimate(measures.mean(v[r[u[r]]]), Resamples(r[u[r]])),
         )
-    lines += _findings(results, models, row, averaged)
-    lines += ["", *(_unsure(results)), ""]
-    return lines
+    _findings(results, row, averaged)
+    return [*lines, "", *_unsure(results), ""]
 
 
-def _findings(results: Results, models, row, averaged) -> list[str]:
-    """AUCs of findings: from our numbers, from the masks' (ceiling), from header and body (floors)."""
+def _findings(results: Results, row, averaged) -> None:
+    """Add rows of AUCs of findings: from our numbers, from the masks' (ceiling), from header and body (floors)."""
     names = [c.labels.get("diagnosis", "") for c in results.cases]
     scores_of = [
         [findings.scores(m.function, m.largest_mm) if m else {} for m in run]
@@ -308,11 +307,10 @@ def _findings(results: Results, models, row, averaged) -> list[str]:
                 else None
             ),
         )
-    return []
 
 
 def _floors(found: list[Case]) -> dict[str, np.ndarray]:
-    """What needs no picture: geometry of the header; height and weight."""
+    """Features that need no picture: geometry of the header; height and weight."""
     header = [[*c.video.shape[1:], *c.pixel_mm, float(np.diff(c.slice_mm).mean())] for c in found]
     floors = {"header geometry": np.array(header, float)}
     body = [[c.labels.get("height_cm", ""), c.labels.get("weight_kg", "")] for c in found]
@@ -322,7 +320,7 @@ def _floors(found: list[Case]) -> dict[str, np.ndarray]:
 
 
 def _unsure(results: Results) -> list[str]:
-    """Whether large errors of the ejection fraction were marked."""
+    """Report if large errors of the ejection fraction were marked unsure."""
     lines = []
     for number, run in enumerate(results.runs):
         errors = [

@@ -1,4 +1,4 @@
-"""Work done before it is asked for: batches are read and lie on the devices while a step runs."""
+"""Prefetch items of an iterator in a thread, so that batches are ready when a step ends."""
 
 import contextlib
 import queue
@@ -12,17 +12,17 @@ T = TypeVar("T")
 PATIENCE_S = 10  # with a source that hangs; its thread ends with the process
 
 
-class Ahead(Generic[T]):
-    """What `source` gives, in its order, taken by a thread up to `depth` ahead.
+class Prefetcher(Generic[T]):
+    """Yield the items of `source` in order, taken by a thread up to `depth` ahead.
 
-    An error of `source` comes at the place of the item that it prevented.
+    An error of `source` is raised at the place of the item that it prevented.
     """
 
     def __init__(self, source: Iterator[T], depth: int = 2):
         self.waited = 0.0  # seconds, in all, that whoever asked had to wait
         self._source, self._over = source, threading.Event()
         self._made: queue.Queue[tuple[Any, BaseException | None]] = queue.Queue(depth)
-        self._thread = threading.Thread(target=self._work, name="ahead", daemon=True)
+        self._thread = threading.Thread(target=self._work, name="prefetch", daemon=True)
         self._thread.start()
 
     def _work(self) -> None:
@@ -47,7 +47,7 @@ class Ahead(Generic[T]):
             raise error
         return made
 
-    def __enter__(self) -> "Ahead[T]":
+    def __enter__(self) -> "Prefetcher[T]":
         return self
 
     def __exit__(
