@@ -57,8 +57,8 @@ def train(run: Training) -> Params:
 
         value, gradient = jax.value_and_grad(loss)(params)
         update, state = chain.update(gradient, state, params)
-        params: Any = optax.apply_updates(params, update)
-        return params, state, optim.averaged(RUNNING_MEAN, mean, params, number), value
+        moved: Any = optax.apply_updates(params, update)
+        return moved, state, optim.averaged(RUNNING_MEAN, mean, moved, number), value
 
     state, mean, smooth, begun = chain.init(params), params, None, time.monotonic()
     made = batches(Source(run.seed, run.variant), run.sampling, run.seed)
