@@ -12,7 +12,7 @@ from cmr_jax.losses.dense import dense_loss
 from cmr_jax.models.unet import UNet
 from cmr_jax.phantom import Source, Variant
 from cmr_jax.phantom.tissue import Mask
-from cmr_jax.segmentation import inputs, weights
+from cmr_jax.segmentation import inputs, training, weights
 from cmr_jax.segmentation.batches import Sampling, batches
 from cmr_jax.segmentation.predict import Network, Predictor
 from cmr_jax.segmentation.training import Training, train
@@ -95,6 +95,16 @@ def test_training_is_the_same_for_a_seed():
     first, again = (flatten(train(short)) for _ in range(2))
     for name, value in first.items():
         np.testing.assert_array_equal(value, again[name], err_msg=name)
+
+
+def test_what_goes_wrong_in_a_batch_ends_training(monkeypatch):
+    def broken(*_):
+        raise ValueError("no heart could be drawn")
+        yield
+
+    monkeypatch.setattr(training, "batches", broken)
+    with pytest.raises(ValueError, match="no heart could be drawn"):
+        train(dataclasses.replace(TINY, steps=3))
 
 
 def model(params):
