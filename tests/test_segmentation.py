@@ -8,12 +8,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from cmr_jax import config
 from cmr_jax.losses.dense import dense_loss
 from cmr_jax.models.unet import UNet
 from cmr_jax.phantom import Source, Variant
 from cmr_jax.phantom.tissue import Mask
-from cmr_jax.segmentation import inputs, training, weights
+from cmr_jax.segmentation import inputs, networks, training, weights
 from cmr_jax.segmentation.batches import Sampling, batches
+from cmr_jax.segmentation.networks import Architecture
 from cmr_jax.segmentation.predict import Network, Predictor
 from cmr_jax.segmentation.training import Training, train
 from cmr_jax.weights import flatten
@@ -95,6 +97,57 @@ def test_training_is_the_same_for_a_seed():
     first, again = (flatten(train(short)) for _ in range(2))
     for name, value in first.items():
         np.testing.assert_array_equal(value, again[name], err_msg=name)
+
+
+def test_training_over_devices_is_training_on_one():
+    short = dataclasses.replace(TINY, steps=3)
+    one, many = (flatten(train(short, jax.devices()[:n])) for n in (1, 4))
+    for name, value in one.items():
+        np.testing.assert_allclose(value, many[name], atol=2e-5, rtol=2e-3, err_msg=name)
+    odd = dataclasses.replace(short, sampling=dataclasses.replace(TINY.sampling, batch=6))
+    with pytest.raises(ValueError, match="6 slices do not divide over 4 devices"):
+        train(odd, jax.devices()[:4])
+
+
+def test_half_precision_trains_full_parameters():
+    run = dataclasses.replace(TINY, steps=3, precision=config.Precision.BFLOAT16)
+    exact = flatten(train(dataclasses.replace(TINY, steps=3)))
+    for name, value in flatten(train(run)).items():
+        assert value.dtype == np.float32
+        assert np.isfinite(value).all()
+        assert np.abs(value - exact[name]).max() < 0.1, name
+
+
+def test_tokens_of_the_video_tower_label_pixels():
+    """The slice, its neighbours and its opposite all reach its labels; its place in the batch not."""
+    labeller = networks.make(Architecture.TOKENS, (8, 16))
+    params = jax.jit(labeller.init, static_argnums=1)(jax.random.key(0), 32)
+    x = jax.random.normal(jax.random.key(1), (2, 32, 32, inputs.CHANNELS))
+    apply = jax.jit(labeller.apply)
+    out = apply(params, x)
+    assert out.shape == (2, 32, 32, len(Mask))
+    np.testing.assert_allclose(apply(params, x[::-1])[::-1], out, atol=1e-5)
+    gradient = jax.jit(jax.grad(lambda x: jnp.sum(labeller.apply(params, x)[0] ** 2)))(x)
+    assert not gradient[1].any()
+    # Time attention starts as the identity: until it has learned, only the slice's own tokens count.
+    assert gradient[0, ..., 0].any()
+
+
+def test_channels_can_be_left_empty():
+    pictures, _ = next(batches(Source(0, SMALL), Sampling(batch=4, size=32, empty=(1, 3)), 1))
+    whole, _ = next(batches(Source(0, SMALL), Sampling(batch=4, size=32), 1))
+    assert not pictures[..., [1, 3]].any()
+    np.testing.assert_array_equal(pictures[..., [0, 2]], whole[..., [0, 2]])
+
+
+def test_turned_pictures_keep_their_masks():
+    """The cavity is bright wherever it lies."""
+    sampling = Sampling(batch=16, size=32, turned=True)
+    pictures, masks = next(batches(Source(0, SMALL), sampling, 1))
+    plain, _ = next(batches(Source(0, SMALL), Sampling(batch=16, size=32), 1))
+    assert not np.array_equal(pictures, plain)
+    cavity, wall = ((masks[..., m] > 0.9) for m in (Mask.LV, Mask.MYOCARDIUM))
+    assert pictures[..., 0][cavity].mean() > pictures[..., 0][wall].mean() + 0.5
 
 
 def test_what_goes_wrong_in_a_batch_ends_training(monkeypatch):

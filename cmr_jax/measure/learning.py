@@ -30,7 +30,9 @@ def learn(run: Training, members: int, exams: int = CALIBRATION_EXAMS) -> Measur
     for member in range(members):
         log.info("network %d of %d", member + 1, members)
         params = train(dataclasses.replace(run, seed=run.seed + member))
-        networks.append(Network(params, run.widths, run.sampling.size, run.variant.spacing))
+        networks.append(
+            Network(params, run.widths, run.sampling.size, run.variant.spacing, run.architecture)
+        )
     return MeasuringModel(networks, calibrate(networks, run.variant, exams), about(run))
 
 

@@ -20,7 +20,7 @@ FINE = 2  # contours are drawn, and areas taken, at this many times the network'
 @dataclasses.dataclass(frozen=True)
 class Measurement:
     """Measurements of one stack.  `spread` is the standard deviation over the members of the ensemble;
-    `doubts` are reasons not to rely on the numbers."""
+    `doubts` are reasons not to rely on the numbers, `right_doubts` on the right ventricle's alone."""
 
     function: Function
     phases: tuple[int, int]  # end diastole and end systole
@@ -31,6 +31,7 @@ class Measurement:
     labels: np.ndarray  # 2 s h w of `Mask`, at both moments, on `grid`
     grid: Grid
     doubts: tuple[str, ...]
+    right_doubts: tuple[str, ...]
 
 
 def measure(
@@ -72,6 +73,7 @@ def measure(
         labels=labels,
         grid=grid,
         doubts=quality.doubts(labels, found, spread, slice_mm, grid),
+        right_doubts=quality.right_doubts(labels, found, spread, grid),
     )
 
 

@@ -8,7 +8,8 @@ from cmr_jax.segmentation.grid import Grid
 
 LEAST_SLICES = 3
 # Largest standard deviations over an ensemble that are still called sure.
-LARGEST_EF_SD, LARGEST_VOLUME_SD = 4.0, 0.10  # percent; share of the end-diastolic volume
+LARGEST_EF_SD, LARGEST_RV_EF_SD = 4.0, 6.0  # points
+LARGEST_VOLUME_SD = 0.10  # share of the end-diastolic volume
 # Stroke volumes of both ventricles are equal but for shunts and regurgitation.
 LARGEST_STROKE_RATIO = 2.0
 # A last slice whose cavity is this share of the largest is not the apex.
@@ -46,7 +47,10 @@ def doubts(
     slice_mm: np.ndarray,
     grid: Grid,
 ) -> tuple[str, ...]:
-    """Return reasons why the numbers may be wrong.  `labels`: `2 s h w`, end diastole and end systole."""
+    """Return reasons why the left ventricle's numbers may be wrong.
+
+    `labels`: `2 s h w`, end diastole and end systole.
+    """
     reasons = []
     if spread["lv_ef_percent"] > LARGEST_EF_SD:
         reasons.append(
@@ -66,16 +70,38 @@ def doubts(
         reasons.append(f"the left ventricle was seen in {len(seen)} slices only")
     elif len(seen) < seen[-1] - seen[0] + 1:
         reasons.append("the left ventricle was not seen in a slice between others")
-    edges = np.concatenate(
-        [labels[..., 0, :], labels[..., -1, :], labels[..., :, 0], labels[..., :, -1]], -1
-    )
-    if (edges > 0).any():
-        reasons.append("the heart reaches beyond the field that was looked at")
-    stroke = found.lv_edv_ml - found.lv_esv_ml, found.rv_edv_ml - found.rv_esv_ml
-    if min(stroke) <= 0 or max(stroke) > LARGEST_STROKE_RATIO * min(stroke):
-        reasons.append("stroke volumes of the ventricles differ")
+    if _at_the_edge(labels >= Mask.MYOCARDIUM):
+        reasons.append("the left ventricle reaches beyond the field that was looked at")
+    if found.lv_edv_ml <= found.lv_esv_ml:
+        reasons.append("the left ventricle does not contract")
     if (area_es > 1.3 * area + 100).any():
         reasons.append("a slice shows more cavity at end systole than at end diastole")
     if np.diff(np.sort(slice_mm)).max() > LARGEST_STEP_MM:
         reasons.append("slices are missing within the stack")
     return tuple(reasons)
+
+
+def right_doubts(
+    labels: np.ndarray, found: Function, spread: dict[str, float], grid: Grid
+) -> tuple[str, ...]:
+    """Return reasons why the right ventricle's numbers alone may be wrong."""
+    reasons = []
+    if spread["rv_ef_percent"] > LARGEST_RV_EF_SD:
+        reasons.append(
+            f"models disagree about its ejection fraction (SD {spread['rv_ef_percent']:.0f} points)"
+        )
+    if spread["rv_edv_ml"] > LARGEST_VOLUME_SD * found.rv_edv_ml:
+        reasons.append(
+            f"models disagree about its end-diastolic volume (SD {spread['rv_edv_ml']:.0f} ml)"
+        )
+    if _at_the_edge(labels == Mask.RV):
+        reasons.append("it reaches beyond the field that was looked at")
+    stroke = found.lv_edv_ml - found.lv_esv_ml, found.rv_edv_ml - found.rv_esv_ml
+    if min(stroke) <= 0 or max(stroke) > LARGEST_STROKE_RATIO * min(stroke):
+        reasons.append("stroke volumes of the ventricles differ")
+    return tuple(reasons)
+
+
+def _at_the_edge(where: np.ndarray) -> bool:
+    sides = where[..., 0, :], where[..., -1, :], where[..., 0], where[..., -1]
+    return any(side.any() for side in sides)

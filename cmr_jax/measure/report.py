@@ -3,6 +3,7 @@
 import csv
 import json
 import pathlib
+import re
 from typing import Any
 
 import cv2
@@ -10,7 +11,7 @@ import numpy as np
 
 from cmr_jax.data.broken import BrokenRecord
 from cmr_jax.data.source import ExamSource
-from cmr_jax.measure import learning, picture, volumes
+from cmr_jax.measure import learning, page, picture, volumes
 from cmr_jax.measure.exams import short_axis_cine
 from cmr_jax.measure.measuring import measure
 from cmr_jax.segmentation.predict import Predictor
@@ -27,7 +28,7 @@ TITLES = {
 
 
 def run(source: ExamSource, model: MeasuringModel, out: pathlib.Path | None, as_json: bool) -> None:
-    """Measures each exam; with `out` also writes measurements.csv and a PNG for each exam."""
+    """Measures each exam; with `out` also writes measurements.csv, index.html and a PNG for each exam."""
     predictor, rows = Predictor(model.networks), []
     if out:
         out.mkdir(parents=True, exist_ok=True)
@@ -41,6 +42,7 @@ def run(source: ExamSource, model: MeasuringModel, out: pathlib.Path | None, as_
             writer = csv.DictWriter(file, columns)
             writer.writeheader()
             writer.writerows(rows)
+        page.write(out, rows, model)
     failed = sum("error" in row for row in rows)
     if not as_json:
         print(
@@ -79,9 +81,11 @@ def _row(
     )
     doubts = [*found.doubts, *(text for flag, text in FLAGS.items() if flag in cine.flags)]
     row["unsure"] = "; ".join(doubts)
+    row["right_ventricle_unsure"] = "; ".join(found.right_doubts)
     if out:
         drawn = picture.overlay(cine.video[list(found.phases)], pixel_mm, found.labels, found.grid)
-        cv2.imwrite(str(out / f"{exam.exam_id}.png"), drawn)
+        row["picture"] = re.sub(r"[^\w-]", "_", exam.exam_id) + ".png"
+        cv2.imwrite(str(out / row["picture"]), drawn)
     return row
 
 
@@ -92,8 +96,9 @@ def _line(row: dict[str, Any]) -> str:
         f"{title} {row[n]:.0f} ({row[f'{n}_low']:.0f} to {row[f'{n}_high']:.0f}) {_unit(n)}"
         for n, title in TITLES.items()
     )
-    doubt = f"\n  unsure: {row['unsure']}" if row["unsure"] else ""
-    return f"{row['exam_id']}: {numbers}{doubt}"
+    marks = {"unsure": row["unsure"], "right ventricle unsure": row["right_ventricle_unsure"]}
+    doubts = "".join(f"\n  {mark}: {reasons}" for mark, reasons in marks.items() if reasons)
+    return f"{row['exam_id']}: {numbers}{doubts}"
 
 
 def _unit(name: str) -> str:

@@ -9,7 +9,8 @@ import enum
 import cv2
 import numpy as np
 
-from cmr_jax.phantom.tissue import Tissue, smooth_noise
+from cmr_jax.phantom.shapes import smooth_noise
+from cmr_jax.phantom.tissue import Tissue
 
 F32 = np.float32
 
@@ -56,8 +57,8 @@ LEAST_BLOOD = 1.35  # over myocardium: below, nobody could tell the right ventri
 def greys(kind: Greys, rng: np.random.Generator) -> np.ndarray:
     """A grey value for each tissue."""
     table = _greys(kind, rng)
-    table[Tissue.WALL_EDGE] = table[Tissue.MYOCARDIUM]
-    table[Tissue.RV_EDGE] = table[Tissue.THIN_WALL]
+    table[[Tissue.WALL_EDGE, Tissue.LV_EDGE]] = table[Tissue.MYOCARDIUM]
+    table[[Tissue.RV_EDGE, Tissue.LV_OPENING]] = table[Tissue.THIN_WALL]
     return table
 
 
@@ -93,7 +94,7 @@ def render(tissue: np.ndarray, kind: Greys, texture: bool, rng: np.random.Genera
     # Texture differs from tissue to tissue and stays with the anatomy from phase to phase.
     strength = u(0, 0.2, len(Tissue)).astype(F32)
     strength[[Tissue.LV_BLOOD, Tissue.MYOCARDIUM]] *= 0.6
-    strength[Tissue.WALL_EDGE] = strength[Tissue.MYOCARDIUM]
+    strength[[Tissue.WALL_EDGE, Tissue.LV_EDGE]] = strength[Tissue.MYOCARDIUM]
     grain = smooth_noise(rng, (1, s), n, int(u(n / 6, n / 3)))[:, :, None]
     slow = np.zeros(len(Tissue), F32)  # inflow and flow make the right heart's blood uneven
     slow[[Tissue.RV_BLOOD, Tissue.ATRIUM]] = u(0, 0.25, 2)

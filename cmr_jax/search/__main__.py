@@ -7,7 +7,8 @@
     python -m cmr_jax.search calibrate INDEX --data=LABELLED --splits=val
     python -m cmr_jax.search triage INDEX --findings=lge,hcm [--where=site=A] [--json]
     python -m cmr_jax.search triage INDEX --findings=lge,hcm --data=NEW --splits=test [--json]
-    python -m cmr_jax.search serve INDEX [--port=8400] [--host=ADDRESS --token_file=FILE]
+    python -m cmr_jax.search serve INDEX [--port=8400] [--measurements=DIR]
+        [--host=ADDRESS --token_file=FILE]
     python -m cmr_jax.search remove INDEX --exams=ID,ID
     python -m cmr_jax.search check INDEX
 
@@ -76,6 +77,9 @@ _TOKEN_FILE = flags.DEFINE_string("token_file", None, "A file, chmod 600, that h
 _HTTPS = flags.DEFINE_boolean("https", False, "Browsers come by https, through a proxy.")
 _AUDIT = flags.DEFINE_string("audit", None, "File of queries (default: audit.jsonl of the index).")
 _KEEP = flags.DEFINE_boolean("keep_queries", True, "Whether queries are kept there.")
+_MEASURED = flags.DEFINE_string(
+    "measurements", None, "What cmr_jax.measure --out wrote: numbers and contours beside exams."
+)
 _EXAMS = flags.DEFINE_list("exams", [], "Exams to remove.")
 
 
@@ -184,13 +188,15 @@ def _triage(given: list[str]) -> None:
 def _serve(given: list[str]) -> None:
     index = _opened(given, words=False)
     from cmr_jax.search.room import serve
+    from cmr_jax.search.room.measured import Measured
 
     door = serve.Door(
         _HOST.value, _PORT.value, tuple(_NAMES.value), _TOKEN_FILE.value, _HTTPS.value
     )
     rules = serve.rules(door)  # before anything that takes time
+    measured = Measured(pathlib.Path(_MEASURED.value)) if _MEASURED.value else None
     audit = pathlib.Path(_AUDIT.value) if _AUDIT.value else index.path / "audit.jsonl"
-    serve.serve(index, _model(index), door, rules, audit if _KEEP.value else None)
+    serve.serve(index, _model(index), door, rules, audit if _KEEP.value else None, measured)
 
 
 def _remove(given: list[str]) -> None:
@@ -237,7 +243,10 @@ DOES = {  # each with the flags that it takes
     "query": (_query, f"hits where like like_dicom share slices json {WEIGHTS}"),
     "calibrate": (_calibrate, f"data splits batch {WEIGHTS}"),
     "triage": (_triage, f"findings hits where data splits json batch {WEIGHTS}"),
-    "serve": (_serve, f"host port names token_file https audit keep_queries {WEIGHTS}"),
+    "serve": (
+        _serve,
+        f"host port names token_file https audit keep_queries measurements {WEIGHTS}",
+    ),
     "remove": (_remove, "exams"),
     "check": (_check, ""),
 }

@@ -17,9 +17,10 @@ class Sampling:
 
     batch: int = 32
     size: int = 64  # rows and columns of a crop
-    shift: float = 10  # pixels by which a crop may miss the heart's middle
+    shift: float = 10.0  # pixels by which a crop may miss the heart's middle
     held: int = 64  # exams that slices are drawn from
     turned: bool = False  # quarter turns and mirrored pictures too
+    empty: tuple[int, ...] = ()  # channels that are left empty, for ablations
 
 
 def batches(
@@ -59,6 +60,7 @@ def crop(exam: PhantomExam, heart: np.ndarray, sampling: Sampling, rng: np.rando
     ]
     frames.append(exam.video[p - 1 - phase, at][window])
     picture = inputs.stacked(*(inputs.normalised(f) for f in frames))
+    picture[..., list(sampling.empty)] = 0
     mask = exam.masks[phase, at, row : row + size, column : column + size]
     if sampling.turned:
         turns, mirror = int(rng.integers(4)), rng.random() < 0.5

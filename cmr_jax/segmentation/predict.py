@@ -2,15 +2,14 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
 
 import jax
 import numpy as np
 
-from cmr_jax.models.unet import UNet
 from cmr_jax.phantom.tissue import Mask
-from cmr_jax.segmentation import inputs
+from cmr_jax.segmentation import inputs, networks
 from cmr_jax.segmentation.grid import Grid, centre_of_motion
+from cmr_jax.segmentation.networks import Architecture
 from cmr_jax.types import Params
 
 F32 = np.float32
@@ -25,17 +24,22 @@ class Network:
     widths: tuple[int, ...]
     size: int = 64
     spacing_mm: float = 2.0
+    architecture: Architecture = Architecture.UNET
 
 
 class Predictor:
     """Predicts with an ensemble; slices of a whole stack go through as one batch of fixed size."""
 
-    def __init__(self, networks: Sequence[Network], shifts=SHIFTS, batch: int = 32):
-        self._networks, self._shifts, self._batch = networks, shifts, batch
-        widths = networks[0].widths
-        model: Any = UNet(len(Mask), widths)
-        self._apply = jax.jit(lambda params, x: jax.nn.softmax(model.apply({"params": params}, x)))
-        self.size, self.spacing_mm = networks[0].size, networks[0].spacing_mm
+    def __init__(
+        self, members: Sequence[Network], shifts=SHIFTS, batch: int = 32, localise: bool = True
+    ):
+        """`localise`: look for the heart; else it is taken to be in the middle of the picture."""
+        self._networks, self._shifts, self._batch = members, shifts, batch
+        self._localise = localise
+        first = members[0]
+        labeller = networks.make(first.architecture, first.widths)
+        self._apply = jax.jit(lambda params, x: jax.nn.softmax(labeller.apply(params, x)))
+        self.size, self.spacing_mm = first.size, first.spacing_mm
 
     def coarse(self, video: np.ndarray, pixel_mm: tuple[float, float]) -> tuple[np.ndarray, Grid]:
         """Probabilities `p s h w k` of all phases by the first network alone, and their grid.
@@ -48,13 +52,13 @@ class Predictor:
         whole = Grid(centre, self.spacing_mm, int(np.ceil(size)))
         seen = whole.sample(video, pixel_mm)
         opposite = inputs.opposites(seen)
-        row, column = centre_of_motion(seen, self.spacing_mm)
-        middle = (whole.size - 1) / 2
-        grid = whole.moved(row - middle, column - middle, pixel_mm)
-        grid = dataclasses.replace(grid, size=self.size)
-        network = self._networks[0]
+        grid, network = dataclasses.replace(whole, size=self.size), self._networks[0]
+        if self._localise:
+            row, column = centre_of_motion(seen, self.spacing_mm)
+            middle = (whole.size - 1) / 2
+            grid = grid.moved(row - middle, column - middle, pixel_mm)
         two = [0, int(opposite[0])]
-        for _ in range(2):
+        for _ in range(2 * self._localise):
             found = self._predict(network, grid.sample(video[two], pixel_mm), np.array([1, 0]))
             moved = _middle(found)
             if moved is None:

@@ -1,4 +1,4 @@
-"""Trains the U-Net on random hearts."""
+"""Trains a network on random hearts."""
 
 import dataclasses
 import itertools
@@ -9,15 +9,15 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import optax
+from jax.sharding import NamedSharding
 
-from cmr_jax import config, optim
+from cmr_jax import config, optim, sharding
 from cmr_jax.losses.dense import dense_loss
-from cmr_jax.models.unet import UNet
 from cmr_jax.phantom import Source, Variant
-from cmr_jax.phantom.tissue import Mask
 from cmr_jax.prefetch import Prefetcher
-from cmr_jax.segmentation import inputs
+from cmr_jax.segmentation import networks
 from cmr_jax.segmentation.batches import Sampling, batches
+from cmr_jax.segmentation.networks import Architecture
 from cmr_jax.types import Params
 
 log = logging.getLogger(__name__)
@@ -34,17 +34,27 @@ class Training:
     steps: int = 1600
     lr: float = 2.5e-3
     weight_decay: float = 1e-3
+    architecture: Architecture = Architecture.UNET
     widths: tuple[int, ...] = (32, 64, 96, 128)
+    precision: config.Precision = config.Precision.FLOAT32
     variant: Variant = dataclasses.field(default_factory=Variant)
     sampling: Sampling = dataclasses.field(default_factory=Sampling)
 
 
-def train(run: Training) -> Params:
-    """The running mean of the parameters at the end of a run."""
-    network: Any = UNet(len(Mask), run.widths)
-    size = run.sampling.size
-    example = jnp.zeros((1, size, size, inputs.CHANNELS))
-    params = jax.jit(network.init)(jax.random.key(run.seed), example)["params"]
+def train(run: Training, devices: list[Any] | None = None) -> Params:
+    """Train over `devices` (default: all); return the running mean of the parameters at the end.
+
+    Batches lie over the devices, parameters on each.  A ValueError says if a batch does not divide.
+    """
+    labeller = networks.make(run.architecture, run.widths, jnp.dtype(run.precision.value))
+    mesh = sharding.make_mesh(config.Mesh(data=-1, fsdp=1, tensor=1), devices)
+    rows, whole = (NamedSharding(mesh, spec) for spec in (sharding.ROWS, sharding.WHOLE))
+    if run.sampling.batch % mesh.size:
+        raise ValueError(
+            f"batches of {run.sampling.batch} slices do not divide over {mesh.size} devices."
+        )
+    init = jax.jit(labeller.init, static_argnums=1, out_shardings=whole)
+    params = init(jax.random.key(run.seed), run.sampling.size)
     rate = optax.cosine_onecycle_schedule(run.steps, run.lr, pct_start=0.1)
     chain = optax.chain(
         optax.clip_by_global_norm(2.0), optax.adamw(rate, weight_decay=run.weight_decay)
@@ -53,7 +63,7 @@ def train(run: Training) -> Params:
     @jax.jit
     def step(params, state, mean, number, pictures, masks):
         def loss(params):
-            return dense_loss(network.apply({"params": params}, pictures), masks)
+            return dense_loss(labeller.apply(params, pictures), masks)
 
         value, gradient = jax.value_and_grad(loss)(params)
         update, state = chain.update(gradient, state, params)
@@ -63,7 +73,8 @@ def train(run: Training) -> Params:
     state, mean, smooth, begun = chain.init(params), params, None, time.monotonic()
     made = batches(Source(run.seed, run.variant), run.sampling, run.seed)
     with Prefetcher(itertools.islice(made, run.steps), AHEAD) as feed:
-        for number, (pictures, masks) in enumerate(feed):
+        for number, batch in enumerate(feed):
+            pictures, masks = (jax.device_put(part, rows) for part in batch)
             params, state, mean, value = step(params, state, mean, number, pictures, masks)
             smooth = float(value) if smooth is None else 0.98 * smooth + 0.02 * float(value)
             if number % 100 == 99:

@@ -8,6 +8,7 @@ import ml_dtypes
 import numpy as np
 import safetensors.numpy
 
+from cmr_jax.segmentation.networks import Architecture
 from cmr_jax.segmentation.predict import Network
 from cmr_jax.weights import flatten, nest, tensors
 
@@ -40,6 +41,7 @@ def save(folder: pathlib.Path, model: MeasuringModel) -> None:
     plain = {
         "version": VERSION,
         "networks": len(model.networks),
+        "architecture": first.architecture.value,
         "widths": list(first.widths),
         "size": first.size,
         "spacing_mm": first.spacing_mm,
@@ -64,6 +66,7 @@ def load(path: str | pathlib.Path | None) -> MeasuringModel:
     try:
         if plain["version"] != VERSION:
             raise ValueError(f"version {plain['version']} is not known to this program")
+        architecture = Architecture(plain.get("architecture", Architecture.UNET.value))
         widths = tuple(int(w) for w in plain["widths"])
         size, spacing = int(plain["size"]), float(plain["spacing_mm"])
         count = int(plain["networks"])
@@ -82,5 +85,5 @@ def load(path: str | pathlib.Path | None) -> MeasuringModel:
         }
         if not flat:
             raise ValueError(f"{folder / ARRAYS_FILE} holds no network {number}.")
-        networks.append(Network(nest(flat), widths, size, spacing))
+        networks.append(Network(nest(flat), widths, size, spacing, architecture))
     return MeasuringModel(networks, calibration, plain.get("about", {}))

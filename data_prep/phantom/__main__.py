@@ -51,7 +51,7 @@ def label_rows(chosen: Profile) -> list[dict[str, str]]:
         measured = {k: f"{v:.1f}" for k, v in study.truth.measurements.items()}
         found = {k: str(int(v)) for k, v in study.truth.findings.items()}
         given = {"split": split} if (split := chosen.split_of(index)) else {}
-        known = {"diagnosis": study.subject.diagnosis.value}
+        known = {"diagnosis": study.diagnosis}
         rows.append(study.keys | given | known | measured | found)
     return rows
 

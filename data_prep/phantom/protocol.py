@@ -51,6 +51,7 @@ class Profile:
     )
     missing_any: bool = False  # also cines of the short axis and of four chambers; one cine stays
     habits: Habits | None = None  # None: every vendor exports alike, and in English
+    wild: bool = False  # random short-axis stacks (cmr_jax.phantom) instead of the tidy heart
     vendors: tuple[str, ...] = (SIEMENS, GE, PHILIPS)
     noise: tuple[float, float] = (0.06, 0.14)  # from least to most, as a share of the signal
     slice_mm: float = 8.0
@@ -130,6 +131,17 @@ PROFILES = {
     "v1-elsewhere": _V1_ELSEWHERE,
     "tiny": Profile(24, 7, matrix=48, pixel_mm=5.0, sax_slices=5, lge_slices=3, phases=8),
     "clinical": Profile(20, 0, matrix=192, pixel_mm=1.6, sax_slices=11, lge_slices=10, phases=25),
+    "wild": Profile(
+        300,
+        0,
+        matrix=128,
+        pixel_mm=2.0,
+        sax_slices=0,
+        lge_slices=0,
+        phases=20,
+        wild=True,
+        no_contrast=1.0,
+    ),
     "habits": Profile(
         300, 41, matrix=48, pixel_mm=5.0, sax_slices=6, lge_slices=5, phases=10, habits=Habits()
     ),

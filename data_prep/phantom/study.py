@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from data_prep.phantom import dicom, export, objects, report, translated
+from data_prep.phantom import dicom, export, objects, report, translated, wild
 from data_prep.phantom.acquisition import LGE_PHASE, Scan, Scanner
 from data_prep.phantom.anatomy import Heart
 from data_prep.phantom.disease import sample_subject
@@ -37,6 +37,9 @@ class Study:
         self.profile, self.index = chosen, index
         self.subject = sample_subject(chosen.seed, index, chosen.prevalence)
         self.identity = identity(self.subject)
+        self.wild = wild.WildHeart(chosen, index) if chosen.wild else None
+        if self.wild:
+            self.subject = self.wild.person(self.subject)
         rng = exam_rng(chosen.seed, index, 5)
         self.vendor = chosen.vendors[rng.integers(len(chosen.vendors))]
         self.tesla = float(rng.choice(FIELDS[self.vendor]))
@@ -50,7 +53,14 @@ class Study:
     @functools.cached_property
     def truth(self) -> Truth:
         """Measurements and findings."""
+        if self.wild:
+            return self.wild.truth
         return truth(self.subject, self.heart.lv_volumes_ml, self.heart.lv.mass_g())
+
+    @property
+    def diagnosis(self) -> str:
+        """The disease that the heart was drawn for."""
+        return self.wild.group if self.wild else self.subject.diagnosis.value
 
     @property
     def keys(self) -> dict[str, str]:
@@ -65,6 +75,8 @@ class Study:
     def report_text(self) -> str:
         """The report, protected health information and the odd hostile string included."""
         who = self.identity
+        if self.wild:
+            return wild.report(self.truth, exam_rng(self.profile.seed, self.index, 8))
         if self.profile.habits:
             return translated.report(self, Style.of(self).language)
         text = report.report(self.subject, self.truth, who, contrast=self.has_contrast)
@@ -121,6 +133,10 @@ class Study:
         """Every DICOM file as (name, bytes, size); without pixels the bytes end before them."""
         if self.profile.habits:
             yield from export.files(self, pixels)
+            return
+        if self.wild:
+            scan = self.wild.scan(self.origin, self.tesla)
+            yield from self._stack(0, scan, self.shared(), self.wild.video() if pixels else None)
             return
         shared = self.shared()
         scanner = Scanner(self.heart, self.origin, self.profile.through)

@@ -55,6 +55,7 @@ def build(exams: Exams, rules: Rules, audit: Audit) -> Guard:
         Route("/api/search", room.search, methods=["POST"]),
         Route("/api/exam/{exam_id}", room.exam),
         Route("/api/heart/{exam_id}", room.heart),
+        Route("/api/contours/{exam_id}", room.contours),
         Route("/api/frames/{exam_id}/{stack:int}/{slice:int}", room.frames),
         Route("/api/evidence", room.evidence, methods=["POST"]),
         *(Route(f"/{name}", _page(name, content)) for name, content in pages.items()),
@@ -104,6 +105,14 @@ class _Room:
             return Response(self._hearts.get((exam_id, still), make), media_type="image/webp")
 
         return await self._answer(request, answer)
+
+    async def contours(self, request: Request) -> Response:
+        exam_id = request.path_params["exam_id"]
+
+        def read() -> Response:
+            return Response(self._exams.contours(exam_id), media_type="image/png")
+
+        return await self._answer(request, read)
 
     async def frames(self, request: Request) -> Response:
         at = request.path_params

@@ -11,6 +11,7 @@ from cmr_jax.search.index import EXAM, KEY
 from cmr_jax.search.places import Absent
 from cmr_jax.search.query import Searcher
 from cmr_jax.search.request import Query
+from cmr_jax.search.room.measured import Measured
 from cmr_jax.search.rows import PLACE
 
 SIMILAR = 6
@@ -19,8 +20,13 @@ SIMILAR = 6
 class Exams:
     """Reads exams by id."""
 
-    def __init__(self, searcher: Searcher, known: dict[str, Calibrated]):
-        self.searcher, self._calibrated = searcher, known
+    def __init__(
+        self,
+        searcher: Searcher,
+        known: dict[str, Calibrated],
+        measured: Measured | None = None,
+    ):
+        self.searcher, self._calibrated, self._measured = searcher, known, measured
         self.index = searcher.index
 
     def tell(self, exam_id: str) -> dict[str, Any]:
@@ -36,7 +42,14 @@ class Exams:
             "stacks": [_stack(i, stack) for i, stack in enumerate(exam.stacks)],
             "findings": self._findings(row),
             "similar": [hit.to_json() for hit in like],
+            "measured": self._measured.tell(exam_id) if self._measured else None,
         }
+
+    def contours(self, exam_id: str) -> bytes:
+        """A PNG of the contours that were measured."""
+        if self._measured is None:
+            raise Absent("nothing was measured")
+        return self._measured.contours(places.row_of(self.index, exam_id, [KEY])[KEY])
 
     def frames(self, exam_id: str, stack: int, slice_index: int) -> np.ndarray:
         """One slice, uint8 (time, rows, columns).  Absent where there is none such."""

@@ -16,6 +16,7 @@ from cmr_jax.search.room import app
 from cmr_jax.search.room.audit import Audit
 from cmr_jax.search.room.exams import Exams
 from cmr_jax.search.room.guard import Rules, is_loopback
+from cmr_jax.search.room.measured import Measured
 
 SHORTEST = 16  # characters of a token
 AT_ONCE = 200  # visitors
@@ -61,14 +62,19 @@ def rules(door: Door) -> Rules:
 
 
 def serve(
-    index: Index, model: Model, door: Door, allowed: Rules, audit: pathlib.Path | None
+    index: Index,
+    model: Model,
+    door: Door,
+    allowed: Rules,
+    audit: pathlib.Path | None,
+    measured: Measured | None = None,
 ) -> None:
     """Until it is asked to leave."""
     known = calibrated.read(index.path).findings
     searcher = Searcher(index, model, calibrated.likely(known))
     for words in FIRST:
         searcher(Query(words, k=1))
-    room = app.build(Exams(searcher, known), allowed, Audit(audit))
+    room = app.build(Exams(searcher, known, measured), allowed, Audit(audit))
     kept = f"what is asked is kept in {audit}" if audit else "what is asked is not kept"
     here = f"http://{door.host}:{door.port}/"
     print(f"{len(index)} exams at {here} ({kept}; Ctrl-C ends it)", flush=True)

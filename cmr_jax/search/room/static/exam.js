@@ -28,7 +28,7 @@ function column(exam, clock, greys, asked) {
     element("h1", { tabindex: "-1" }, `Exam ${exam.exam_id}`),
     element("p", { class: "quiet" }, [who(exam), exam.field_strength_t ? `${exam.field_strength_t} T` : ""].filter(Boolean).join(", ")),
     element("div", { class: "views" }, views.map((v) => v.figure)),
-    element("div", { class: "beside" }, impression(exam), findings(exam), evidence(exam, views, asked), similar(exam)));
+    element("div", { class: "beside" }, impression(exam), measured(exam), findings(exam), evidence(exam, views, asked), similar(exam)));
   const key = (event) => {
     const step = { ArrowUp: 1, ArrowDown: -1 }[event.key];
     if (step === undefined || !views.length) return false;
@@ -42,6 +42,20 @@ function column(exam, clock, greys, asked) {
 function impression(exam) {
   return element("section", { class: "panel" }, element("h2", {}, "Impression"),
     element("p", {}, exam.impression || "none"));
+}
+
+function measured(exam) {
+  const found = exam.measured;
+  if (!found) return "";
+  const rows = found.numbers.map((n) => element("tr", {}, element("th", { scope: "row" }, n.title),
+    element("td", {}, `${n.value.toFixed(0)} ${n.unit}`), element("td", { class: "span" }, `${n.low.toFixed(0)} to ${n.high.toFixed(0)}`)));
+  const contours = found.contours ? element("a", { href: `/api/contours/${encodeURIComponent(exam.exam_id)}`, target: "_blank" },
+    element("img", { class: "contours", src: `/api/contours/${encodeURIComponent(exam.exam_id)}`,
+      alt: "Contours at end diastole (above) and end systole, from base to apex as the stack lies" })) : "";
+  return element("section", { class: "panel measured" }, element("h2", {}, "Measured, research use only"),
+    found.error ? element("p", {}, `Not measured: ${found.error}`) : "",
+    rows.length ? element("table", {}, element("caption", { class: "quiet" }, "value, and its 95 % interval as it holds on phantoms"), element("tbody", {}, rows)) : "",
+    found.doubts.map((doubt) => element("p", { class: "unsure" }, `Unsure: ${doubt}`)), contours);
 }
 
 function findings(exam) {
