@@ -224,7 +224,7 @@ class Painter:
         right = self.right
         cavity = right.cavity
         if self.wide:
-            edge = right.within(u(0.3, 1.5)) & (self.frame.r > self.left.around)
+            edge = right.within(u(0.8, 3.2)) & (self.frame.r > self.left.around)
             tissue[edge] = Tissue.RV_EDGE
         tissue[cavity] = Tissue.RV_BLOOD
         if not self.wide:
@@ -247,7 +247,7 @@ class Painter:
         if self.wide:
             inner = np.maximum(self.left.epi - F32(u(0.2, 1.4)), self.left.endo + 1.5)
             tissue[wall & (self.frame.r > inner)] = Tissue.WALL_EDGE
-            tissue[wall & (self.frame.r < self.left.endo + F32(u(0, 1.2)))] = Tissue.LV_EDGE
+            tissue[wall & (self.frame.r < self.left.endo + F32(u(0.3, 1.6)))] = Tissue.LV_EDGE
         cavity = self.left.within & (self.frame.r < self.left.endo)
         tissue[cavity] = Tissue.LV_BLOOD
         if self.wide and rng.random() < 0.3:
