@@ -59,6 +59,10 @@ def greys(kind: Greys, rng: np.random.Generator) -> np.ndarray:
     table = _greys(kind, rng)
     table[[Tissue.WALL_EDGE, Tissue.LV_EDGE]] = table[Tissue.MYOCARDIUM]
     table[[Tissue.RV_EDGE, Tissue.LV_OPENING]] = table[Tissue.THIN_WALL]
+    # Blood of the right atrium is that of the right ventricle, if anything a little fresher.
+    table[Tissue.RIGHT_BLOOD] = table[Tissue.RV_BLOOD] * (
+        1 if kind is Greys.FIXED else rng.uniform(0.85, 1.15)
+    )
     return table
 
 
@@ -97,8 +101,10 @@ def render(tissue: np.ndarray, kind: Greys, texture: bool, rng: np.random.Genera
     strength[[Tissue.WALL_EDGE, Tissue.LV_EDGE]] = strength[Tissue.MYOCARDIUM]
     grain = smooth_noise(rng, (1, s), n, int(u(n / 6, n / 3)))[:, :, None]
     slow = np.zeros(len(Tissue), F32)  # inflow and flow make the right heart's blood uneven
-    slow[[Tissue.RV_BLOOD, Tissue.ATRIUM]] = u(0, 0.25, 2)
+    slow[[Tissue.RV_BLOOD, Tissue.ATRIUM]] = u(0, 0.3, 2)
+    slow[Tissue.RIGHT_BLOOD] = slow[Tissue.RV_BLOOD]
     cloud = smooth_noise(rng, (1, s), n, 6)[:, :, None]
+    cloud = cloud + F32(u(0, 1)) * smooth_noise(rng, (1, 1), n, 3)[:, :, None]
     picture = (
         table[tissue] * np.maximum(1 + strength[tissue] * grain + slow[tissue] * cloud, 0)
     ).mean(2)

@@ -60,7 +60,7 @@ def sample(rng: np.random.Generator) -> Heart:
         edv, ef, wall = bsa * u(65, 150), u(0.2, 0.55), u(4.5, 8.5)
         rv_size = u(0.5, 1.15)
     elif group == "abnormal_rv":
-        rv_size, rv_ef, edv = u(1.1, 3.0), u(0.15, 0.6), bsa * u(40, 100)
+        rv_size, rv_ef, edv = u(1.2, 3.8), u(0.15, 0.6), bsa * u(36, 95)
     elif group == "any":
         edv, ef, wall, bump = bsa * u(42, 180), u(0.08, 0.9), u(4.5, 13), u(0, 6)
         rv_size, rv_ef = u(0.45, 2.0), u(0.12, 0.75)

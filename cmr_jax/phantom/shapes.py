@@ -212,8 +212,8 @@ class RightVentricle:
         epi = heart.radius + heart.wall  # of the left ventricle, at its widest
         u = rng.uniform
         size = (heart.rv_size * heart.lv_edv_ml) ** (1 / 3)
-        depth = size * (u(4.6, 8.0) if wide else 5.5)  # septum to free wall at the base
-        height = size * (u(5.5, 8.5) if wide else 7.2)  # half of the chord along the septum
+        depth = size * (u(4.6, 8.5) if wide else 5.5)  # septum to free wall at the base
+        height = size * (u(5.5, 9.0) if wide else 7.2)  # half of the chord along the septum
         # Systole: the free wall moves more than the insertions do.
         kept = np.sqrt(np.clip(1 - heart.rv_ef, 0.05, 1))
         depth_f = 1 - (1 - kept ** u(1.1, 1.6)) * f
@@ -284,7 +284,7 @@ class RightVentricle:
         u = rng.uniform
         across, along = epi * u(0.8, 1.3) + u(0, 12), epi * u(-0.9, 0.15)
         grown = 1 + F32(u(0, 0.25)) * f
-        wide, high = F32(u(16, 34)) * grown, F32(u(18, 34)) * grown
+        wide, high = F32(u(14, 30)) * grown, F32(u(16, 32)) * grown
         a, b = (frame.u - F32(across)) / wide, (frame.v - F32(along)) / high
         lean = F32(u(-0.5, 0.5))
         form = (a + lean * b) ** 2 + (b - lean * a) ** 2

@@ -37,7 +37,7 @@ class Tissue(enum.IntEnum):
     RV_BLOOD = 10
     MYOCARDIUM = 11
     LV_TRABECULA = 12  # papillary muscles too
-    ATRIUM = 13  # atria, aorta and pulmonary artery: blood that is no ventricle's
+    ATRIUM = 13  # left atrium, aorta and vessels: blood that is no ventricle's
     LIVER = 14
     RV_TRABECULA = 15
     PERICARDIUM = 16  # and the dark line that chemical shift draws at an edge of fat
@@ -45,6 +45,7 @@ class Tissue(enum.IntEnum):
     RV_EDGE = 18  # innermost wall of the right ventricle, which they take in
     LV_EDGE = 19  # innermost myocardium, likewise
     LV_OPENING = 20  # the outflow tract's gap in the wall, across which they close the ring
+    RIGHT_BLOOD = 21  # right atrium and pulmonary trunk
 
 
 class Mask(enum.IntEnum):
@@ -208,7 +209,7 @@ class Painter:
         for form in (right.atrium_form, right.trunk_form):
             inner = u(0.8, 1) if self.wide else 0.95
             tissue[beside & (form < 1)] = Tissue.THIN_WALL
-            tissue[beside & (form < inner)] = Tissue.ATRIUM
+            tissue[beside & (form < inner)] = Tissue.RIGHT_BLOOD
 
     def _vessel(
         self, tissue: np.ndarray, where: np.ndarray, angle: float, far: float, radius: float
@@ -224,7 +225,7 @@ class Painter:
         right = self.right
         cavity = right.cavity
         if self.wide:
-            edge = right.within(u(0.8, 3.2)) & (self.frame.r > self.left.around)
+            edge = right.within(u(0.5, 2.6)) & (self.frame.r > self.left.around)
             tissue[edge] = Tissue.RV_EDGE
         tissue[cavity] = Tissue.RV_BLOOD
         if not self.wide:
