@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from conftest import run
 
-from cmr_jax.measure import exams, learning, report, volumes
+from cmr_jax.measure import exams, learning, page, report, volumes
 from cmr_jax.measure.measuring import measure
 from cmr_jax.phantom import Source, Variant
 from cmr_jax.segmentation import weights
@@ -123,6 +123,17 @@ def test_prepared_exams_are_measured(tiny, tmp_path):
         picture = cv2.imread(str(tmp_path / "out" / f"{row['exam_id']}.png"))
         assert picture.shape[0] == 2 * 192
         assert np.ptp(picture.astype(int), axis=-1).max() > 50  # contours are coloured
+    page = (tmp_path / "out" / "index.html").read_text()
+    assert all(row["exam_id"] in page for row in rows)
+    assert page.count("<img") == len(measured)
+
+
+def test_names_and_reasons_are_text_on_the_page(shipped, tmp_path):
+    evil = "<script>alert(1)</script>"
+    page.write(tmp_path, [{"exam_id": evil, "error": evil}], shipped)
+    text = (tmp_path / page.PAGE_FILE).read_text()
+    assert "<script>" not in text
+    assert text.count("&lt;script&gt;") == 2
 
 
 @pytest.mark.parametrize(

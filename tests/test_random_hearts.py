@@ -1,13 +1,17 @@
 """Random hearts: the same for an index wherever it is asked for, and true of themselves."""
 
 import dataclasses
+import io
 
 import numpy as np
+import pydicom
 import pytest
 
 from cmr_jax.phantom import Source, Variant
 from cmr_jax.phantom.appearance import Greys
 from cmr_jax.phantom.tissue import MASK_OF, Mask, Painter, Tissue
+from data_prep.phantom.protocol import profile
+from data_prep.phantom.study import Study
 
 SMALL = Variant(size=64, samples=2)
 
@@ -161,3 +165,39 @@ def test_papillary_muscles_count_as_cavity():
     assert MASK_OF[Tissue.LV_TRABECULA] == Mask.LV
     assert MASK_OF[Tissue.RV_TRABECULA] == Mask.RV
     assert MASK_OF[Tissue.ATRIUM] == Mask.BACKGROUND
+
+
+def study_of(index: int) -> Study:
+    chosen = dataclasses.replace(profile("wild:exams=4,seed=2"), matrix=48, phases=3)
+    return Study(chosen, index)
+
+
+def test_random_hearts_are_written_as_dicom():
+    """One file a slice and phase at its place; headers alone are the same headers."""
+    study = study_of(1)
+    files = [pydicom.dcmread(io.BytesIO(data)) for _, data, _ in study.files()]
+    heads = [head for _, head, _ in study.files(pixels=False)]
+    assert all(
+        data.startswith(head) for (_, data, _), head in zip(study.files(), heads, strict=True)
+    )
+    planes = study.wild.scan(study.origin, study.tesla).planes
+    assert len(files) == 3 * len(planes)
+    places = sorted({tuple(map(float, f.ImagePositionPatient)) for f in files})
+    pitch = np.linalg.norm(np.diff(places, axis=0), axis=1)
+    np.testing.assert_allclose(pitch, pitch[0], atol=1e-3)
+    assert all(f.Rows == 48 and f.pixel_array.max() <= 3000 for f in files)
+    row, column = np.reshape(files[0].ImageOrientationPatient, (2, 3)).astype(float)
+    np.testing.assert_allclose([row @ row, column @ column, row @ column], [1, 1, 0], atol=1e-5)
+
+
+def test_what_is_said_of_a_random_heart_is_true():
+    studies = [study_of(i) for i in range(4)]
+    for study in studies:
+        numbers, found = study.truth.measurements, study.truth.findings
+        ejected = 1 - numbers["lv_esv_ml"] / numbers["lv_edv_ml"]
+        assert numbers["lv_ef_percent"] == pytest.approx(100 * ejected)
+        assert found["lv_dysfunction"] == (numbers["lv_ef_percent"] < 50)
+        reduced = any(w in study.report_text.lower() for w in ("reduced", "impaired"))
+        assert reduced == found["lv_dysfunction"]
+        assert study.diagnosis == study.wild.group
+    assert len({s.report_text for s in studies}) > 1

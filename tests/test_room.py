@@ -1,5 +1,6 @@
 """The reading room: what it answers, and whom and what it refuses."""
 
+import csv
 import json
 import logging
 
@@ -12,7 +13,9 @@ from cmr_jax.search.index import KEY, one_of
 from cmr_jax.search.request import Query, vector_of
 from cmr_jax.search.room import app, guard, serve
 from cmr_jax.search.room.audit import Audit
+from cmr_jax.search.room.exams import Exams
 from cmr_jax.search.room.guard import Limit, Rules
+from cmr_jax.search.room.measured import TABLE_FILE, TITLES, Measured
 from cmr_jax.search.room.pictures import Cache
 
 pytestmark = pytest.mark.usefixtures("hasty")
@@ -84,6 +87,41 @@ def test_an_exam_is_told_whole_and_its_frames_are_those_stored(client, exams, so
     assert heart.content[8:12] == b"WEBP"
     assert b"ANIM" in heart.content
     assert b"ANIM" not in client.get(f"/api/heart/{some}?still=1").content
+
+
+def test_measurements_stand_beside_the_exam(exams, some, tmp_path):
+    other = exams.index.ids()[1]
+    columns = [n + end for n in TITLES for end in ("", "_low", "_high")]
+    numbers = dict.fromkeys(columns, "50.0") | {"lv_ef_percent": "31.5"}
+    rows = [
+        {"exam_id": some, "unsure": EVIL, "right_ventricle_unsure": "x", "picture": "a.png"},
+        {"exam_id": other, "error": "no short-axis cine", "picture": "../secret.png"},
+    ]
+    (tmp_path / "measured").mkdir()
+    (tmp_path / "secret.png").write_bytes(b"secret")
+    (tmp_path / "measured" / "a.png").write_bytes(b"contours")
+    with (tmp_path / "measured" / TABLE_FILE).open("w", newline="") as file:
+        writer = csv.DictWriter(
+            file, ["exam_id", *columns, "unsure", "right_ventricle_unsure", "error", "picture"]
+        )
+        writer.writeheader()
+        writer.writerows([rows[0] | numbers, rows[1]])
+    measured = Measured(tmp_path / "measured")
+    client = client_of(Exams(exams.searcher, {}, measured))
+    told = client.get(f"/api/exam/{some}").json()["measured"]
+    assert [n["value"] for n in told["numbers"]] == [50, 50, 31.5, 50, 50, 50, 50]
+    assert told["doubts"] == [EVIL, "right ventricle: x"]
+    found = client.get(f"/api/contours/{some}")
+    assert (found.content, found.headers["content-type"]) == (b"contours", "image/png")
+    told = client.get(f"/api/exam/{other}").json()["measured"]
+    assert told["error"] == "no short-axis cine"
+    assert not told["contours"]
+    for exam_id in (other, "nobody", "..%2fa"):
+        assert client.get(f"/api/contours/{exam_id}").status_code == 404
+    assert client_of(exams).get(f"/api/exam/{some}").json()["measured"] is None
+    assert client_of(exams).get(f"/api/contours/{some}").status_code == 404
+    with pytest.raises(ValueError, match=r"no measurements\.csv"):
+        Measured(tmp_path)
 
 
 def test_evidence_is_what_leaving_a_slice_out_costs(client, exams, some):

@@ -14,6 +14,7 @@ import argparse
 import csv
 import pathlib
 import sys
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import cv2
@@ -37,6 +38,7 @@ from data_prep import public
 from data_prep.public.exam import CYCLE_POSITIONS, Parts, PublicExam
 
 UNITS = {"ml": "ml", "percent": "points", "g": "g"}
+CONTOURS = ("i_labels", "o_labels")  # folders of Sunnybrook as PNG
 PARTS = {"lv": Mask.LV, "myocardium": Mask.MYOCARDIUM, "rv": Mask.RV}
 PEERS = (
     "CineMA (Fu 2025, real labels): Dice .887, LVEF MAE 3.3 points on sets it was tuned on, 4.8 on others",
@@ -63,6 +65,7 @@ class Case(NamedTuple):
     slice_mm: np.ndarray
     masks: np.ndarray | None  # 2 s h w of Mask; None where slices have none
     labels: dict[str, str]
+    outlined: np.ndarray | None = None  # 2 s m: which masks were drawn; None where all were
 
 
 def cases(spec: str) -> list[Case]:
@@ -110,9 +113,40 @@ def _pictures(root: str, exam: PublicExam, labels: dict[str, str]) -> Case | Non
     pictures = np.stack(read).astype(np.float32)
     video = np.stack([pictures[0::2], pictures[1::2]])
     columns, rows, pitch = volume.spacing_mm
+    masks, outlined = _contours(root, volume.files, pictures.shape)
     return Case(
-        exam.patient, video, (rows, columns), -pitch * np.arange(video.shape[1]), None, labels
+        exam.patient,
+        video,
+        (rows, columns),
+        -pitch * np.arange(video.shape[1]),
+        masks,
+        labels,
+        outlined,
     )
+
+
+def _contours(
+    root: str, files: Sequence[str], shape: tuple[int, ...]
+) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Read filled inner and outer contours of the left ventricle, where such folders lie beside the pictures."""
+    if not all(pathlib.Path(root, folder).is_dir() for folder in CONTOURS):
+        return None, None
+    masks = np.zeros(shape, np.uint8)
+    outlined = np.zeros((len(files), len(Mask)), bool)
+    for place, file in enumerate(files):
+        inner, outer = (
+            cv2.imread(str(pathlib.Path(root, f, pathlib.PurePath(file).name)), cv2.IMREAD_GRAYSCALE)
+            if pathlib.Path(root, f, pathlib.PurePath(file).name).is_file() else None
+            for f in CONTOURS
+        )  # fmt: skip
+        if outer is not None and inner is not None:
+            masks[place][outer > 0] = Mask.MYOCARDIUM
+            outlined[place, Mask.MYOCARDIUM] = True
+        if inner is not None:
+            masks[place][inner > 0] = Mask.LV
+            outlined[place, Mask.LV] = True
+    pairs = masks.reshape(-1, 2, *shape[1:]).swapaxes(0, 1)
+    return pairs, outlined.reshape(-1, 2, len(Mask)).swapaxes(0, 1)
 
 
 def _masks(values: np.ndarray, parts: Parts) -> np.ndarray:
@@ -123,8 +157,8 @@ def _masks(values: np.ndarray, parts: Parts) -> np.ndarray:
 
 
 def truth(case: Case) -> dict[str, float]:
-    """Numbers of the masks, by the same sums as ours; without masks, those of the labels."""
-    if case.masks is None:
+    """Numbers of the masks, by the same sums as ours; where not all was outlined, those of the labels."""
+    if case.masks is None or case.outlined is not None:
         known = {n: case.labels.get(n, "") for n in volumes.NUMBERS}
         return {n: float(v) for n, v in known.items() if v}
     heights = volumes.disc_heights(case.slice_mm)
@@ -144,8 +178,11 @@ def dice(case: Case, found: Measurement) -> np.ndarray:
     values = np.ones((2, len(Mask)))
     for p, (mine, true) in enumerate(zip(seen[order], case.masks, strict=True)):
         for m in Mask:
-            total = (mine == m).sum() + (true == m).sum()
-            values[p, m] = 2 * ((mine == m) & (true == m)).sum() / total if total else np.nan
+            a, b = mine == m, true == m
+            if case.outlined is not None:  # slices without a contour say nothing
+                a, b = (x[case.outlined[p, :, m]] for x in (a, b))
+            total = a.sum() + b.sum()
+            values[p, m] = 2 * (a & b).sum() / total if total else np.nan
     return values
 
 
@@ -329,11 +366,12 @@ def _unsure(results: Results) -> list[str]:
             if m is not None and "lv_ef_percent" in t
         ]
         marked = sum(d for _, d, _ in errors)
+        right = sum(bool(m.right_doubts) for m in run if m is not None)
         far = [(e, d, n) for e, d, n in errors if e > 15]
         missed = ", ".join(n for _, d, n in far if not d) or "none"
         lines.append(
-            f"Model {number}: {marked} of {len(errors)} marked unsure; {len(far)} more than 15 EF points "
-            f"off, of them not marked: {missed}."
+            f"Model {number}: {marked} of {len(errors)} marked unsure, {right} about the right ventricle; "
+            f"{len(far)} more than 15 EF points off, of them not marked: {missed}."
         )
     return lines
 
@@ -357,6 +395,7 @@ def write(out: pathlib.Path, name: str, results: Results) -> None:
             for p, moment in enumerate(("ed", "es")):
                 row[f"dice_{part}_{moment}"] = round(float(results.dice[0, place, p, mask]), 3)
         row["unsure"] = "; ".join(found.doubts) if found else "not measured"
+        row["right_ventricle_unsure"] = "; ".join(found.right_doubts) if found else ""
         rows.append(row)
     with (out / f"{name}.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]))
