@@ -51,7 +51,7 @@ BLOOD = {  # over the left ventricle's blood
     Tissue.ATRIUM: ((0.55, 1.08), (0.4, 1.15)),
     Tissue.VESSEL: ((0.6, 1.1), (0.4, 1.3)),
 }
-LEAST_BLOOD = 1.35  # over myocardium: below, nobody could tell the right ventricle from its wall
+LEAST_BLOOD = 1.25  # over myocardium: below, nobody could tell the right ventricle from its wall
 
 
 def greys(kind: Greys, rng: np.random.Generator) -> np.ndarray:
@@ -101,7 +101,7 @@ def render(tissue: np.ndarray, kind: Greys, texture: bool, rng: np.random.Genera
     strength[[Tissue.WALL_EDGE, Tissue.LV_EDGE]] = strength[Tissue.MYOCARDIUM]
     grain = smooth_noise(rng, (1, s), n, int(u(n / 6, n / 3)))[:, :, None]
     slow = np.zeros(len(Tissue), F32)  # inflow and flow make the right heart's blood uneven
-    slow[[Tissue.RV_BLOOD, Tissue.ATRIUM]] = u(0, 0.3, 2)
+    slow[[Tissue.RV_BLOOD, Tissue.ATRIUM]] = u(0, 0.35, 2)
     slow[Tissue.RIGHT_BLOOD] = slow[Tissue.RV_BLOOD]
     cloud = smooth_noise(rng, (1, s), n, 6)[:, :, None]
     cloud = cloud + F32(u(0, 1)) * smooth_noise(rng, (1, 1), n, 3)[:, :, None]

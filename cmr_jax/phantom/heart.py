@@ -10,7 +10,7 @@ import dataclasses
 import numpy as np
 
 GROUPS = ("normal", "dcm", "hcm", "infarct", "abnormal_rv", "any")
-SHARES = (0.16, 0.16, 0.18, 0.16, 0.20, 0.14)
+SHARES = (0.15, 0.15, 0.17, 0.15, 0.24, 0.14)
 # The left ventricle is a prolate ellipsoid cut this share of its half-length above the equator.
 CUT = 0.35
 
@@ -63,7 +63,7 @@ def sample(rng: np.random.Generator) -> Heart:
         rv_size, rv_ef, edv = u(1.2, 3.8), u(0.15, 0.6), bsa * u(36, 95)
     elif group == "any":
         edv, ef, wall, bump = bsa * u(42, 180), u(0.08, 0.9), u(4.5, 13), u(0, 6)
-        rv_size, rv_ef = u(0.45, 2.0), u(0.12, 0.75)
+        rv_size, rv_ef = u(0.45, 2.8), u(0.12, 0.75)
     if group == "infarct" or (group == "any" and rng.random() < 0.5):
         width, motion, thinning = u(0.5, 1.4), u(-0.2, 0.6), u(0, 0.45)
     return Heart(

@@ -225,7 +225,7 @@ class Painter:
         right = self.right
         cavity = right.cavity
         if self.wide:
-            edge = right.within(u(0.5, 2.6)) & (self.frame.r > self.left.around)
+            edge = right.within(u(0.6, 3.0)) & (self.frame.r > self.left.around)
             tissue[edge] = Tissue.RV_EDGE
         tissue[cavity] = Tissue.RV_BLOOD
         if not self.wide:
@@ -246,9 +246,14 @@ class Painter:
         wall = below & (self.frame.r < self.left.epi)
         tissue[wall] = Tissue.MYOCARDIUM
         if self.wide:
-            inner = np.maximum(self.left.epi - F32(u(0.2, 1.4)), self.left.endo + 1.5)
-            tissue[wall & (self.frame.r > inner)] = Tissue.WALL_EDGE
-            tissue[wall & (self.frame.r < self.left.endo + F32(u(0.3, 1.6)))] = Tissue.LV_EDGE
+            # Observers differ, and go further in systole, when the wall's edges blur.
+            systole = 1 + F32(0.6) * self.f
+            outer = self.left.epi - F32(u(0.2, 1.4)) * systole
+            tissue[wall & (self.frame.r > np.maximum(outer, self.left.endo + 1.5))] = (
+                Tissue.WALL_EDGE
+            )
+            inner = self.left.endo + F32(u(0.3, 1.6)) * systole
+            tissue[wall & (self.frame.r < inner)] = Tissue.LV_EDGE
         cavity = self.left.within & (self.frame.r < self.left.endo)
         tissue[cavity] = Tissue.LV_BLOOD
         if self.wide and rng.random() < 0.3:
