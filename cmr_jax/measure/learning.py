@@ -11,7 +11,7 @@ from cmr_jax.measure import volumes
 from cmr_jax.measure.measuring import Measurement, measure
 from cmr_jax.phantom import PhantomExam, Source, Variant
 from cmr_jax.phantom.tissue import Mask
-from cmr_jax.segmentation.predict import Network, Predictor
+from cmr_jax.segmentation.predict import EVEN, Network, Predictor
 from cmr_jax.segmentation.training import Training, train
 from cmr_jax.segmentation.weights import MeasuringModel
 
@@ -43,14 +43,14 @@ def about(run: Training) -> dict[str, Any]:
 
 
 def calibrate(
-    networks: list[Network], variant: Variant, exams: int
+    networks: list[Network], variant: Variant, exams: int, odds: tuple[float, ...] = EVEN
 ) -> dict[str, tuple[float, float]]:
     """For each number `(offset, factor)`: value +- factor * (offset + spread) is a 95 % interval.
 
     Split conformal prediction (Lei 2018, JASA 113:1094) with errors relative to the ensemble's spread.
     """
     variant = dataclasses.replace(variant, pictures=1)
-    predictor, source = Predictor(networks), Source(CALIBRATION_SEED, variant)
+    predictor, source = Predictor(networks, odds=odds), Source(CALIBRATION_SEED, variant)
     errors: dict[str, list[float]] = {n: [] for n in volumes.NUMBERS}
     spreads: dict[str, list[float]] = {n: [] for n in volumes.NUMBERS}
     for index in range(exams):

@@ -29,7 +29,7 @@ TITLES = {
 
 def run(source: ExamSource, model: MeasuringModel, out: pathlib.Path | None, as_json: bool) -> None:
     """Measures each exam; with `out` also writes measurements.csv, index.html and a PNG for each exam."""
-    predictor, rows = Predictor(model.networks), []
+    predictor, rows = model.predictor(), []
     if out:
         out.mkdir(parents=True, exist_ok=True)
     for index in range(len(source)):

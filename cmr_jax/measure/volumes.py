@@ -55,6 +55,12 @@ def volumes(labels: np.ndarray, pixel_mm2: float, heights: np.ndarray) -> np.nda
     return (areas * heights[None, :, None]).sum(1) / 1000
 
 
+def expected(probability: np.ndarray, pixel_mm2: float, heights: np.ndarray) -> np.ndarray:
+    """`p s h w m`, the probability of each `Mask` -> `p m`: expected ml in each phase."""
+    areas = probability.sum((2, 3)) * pixel_mm2
+    return (areas * heights[None, :, None]).sum(1) / 1000
+
+
 def function(curves: np.ndarray) -> Function:
     """From ml of each mask at end diastole and at end systole, `2 m`."""
     (lv_ed, lv_es), (rv_ed, rv_es) = curves[:, Mask.LV], curves[:, Mask.RV]

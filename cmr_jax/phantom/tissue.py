@@ -175,7 +175,7 @@ class Painter:
         near_left = self.frame.r - around
         right = self.right.within
         fat = live & (
-            (near_left < thick) | ((self.right.level > -0.3) & right(wall + 4) & (thick > 2))
+            (near_left < thick) | ((self.right.level > -0.3) & right(wall + 4.0) & (thick > 2))
         )
         tissue[fat] = Tissue.EPICARDIAL_FAT
         if not self.wide or rng.random() < 0.7:

@@ -15,6 +15,8 @@ from cmr_jax.types import Params
 F32 = np.float32
 SHIFTS = ((0, 0), (3, 0), (0, 3), (-3, 0), (0, -3))  # pixels, of test-time augmentation
 
+EVEN = (1.0,) * len(Mask)
+
 
 @dataclasses.dataclass(frozen=True)
 class Network:
@@ -31,11 +33,19 @@ class Predictor:
     """Predicts with an ensemble; slices of a whole stack go through as one batch of fixed size."""
 
     def __init__(
-        self, members: Sequence[Network], shifts=SHIFTS, batch: int = 32, localise: bool = True
+        self,
+        members: Sequence[Network],
+        shifts=SHIFTS,
+        batch: int = 32,
+        localise: bool = True,
+        odds: Sequence[float] = EVEN,
     ):
-        """`localise`: look for the heart; else it is taken to be in the middle of the picture."""
+        """`localise`: look for the heart; else it is taken to be in the middle of the picture.
+
+        `odds`: by which the probability of each mask is weighed.
+        """
         self._networks, self._shifts, self._batch = members, shifts, batch
-        self._localise = localise
+        self._localise, self._odds = localise, np.array(odds, F32)
         first = members[0]
         labeller = networks.make(first.architecture, first.widths)
         self._apply = jax.jit(lambda params, x: jax.nn.softmax(labeller.apply(params, x)))
@@ -78,7 +88,9 @@ class Predictor:
         for shift in shifts:
             made = self._batched(network.params, np.roll(flat, shift, (1, 2)))
             total += np.roll(made, (-shift[0], -shift[1]), (1, 2))
-        return total.reshape(*x.shape[:-1], -1) / len(shifts)
+        total *= self._odds
+        total /= total.sum(-1, keepdims=True)
+        return total.reshape(*x.shape[:-1], -1)
 
     def _batched(self, params, x: np.ndarray) -> np.ndarray:
         made = []

@@ -9,7 +9,7 @@ import numpy as np
 import safetensors.numpy
 
 from cmr_jax.segmentation.networks import Architecture
-from cmr_jax.segmentation.predict import Network
+from cmr_jax.segmentation.predict import EVEN, Network, Predictor
 from cmr_jax.weights import flatten, nest, tensors
 
 ABOUT_FILE, ARRAYS_FILE = "measure.json", "model.safetensors"
@@ -26,6 +26,11 @@ class MeasuringModel(NamedTuple):
     networks: list[Network]
     calibration: dict[str, tuple[float, float]]
     about: dict
+    odds: tuple[float, ...] = EVEN  # by which each mask is weighed
+
+    def predictor(self) -> Predictor:
+        """Make what predicts with the networks."""
+        return Predictor(self.networks, odds=self.odds)
 
 
 def save(folder: pathlib.Path, model: MeasuringModel) -> None:
@@ -45,6 +50,7 @@ def save(folder: pathlib.Path, model: MeasuringModel) -> None:
         "widths": list(first.widths),
         "size": first.size,
         "spacing_mm": first.spacing_mm,
+        "odds": list(model.odds),
         "calibration": {k: list(v) for k, v in model.calibration.items()},
         "about": model.about,
     }
@@ -69,6 +75,9 @@ def load(path: str | pathlib.Path | None) -> MeasuringModel:
         architecture = Architecture(plain.get("architecture", Architecture.UNET.value))
         widths = tuple(int(w) for w in plain["widths"])
         size, spacing = int(plain["size"]), float(plain["spacing_mm"])
+        odds = tuple(float(o) for o in plain.get("odds", EVEN))
+        if len(odds) != len(EVEN) or min(odds) <= 0:
+            raise ValueError(f"odds {odds}")
         count = int(plain["networks"])
         calibration = {k: (float(a), float(b)) for k, (a, b) in plain["calibration"].items()}
     except (KeyError, TypeError, ValueError) as error:
@@ -86,4 +95,4 @@ def load(path: str | pathlib.Path | None) -> MeasuringModel:
         if not flat:
             raise ValueError(f"{folder / ARRAYS_FILE} holds no network {number}.")
         networks.append(Network(nest(flat), widths, size, spacing, architecture))
-    return MeasuringModel(networks, calibration, plain.get("about", {}))
+    return MeasuringModel(networks, calibration, plain.get("about", {}), odds)

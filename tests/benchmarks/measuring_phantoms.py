@@ -16,7 +16,6 @@ from scipy.stats import binomtest
 from cmr_jax.measure import learning, volumes
 from cmr_jax.phantom import Source, Variant
 from cmr_jax.segmentation import weights
-from cmr_jax.segmentation.predict import Predictor
 
 
 def main() -> None:
@@ -27,7 +26,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=2_000_003)
     args = parser.parse_args()
     model = weights.load(args.weights)
-    predictor, source = Predictor(model.networks), Source(args.seed, Variant(pictures=1))
+    predictor, source = model.predictor(), Source(args.seed, Variant(pictures=1))
     learning.measured(source[args.exams], predictor)  # compiles
     errors: dict[str, list[float]] = {n: [] for n in volumes.NUMBERS}
     inside: dict[str, list[bool]] = {n: [] for n in volumes.NUMBERS}

@@ -33,7 +33,6 @@ from cmr_jax.measure import findings, learning, picture, volumes
 from cmr_jax.measure.measuring import Measurement, measure
 from cmr_jax.phantom.tissue import Mask
 from cmr_jax.segmentation import weights
-from cmr_jax.segmentation.predict import Predictor
 from data_prep import public
 from data_prep.public.exam import CYCLE_POSITIONS, Parts, PublicExam
 
@@ -217,7 +216,7 @@ def evaluate(found: list[Case], models: list[weights.MeasuringModel]) -> Results
     """Measures every exam with every model."""
     runs, overlap = [], np.full((len(models), len(found), 2, len(Mask)), np.nan)
     for number, model in enumerate(models):
-        predictor, run = Predictor(model.networks), []
+        predictor, run = model.predictor(), []
         for place, case in enumerate(found):
             try:
                 run.append(measure(case.video, case.pixel_mm, case.slice_mm, predictor))
