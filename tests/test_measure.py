@@ -57,6 +57,22 @@ def test_function_is_what_the_masks_hold():
     assert found.lv_mass_g == pytest.approx(10 * 4 * 15 / 1000 * 1.05)
 
 
+def test_expected_volumes_weigh_voxels_by_their_probability():
+    labels = np.random.default_rng(0).integers(0, 4, (2, 3, 6, 5))
+    sure = one_hot(labels)
+    heights = np.array([10.0, 5.0, 8.0])
+    np.testing.assert_allclose(
+        volumes.expected(sure, 2.0, heights), volumes.volumes(labels, 2.0, heights), rtol=1e-5
+    )
+    # Half here and half there is the mean of both.
+    other = sure[..., [0, 3, 2, 1]]
+    np.testing.assert_allclose(
+        volumes.expected((sure + other) / 2, 2.0, heights)[:, Mask.LV],
+        (volumes.volumes(labels, 2.0, heights)[:, [Mask.LV, Mask.RV]]).mean(1),
+        rtol=1e-5,
+    )
+
+
 # The wall.
 
 
@@ -206,6 +222,41 @@ GOOD = np.random.default_rng(0).random((2, 5, 8, 8))
 def test_what_cannot_be_measured_says_why(video, slices, says):
     with pytest.raises(ValueError, match=says):
         quality.check(video, np.arange(slices) * 10.0)
+
+
+def doubts_of(labels, **numbers):
+    usual = {
+        "lv_edv_ml": 150.0, "lv_esv_ml": 60.0, "lv_ef_percent": 60.0, "lv_mass_g": 100.0,
+        "rv_edv_ml": 150.0, "rv_esv_ml": 60.0, "rv_ef_percent": 60.0,
+    }  # fmt: skip
+    found = volumes.Function(**(usual | numbers))
+    spread = dict.fromkeys(volumes.NUMBERS, 1.0)
+    grid = Grid((0.0, 0.0), 1.0, labels.shape[-1])
+    slice_mm = -10.0 * np.arange(labels.shape[1])
+    return quality.doubts(labels, found, spread, slice_mm, grid), quality.right_doubts(
+        labels, found, spread, grid
+    )
+
+
+def test_doubts_name_the_ventricle_they_are_about():
+    heart = np.stack([ring(inner=r, outer=r + 8.0) for r in (14.0, 22.0, 20.0, 16.0, 6.0)])
+    small = np.stack([ring(inner=r / 2, outer=r + 8.0) for r in (14.0, 22.0, 20.0, 16.0, 6.0)])
+    labels = np.stack([heart, small])
+    assert doubts_of(labels) == ((), ())
+    # Ejecting a third of what the left one does is about the right one, not contracting about both.
+    left, right = doubts_of(labels, rv_esv_ml=120.0)
+    assert left == ()
+    assert right == ("stroke volumes of the ventricles differ",)
+    left, right = doubts_of(labels, lv_esv_ml=151.0)
+    assert left == ("the left ventricle does not contract",)
+    assert right
+    cut = labels.copy()
+    cut[0, 1, 40:50, 0] = Mask.RV
+    left, right = doubts_of(cut)
+    assert left == ()
+    assert right == ("it reaches beyond the field that was looked at",)
+    cut[0, 1, 0, 40:50] = Mask.MYOCARDIUM
+    assert "the left ventricle reaches beyond" in doubts_of(cut)[0][0]
 
 
 def test_the_nearest_moment_of_the_cycle_is_round_the_corner():

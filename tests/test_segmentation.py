@@ -15,6 +15,7 @@ from cmr_jax.phantom import Source, Variant
 from cmr_jax.phantom.tissue import Mask
 from cmr_jax.segmentation import inputs, networks, training, weights
 from cmr_jax.segmentation.batches import Sampling, batches
+from cmr_jax.segmentation.grid import Grid
 from cmr_jax.segmentation.networks import Architecture
 from cmr_jax.segmentation.predict import Network, Predictor
 from cmr_jax.segmentation.training import Training, train
@@ -183,6 +184,9 @@ def test_a_model_is_read_back(trained, tmp_path):
         ({"widths": "wide"}, "does not describe"),
         ({"networks": 3}, "holds no network 2"),
         ({"calibration": {"x": 1}}, "does not describe"),
+        ({"odds": [1, 1, 0, 1]}, "does not describe"),
+        ({"odds": [1, 1]}, "does not describe"),
+        ({"architecture": "forest"}, "does not describe"),
     ],
 )
 def test_a_wrong_model_says_what_is_wrong(trained, tmp_path, change, says):
@@ -191,6 +195,21 @@ def test_a_wrong_model_says_what_is_wrong(trained, tmp_path, change, says):
     about.write_text(json.dumps(json.loads(about.read_text()) | change))
     with pytest.raises(ValueError, match=says):
         weights.load(tmp_path)
+
+
+def test_odds_weigh_masks(trained, tmp_path):
+    """The cavity at ten times the odds grows; every voxel's probabilities still sum to 1."""
+    weights.save(tmp_path, model(trained)._replace(odds=(1.0, 1.0, 1.0, 10.0)))
+    exam = Source(1, SMALL)[0]
+    grid = Grid((23.5, 23.5), 2.0, 32)
+    plain, weighed = (
+        m.predictor().ensemble(exam.video, (2.0, 2.0), grid)
+        for m in (model(trained), weights.load(tmp_path))
+    )
+    np.testing.assert_allclose(weighed.sum(-1), 1, rtol=1e-5)
+    assert (weighed[..., Mask.LV] > plain[..., Mask.LV]).all()
+    odds = weighed[..., Mask.LV] * plain[..., 0] / (weighed[..., 0] * plain[..., Mask.LV])
+    assert np.median(odds) == pytest.approx(10, rel=0.2)
 
 
 def test_no_model_says_how_to_make_one(tmp_path):

@@ -2,11 +2,11 @@
 
     python -m cmr_jax.measure --data=DATA [--split=test] [--out=DIR]
     python -m cmr_jax.measure --dicom=FOLDER [--out=DIR]
-    python -m cmr_jax.measure train --out=WEIGHTS [--members=3] [--steps=1600] [--seed=0]
+    python -m cmr_jax.measure train --out=WEIGHTS [--members=3] [--steps=2400] [--seed=0]
 
 Prints a line for each exam: each number with its 95 % interval, or why it cannot be measured, and what
-makes a measurement doubtful.  With --out it writes measurements.csv, and for each exam a picture with
-the contours at end diastole and end systole.
+makes a measurement doubtful.  With --out it writes measurements.csv, for each exam a picture with the
+contours at end diastole and end systole, and a page of both (index.html).
 
 The models learned from random hearts alone (cmr_jax/phantom): no patient's image or mask took part.
 `train` makes such a model; without --weights the one that comes with the package measures.
@@ -26,7 +26,7 @@ _DICOM = flags.DEFINE_string("dicom", None, "A folder of DICOM, or what data_pre
 _OUT = flags.DEFINE_string("out", None, "Folder to write.")
 _JSON = flags.DEFINE_boolean("json", False, "JSON lines instead of a table.")
 _MEMBERS = flags.DEFINE_integer("members", 3, "Networks of the ensemble.", lower_bound=1)
-_STEPS = flags.DEFINE_integer("steps", 1600, "Training steps of each.", lower_bound=1)
+_STEPS = flags.DEFINE_integer("steps", 2400, "Training steps of each.", lower_bound=1)
 _SEED = flags.DEFINE_integer("seed", 0, "Seed of the first; the others follow.")
 
 DOES = {"": "weights data split dicom out json", "train": "out members steps seed"}
