@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from cmr_jax import config
+from cmr_jax.data.random_hearts import exams
 from cmr_jax.losses.dense import dense_loss
 from cmr_jax.models.unet import UNet
 from cmr_jax.phantom import Source, Variant
@@ -69,7 +70,7 @@ def test_every_pixel_has_its_logits_and_shifts_carry_over():
 
 def test_batches_are_the_same_for_a_seed():
     first, again, other = (
-        next(batches(Source(0, SMALL), Sampling(batch=4, size=32), seed)) for seed in (1, 1, 2)
+        next(batches(exams(0, SMALL), Sampling(batch=4, size=32), seed)) for seed in (1, 1, 2)
     )
     for a, b in zip(first, again, strict=True):
         np.testing.assert_array_equal(a, b)
@@ -80,9 +81,18 @@ def test_batches_are_the_same_for_a_seed():
     np.testing.assert_allclose(masks.sum(-1), 1, atol=2e-3)
 
 
+def test_workers_make_the_same_exams_in_the_same_order():
+    variant = dataclasses.replace(SMALL, pictures=2)
+    source = Source(3, variant)
+    for workers in (0, 2):
+        for index, exam in zip(range(5), exams(3, variant, workers), strict=False):
+            np.testing.assert_array_equal(exam.video, source[index].video)
+            assert exam.heart == source[index].heart
+
+
 def test_training_learns_to_see_hearts(trained):
     """Better than labelling every pixel by the usual share of its class."""
-    pictures, masks = next(batches(Source(99, SMALL), Sampling(batch=24, size=32, held=12), 5))
+    pictures, masks = next(batches(exams(99, SMALL), Sampling(batch=24, size=32, held=12), 5))
     network = UNet(len(Mask), TINY.widths)
     apply, init = jax.jit(network.apply), jax.jit(network.init)
     logits = apply({"params": trained}, jnp.asarray(pictures))
@@ -135,8 +145,8 @@ def test_tokens_of_the_video_tower_label_pixels():
 
 
 def test_channels_can_be_left_empty():
-    pictures, _ = next(batches(Source(0, SMALL), Sampling(batch=4, size=32, empty=(1, 3)), 1))
-    whole, _ = next(batches(Source(0, SMALL), Sampling(batch=4, size=32), 1))
+    pictures, _ = next(batches(exams(0, SMALL), Sampling(batch=4, size=32, empty=(1, 3)), 1))
+    whole, _ = next(batches(exams(0, SMALL), Sampling(batch=4, size=32), 1))
     assert not pictures[..., [1, 3]].any()
     np.testing.assert_array_equal(pictures[..., [0, 2]], whole[..., [0, 2]])
 
@@ -144,8 +154,8 @@ def test_channels_can_be_left_empty():
 def test_turned_pictures_keep_their_masks():
     """The cavity is bright wherever it lies."""
     sampling = Sampling(batch=16, size=32, turned=True)
-    pictures, masks = next(batches(Source(0, SMALL), sampling, 1))
-    plain, _ = next(batches(Source(0, SMALL), Sampling(batch=16, size=32), 1))
+    pictures, masks = next(batches(exams(0, SMALL), sampling, 1))
+    plain, _ = next(batches(exams(0, SMALL), Sampling(batch=16, size=32), 1))
     assert not np.array_equal(pictures, plain)
     cavity, wall = ((masks[..., m] > 0.9) for m in (Mask.LV, Mask.MYOCARDIUM))
     assert pictures[..., 0][cavity].mean() > pictures[..., 0][wall].mean() + 0.5

@@ -2,7 +2,7 @@
 
     python -m cmr_jax.measure --data=DATA [--split=test] [--out=DIR]
     python -m cmr_jax.measure --dicom=FOLDER [--out=DIR]
-    python -m cmr_jax.measure train --out=WEIGHTS [--members=3] [--steps=2400] [--seed=0]
+    python -m cmr_jax.measure train --out=WEIGHTS [--members=3] [--steps=2400] [--seed=0] [--workers=0]
 
 Prints a line for each exam: each number with its 95 % interval, or why it cannot be measured, and what
 makes a measurement doubtful.  With --out it writes measurements.csv, for each exam a picture with the
@@ -28,8 +28,11 @@ _JSON = flags.DEFINE_boolean("json", False, "JSON lines instead of a table.")
 _MEMBERS = flags.DEFINE_integer("members", 3, "Networks of the ensemble.", lower_bound=1)
 _STEPS = flags.DEFINE_integer("steps", 2400, "Training steps of each.", lower_bound=1)
 _SEED = flags.DEFINE_integer("seed", 0, "Seed of the first; the others follow.")
+_WORKERS = flags.DEFINE_integer(
+    "workers", 0, "Processes that make random hearts beside the training; a GPU wants some.", 0
+)
 
-DOES = {"": "weights data split dicom out json", "train": "out members steps seed"}
+DOES = {"": "weights data split dicom out json", "train": "out members steps seed workers"}
 
 
 def main(argv: list[str]) -> None:
@@ -50,7 +53,7 @@ def _train() -> None:
     from cmr_jax.segmentation import weights
     from cmr_jax.segmentation.training import Training
 
-    run = Training(seed=_SEED.value, steps=_STEPS.value)
+    run = Training(seed=_SEED.value, steps=_STEPS.value, workers=_WORKERS.value)
     model = learning.learn(run, _MEMBERS.value)
     weights.save(pathlib.Path(_OUT.value), model)
     print(learning.summary(model))

@@ -27,7 +27,6 @@ class Measurement:
     spread: dict[str, float]
     thickness_mm: np.ndarray  # of segments 1 to 16 at end diastole
     largest_mm: float  # thickness of the thickest part of the wall there
-    lv_ml: np.ndarray  # p: the left ventricle's volume over the cycle, as one network sees it
     labels: np.ndarray  # 2 s h w of `Mask`, at both moments, on `grid`
     grid: Grid
     doubts: tuple[str, ...]
@@ -73,7 +72,6 @@ def measure(
         spread=spread,
         thickness_mm=wall.segment_thickness(labels[0], grid.spacing_mm, _base_first(slice_mm)),
         largest_mm=wall.largest_thickness(labels[0], grid.spacing_mm),
-        lv_ml=lv * predictor.spacing_mm**2 / 1000,
         labels=labels,
         grid=grid,
         doubts=quality.doubts(labels, found, spread, slice_mm, grid),

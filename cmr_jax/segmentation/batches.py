@@ -1,11 +1,11 @@
 """Batches of slices of random hearts, endless and the same for the same seed."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from cmr_jax.phantom import PhantomExam, Source
+from cmr_jax.phantom import PhantomExam
 from cmr_jax.segmentation import inputs
 
 F32 = np.float32
@@ -24,18 +24,16 @@ class Sampling:
 
 
 def batches(
-    source: Source, sampling: Sampling, seed: int, first: int = 0
+    exams: Iterable[PhantomExam], sampling: Sampling, seed: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Pictures `b h w c` and masks `b h w k`.  One exam is replaced in each batch."""
-    rng = np.random.default_rng([seed, 2, first])
+    rng = np.random.default_rng([seed, 2, 0])
     held: list[tuple[PhantomExam, np.ndarray]] = []
-    index = first
-    while True:
-        if len(held) < min(sampling.held, 8 + 2 * (index - first)):
-            held.append(_with_middle(source[index]))
+    for number, exam in enumerate(exams):
+        if len(held) < min(sampling.held, 8 + 2 * number):
+            held.append(_with_middle(exam))
         else:
-            held[int(rng.integers(len(held)))] = _with_middle(source[index])
-        index += 1
+            held[int(rng.integers(len(held)))] = _with_middle(exam)
         if len(held) < 8:
             continue
         drawn = [

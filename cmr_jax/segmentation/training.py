@@ -12,8 +12,9 @@ import optax
 from jax.sharding import NamedSharding
 
 from cmr_jax import config, optim, sharding
+from cmr_jax.data.random_hearts import exams
 from cmr_jax.losses.dense import dense_loss
-from cmr_jax.phantom import Source, Variant
+from cmr_jax.phantom import Variant
 from cmr_jax.prefetch import Prefetcher
 from cmr_jax.segmentation import networks
 from cmr_jax.segmentation.batches import Sampling, batches
@@ -37,6 +38,7 @@ class Training:
     architecture: Architecture = Architecture.UNET
     widths: tuple[int, ...] = (32, 64, 96, 128)
     precision: config.Precision = config.Precision.FLOAT32
+    workers: int = 0  # processes that make exams beside this one; the same exams for any number
     variant: Variant = dataclasses.field(default_factory=Variant)
     sampling: Sampling = dataclasses.field(default_factory=Sampling)
 
@@ -71,7 +73,7 @@ def train(run: Training, devices: list[Any] | None = None) -> Params:
         return moved, state, optim.averaged(RUNNING_MEAN, mean, moved, number), value
 
     state, mean, smooth, begun = chain.init(params), params, None, time.monotonic()
-    made = batches(Source(run.seed, run.variant), run.sampling, run.seed)
+    made = batches(exams(run.seed, run.variant, run.workers), run.sampling, run.seed)
     with Prefetcher(itertools.islice(made, run.steps), AHEAD) as feed:
         for number, batch in enumerate(feed):
             pictures, masks = (jax.device_put(part, rows) for part in batch)
