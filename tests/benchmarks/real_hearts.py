@@ -1,7 +1,7 @@
 """Measures real hearts with a model that never saw one, beside floors, ceilings and peers.
 
     python tests/benchmarks/real_hearts.py --set acdc:DIR [--set sunnybrook_png:DIR?spacing_mm=1.4,1.4,10 ...]
-        [--weights=W ...] [--out=DIR]
+        [--weights=W ...] [--out=DIR] [--changed=N]
 
 Sets are those of `data_prep.build --dicom`, as they are handed out; their masks are the truth.  End
 diastole and end systole are found by the program.  Every number is given for the half of the patients
@@ -14,7 +14,7 @@ import argparse
 import csv
 import pathlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import cv2
@@ -375,6 +375,44 @@ def _unsure(results: Results) -> list[str]:
     return lines
 
 
+def _padded(case: Case) -> Case:
+    return case._replace(video=np.pad(case.video, ((0, 0), (0, 0), (30, 10), (5, 45))))
+
+
+def _eight_bits(case: Case) -> Case:
+    top = np.quantile(case.video, 0.997)
+    return case._replace(video=np.round(255 * np.minimum(case.video / top, 1)).astype(np.float32))
+
+
+NO_ANATOMY: dict[str, Callable[[Case], Case]] = {
+    "zero padding, off centre": _padded,
+    "8 bits, highlights clipped": _eight_bits,
+    "gain and offset": lambda c: c._replace(video=2.5 * c.video + 100),
+    "slices from the other end": lambda c: c._replace(
+        video=c.video[:, ::-1], slice_mm=c.slice_mm[::-1]
+    ),
+    "positions counted the other way": lambda c: c._replace(slice_mm=-c.slice_mm),
+    "moments in the other order": lambda c: c._replace(video=c.video[::-1]),
+}
+
+
+def no_anatomy(found: list[Case], model: weights.MeasuringModel) -> list[str]:
+    """Report how much numbers change with what is no anatomy, as Markdown."""
+    predictor = model.predictor()
+    lines = ["| change | EF, mean change (points) | largest | EDV, mean change (%) | largest |"]
+    lines.append("| --- " * 5 + "|")
+    before = [measure(c.video, c.pixel_mm, c.slice_mm, predictor).function for c in found]
+    for title, change in NO_ANATOMY.items():
+        moved = [
+            measure(c.video, c.pixel_mm, c.slice_mm, predictor).function for c in map(change, found)
+        ]
+        ef = [abs(b.lv_ef_percent - a.lv_ef_percent) for a, b in zip(before, moved, strict=True)]
+        edv = [100 * abs(b.lv_edv_ml / a.lv_edv_ml - 1) for a, b in zip(before, moved, strict=True)]
+        cells = [f"{v:.1f}" for v in (np.mean(ef), max(ef), np.mean(edv), max(edv))]
+        lines.append(f"| {title} | " + " | ".join(cells) + " |")
+    return [f"What is no anatomy, {len(found)} exams:", "", *lines, ""]
+
+
 def write(out: pathlib.Path, name: str, results: Results) -> None:
     """Numbers by patient, and contours of the ten worst exams, of the first model."""
     out.mkdir(parents=True, exist_ok=True)
@@ -419,6 +457,9 @@ def main() -> None:
     parser.add_argument("--set", action="append", required=True, dest="sets")
     parser.add_argument("--weights", action="append", default=[])
     parser.add_argument("--out", type=pathlib.Path)
+    parser.add_argument(
+        "--changed", type=int, default=0, help="also change what is no anatomy, of every Nth exam"
+    )
     args = parser.parse_args()
     models = [weights.load(path) for path in args.weights or [None]]
     head = ["# Real hearts", "", "Published by peers, for comparison:", ""]
@@ -427,7 +468,11 @@ def main() -> None:
     for spec in args.sets:
         name = spec.partition(":")[0]
         results = evaluate(cases(spec), models)
-        parts.append("\n".join(table(name, results, models)))
+        lines = table(name, results, models)
+        if args.changed:
+            measured = [c for c, m in zip(results.cases, results.runs[0], strict=True) if m]
+            lines += no_anatomy(measured[:: args.changed], models[0])
+        parts.append("\n".join(lines))
         print(parts[-1], flush=True)
         if args.out:
             write(args.out, name, results)
