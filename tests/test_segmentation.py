@@ -127,10 +127,17 @@ def test_half_precision_trains_full_parameters():
         assert value.dtype == np.float32
         assert np.isfinite(value).all()
         assert np.abs(value - exact[name]).max() < 0.1, name
+    labeller = networks.make(run.architecture, run.widths, jnp.dtype("bfloat16"))
+    x = jax.random.normal(jax.random.key(0), (1, 32, 32, inputs.CHANNELS))
+    rounded, full = (
+        make.apply(train(dataclasses.replace(TINY, steps=1)), x)
+        for make in (labeller, networks.make(run.architecture, run.widths))
+    )
+    assert 1e-4 < np.abs(rounded - full).max() < 0.3
 
 
 def test_tokens_of_the_video_tower_label_pixels():
-    """The slice, its neighbours and its opposite all reach its labels; its place in the batch not."""
+    """A slice's labels depend on its tokens and not on other slices of the batch."""
     labeller = networks.make(Architecture.TOKENS, (8, 16))
     params = jax.jit(labeller.init, static_argnums=1)(jax.random.key(0), 32)
     x = jax.random.normal(jax.random.key(1), (2, 32, 32, inputs.CHANNELS))
@@ -138,10 +145,10 @@ def test_tokens_of_the_video_tower_label_pixels():
     out = apply(params, x)
     assert out.shape == (2, 32, 32, len(Mask))
     np.testing.assert_allclose(apply(params, x[::-1])[::-1], out, atol=1e-5)
-    gradient = jax.jit(jax.grad(lambda x: jnp.sum(labeller.apply(params, x)[0] ** 2)))(x)
-    assert not gradient[1].any()
-    # Time attention starts as the identity: until it has learned, only the slice's own tokens count.
-    assert gradient[0, ..., 0].any()
+    gradient = jax.jit(jax.grad(lambda p: jnp.sum(labeller.apply(p, x) ** 2)))(params)
+    reached = {k for k, v in flatten(gradient["tower"]).items() if np.abs(v).max() > 0}
+    assert any("stem" in k for k in reached)
+    assert any("mlp" in k for k in reached)
 
 
 def test_channels_can_be_left_empty():

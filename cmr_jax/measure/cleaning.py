@@ -7,6 +7,10 @@ import scipy.ndimage
 
 from cmr_jax.phantom.tissue import Mask
 
+# How far the wall of a ventricle moves in a cycle, at most: pixels of 2 mm, and slices.
+MOVES_PIXELS, MOVES_SLICES = 5, 2
+IN_PLANE, ALONG = np.ones((1, 3, 3), bool), np.ones((3, 1, 1), bool)
+
 
 def labels(probability: np.ndarray) -> np.ndarray:
     """`p s h w k` -> `p s h w` uint8 of `Mask`.
@@ -28,11 +32,27 @@ def labels(probability: np.ndarray) -> np.ndarray:
     best = int((np.sqrt(np.minimum(cavity, wall) + 1) * weight).argmax()) + 1
     grow = scipy.ndimage.generate_binary_structure(3, 1)
     zone = scipy.ndimage.binary_dilation(ever == best, grow, iterations=2)
+    _keep_where_it_can_move(found)
     for phase in found:
         _keep_left(phase, zone, grow)
         _keep_right(phase, zone, grow)
         _fill(phase)
     return found
+
+
+def _keep_where_it_can_move(found: np.ndarray) -> None:
+    """Take away what lies further from the smallest left ventricle of the cycle than a wall moves.
+
+    One phase may take a dim right ventricle for the left one; the others do not.
+    """
+    left = found >= Mask.MYOCARDIUM
+    size = left.sum((1, 2, 3))
+    if not size.all():
+        return
+    reach = left[int(size.argmin())]
+    reach = scipy.ndimage.binary_dilation(reach, IN_PLANE, iterations=MOVES_PIXELS)
+    reach = scipy.ndimage.binary_dilation(reach, ALONG, iterations=MOVES_SLICES)
+    found[left & ~reach] = Mask.BACKGROUND
 
 
 def _objects(where: np.ndarray) -> tuple[np.ndarray, int]:

@@ -11,7 +11,7 @@ from cmr_jax.measure import volumes
 from cmr_jax.measure.measuring import Measurement, measure
 from cmr_jax.phantom import PhantomExam, Source, Variant
 from cmr_jax.phantom.tissue import Mask
-from cmr_jax.segmentation.predict import EVEN, Network, Predictor
+from cmr_jax.segmentation.predict import Network, Predictor
 from cmr_jax.segmentation.training import Training, train
 from cmr_jax.segmentation.weights import MeasuringModel
 
@@ -20,6 +20,9 @@ log = logging.getLogger(__name__)
 CALIBRATION_SEED = 1_000_003  # exams that no network learns from
 CALIBRATION_EXAMS = 200
 COVERAGE = 0.95
+# Odds by which masks are weighed: the edges that random hearts give to the cavity are a little wide for
+# people.  Chosen on 30 patients of ACDC (every second one), the other 30 agreed.
+ODDS = (1.0, 1.0, 1.0, 0.8)
 TRAINED_ON = "random hearts (cmr_jax.phantom); no patient"
 
 
@@ -33,7 +36,7 @@ def learn(run: Training, members: int, exams: int = CALIBRATION_EXAMS) -> Measur
         networks.append(
             Network(params, run.widths, run.sampling.size, run.variant.spacing, run.architecture)
         )
-    return MeasuringModel(networks, calibrate(networks, run.variant, exams), about(run))
+    return MeasuringModel(networks, calibrate(networks, run.variant, exams), about(run), ODDS)
 
 
 def about(run: Training) -> dict[str, Any]:
@@ -43,7 +46,7 @@ def about(run: Training) -> dict[str, Any]:
 
 
 def calibrate(
-    networks: list[Network], variant: Variant, exams: int, odds: tuple[float, ...] = EVEN
+    networks: list[Network], variant: Variant, exams: int, odds: tuple[float, ...] = ODDS
 ) -> dict[str, tuple[float, float]]:
     """For each number `(offset, factor)`: value +- factor * (offset + spread) is a 95 % interval.
 
@@ -64,12 +67,15 @@ def calibrate(
     return {
         name: half_width(np.array(errors[name]), np.array(spreads[name]))
         for name in volumes.NUMBERS
-        if errors[name]
     }
 
 
 def half_width(error: np.ndarray, spread: np.ndarray) -> tuple[float, float]:
     """`(offset, factor)` such that `factor * (offset + spread)` is beyond 95 % of such errors."""
+    fine = np.isfinite(error) & np.isfinite(spread)
+    if not fine.any():
+        raise ValueError("no phantom gave a number to learn an interval from; train for longer.")
+    error, spread = error[fine], spread[fine]
     offset = float(max(np.median(error), 1e-6))
     score = np.sort(error / (offset + spread))
     rank = min(int(np.ceil(COVERAGE * (len(score) + 1))), len(score)) - 1
@@ -98,7 +104,8 @@ def interval(model: MeasuringModel, found: Measurement, name: str) -> tuple[floa
     offset, factor = model.calibration[name]
     half, value = factor * (offset + found.spread[name]), getattr(found.function, name)
     most = 100.0 if name.endswith("percent") else np.inf
-    return max(value - half, 0.0), min(value + half, most)
+    # An ejection fraction may be negative where a ventricle was hardly seen.
+    return min(max(value - half, 0.0), value), max(min(value + half, most), value)
 
 
 def summary(model: MeasuringModel) -> str:

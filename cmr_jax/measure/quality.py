@@ -9,6 +9,7 @@ from cmr_jax.segmentation.grid import Grid
 LEAST_SLICES = 3
 # Largest standard deviations over an ensemble that are still called sure.
 LARGEST_EF_SD, LARGEST_RV_EF_SD = 4.0, 6.0  # points
+LEAST_RV_ML = 15.0
 LARGEST_VOLUME_SD = 0.10  # share of the end-diastolic volume
 # Stroke volumes of both ventricles are equal but for shunts and regurgitation.
 LARGEST_STROKE_RATIO = 2.0
@@ -52,7 +53,7 @@ def doubts(
     `labels`: `2 s h w`, end diastole and end systole.
     """
     reasons = []
-    if spread["lv_ef_percent"] > LARGEST_EF_SD:
+    if not spread["lv_ef_percent"] <= LARGEST_EF_SD:
         reasons.append(
             f"models disagree about the ejection fraction (SD {spread['lv_ef_percent']:.0f} points)"
         )
@@ -85,8 +86,10 @@ def right_doubts(
     labels: np.ndarray, found: Function, spread: dict[str, float], grid: Grid
 ) -> tuple[str, ...]:
     """Return reasons why the right ventricle's numbers alone may be wrong."""
+    if found.rv_edv_ml < LEAST_RV_ML:
+        return (f"hardly any of it was seen ({found.rv_edv_ml:.0f} ml)",)
     reasons = []
-    if spread["rv_ef_percent"] > LARGEST_RV_EF_SD:
+    if not spread["rv_ef_percent"] <= LARGEST_RV_EF_SD:
         reasons.append(
             f"models disagree about its ejection fraction (SD {spread['rv_ef_percent']:.0f} points)"
         )

@@ -38,7 +38,7 @@ def run(source: ExamSource, model: MeasuringModel, out: pathlib.Path | None, as_
         print(json.dumps(row) if as_json else _line(row), flush=True)
     if out:
         columns = list(dict.fromkeys(name for row in rows for name in row))
-        with (out / TABLE_FILE).open("w", newline="") as file:
+        with (out / TABLE_FILE).open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, columns)
             writer.writeheader()
             writer.writerows(rows)

@@ -93,7 +93,7 @@ class Source:
         first = rng.uniform(*rng.choice([(-8, 6), (-22, 5)], p=[0.65, 0.35])) if wide else 5.0
         last = chosen.length + (rng.uniform(-8, 22) if wide else 0)
         slices = int(np.clip(round((last - first) / pitch) + 1, 5, 13))
-        # A smaller or larger heart of the same shape.
+        # A narrower or wider heart: slices stay where they are.
         zoom = rng.uniform(0.85, 1.2) if wide else 1.0
         planes = Planes(
             first + pitch * np.arange(slices),

@@ -26,10 +26,15 @@ class Sampling:
 def batches(
     exams: Iterable[PhantomExam], sampling: Sampling, seed: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Pictures `b h w c` and masks `b h w k`.  One exam is replaced in each batch."""
+    """Pictures `b h w c` and masks `b h w k`.  One exam is replaced in each batch.
+
+    Exams have two moments, which are each other's opposite; a ValueError if not.
+    """
     rng = np.random.default_rng([seed, 2, 0])
     held: list[tuple[PhantomExam, np.ndarray]] = []
     for number, exam in enumerate(exams):
+        if len(exam.video) != 2:
+            raise ValueError(f"exams of two moments are needed; this one has {len(exam.video)}.")
         if len(held) < min(sampling.held, 8 + 2 * number):
             held.append(_with_middle(exam))
         else:

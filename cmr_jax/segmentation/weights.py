@@ -76,11 +76,16 @@ def load(path: str | pathlib.Path | None) -> MeasuringModel:
         widths = tuple(int(w) for w in plain["widths"])
         size, spacing = int(plain["size"]), float(plain["spacing_mm"])
         odds = tuple(float(o) for o in plain.get("odds", EVEN))
-        if len(odds) != len(EVEN) or min(odds) <= 0:
+        if len(odds) != len(EVEN) or not all(0 < o < np.inf for o in odds):
             raise ValueError(f"odds {odds}")
-        count = int(plain["networks"])
+        if not 0 < spacing < np.inf or not isinstance(plain.get("about", {}), dict):
+            raise ValueError(f"spacing {spacing} mm, about {plain.get('about')}")
+        if (count := int(plain["networks"])) < 1:
+            raise ValueError("no networks")
         calibration = {k: (float(a), float(b)) for k, (a, b) in plain["calibration"].items()}
-    except (KeyError, TypeError, ValueError) as error:
+        if not np.isfinite(list(calibration.values())).all():
+            raise ValueError("its calibration is not finite")
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
         raise ValueError(
             f"{folder / ABOUT_FILE} does not describe a measuring model: {error}"
         ) from None

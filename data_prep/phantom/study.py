@@ -54,7 +54,7 @@ class Study:
     def truth(self) -> Truth:
         """Measurements and findings."""
         if self.wild:
-            return self.wild.truth
+            return self.wild.truth(self.subject.male)
         return truth(self.subject, self.heart.lv_volumes_ml, self.heart.lv.mass_g())
 
     @property

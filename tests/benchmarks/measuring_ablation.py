@@ -105,7 +105,7 @@ def run(arm: str, seed: int, steps: int, cases: list[real_hearts.Case]) -> dict:
             }
             | {"findings": findings.scores(found.function, found.largest_mm)}
         )
-    return {"arm": arm, "seed": seed, "cpu_s": seconds, "exams": rows}
+    return {"arm": arm, "seed": seed, "steps": steps, "cpu_s": seconds, "exams": rows}
 
 
 def quantities(done: dict, truth: list[dict[str, float]]) -> dict[str, np.ndarray]:
@@ -118,14 +118,17 @@ def quantities(done: dict, truth: list[dict[str, float]]) -> dict[str, np.ndarra
             for k in (f"{p} {m}" for p in PARTS for m in ("ED", "ES"))
         }
         for name, key in (("EF error", "lv_ef_percent"), ("RVEF error", "rv_ef_percent")):
-            values[name] = abs(row[key] - true[key]) if row else worst[name]
+            error = abs(row[key] - true[key]) if row else np.nan
+            values[name] = error if np.isfinite(error) else worst[name]
         for name, value in values.items():
             made.setdefault(name, []).append(value)
     return {k: np.nan_to_num(np.array(v)) for k, v in made.items()}
 
 
-def mean_auc(done: dict, cases: list[real_hearts.Case], truth: list[dict[str, float]]) -> float:
-    """Mean AUC of the five findings."""
+def mean_auc(
+    done: dict, cases: list[real_hearts.Case], truth: list[dict[str, float]], rows: np.ndarray
+) -> float:
+    """Mean AUC of the five findings over the patients `rows`."""
     values = []
     for finding in FIVE:
         positive = [
@@ -133,14 +136,17 @@ def mean_auc(done: dict, cases: list[real_hearts.Case], truth: list[dict[str, fl
             for t, c in zip(truth, cases, strict=True)
         ]
         scores = [row["findings"][finding] if row else -1e9 for row in done["exams"]]
-        values.append(roc_auc_score(positive, np.nan_to_num(scores, nan=-1e9)))
+        scores = np.nan_to_num(scores, nan=-1e9)
+        values.append(roc_auc_score(np.array(positive)[rows], scores[rows]))
     return float(np.mean(values))
 
 
-def table(out: pathlib.Path, cases: list[real_hearts.Case]) -> str:
+def table(out: pathlib.Path, steps: int, cases: list[real_hearts.Case]) -> str:
     """Compare the finished runs, as Markdown: all patients, then the half that nothing was chosen on."""
     truth = [real_hearts.truth(c) for c in cases]
     runs = [json.loads(p.read_text()) for p in sorted(out.glob("*.json"))]
+    if other := {r["steps"] for r in runs} - {steps}:
+        raise ValueError(f"{out} holds runs of {other} steps. Give another folder.")
     by_arm: dict[str, list[dict]] = {}
     for done in runs:
         by_arm.setdefault(done["arm"], []).append(done)
@@ -160,7 +166,7 @@ def table(out: pathlib.Path, cases: list[real_hearts.Case]) -> str:
             if not own:
                 continue
             cells = [arm, str(len(own)), f"{np.mean([d['cpu_s'] for d in own]):.0f}"]
-            aucs = [mean_auc(d, cases, truth) for d in own]
+            aucs = [mean_auc(d, cases, truth, rows) for d in own]
             cells.append(f"{np.mean(aucs):.2f} ({min(aucs):.2f} to {max(aucs):.2f})")
             for name in names:
                 values = np.mean([quantities(d, truth)[name] for d in own], 0)[rows]
@@ -199,7 +205,7 @@ def main() -> None:
             made = run(arm, seed, args.steps, cases)
             path.write_text(json.dumps(made))
             print(f"{arm}, seed {seed}: {made['cpu_s']:.0f} CPU s", flush=True)
-    text = table(args.out, cases)
+    text = table(args.out, args.steps, cases)
     (args.out / "table.md").write_text(text + "\n")
     print(text)
 

@@ -442,7 +442,7 @@ def write(out: pathlib.Path, name: str, results: Results) -> None:
         abs(m.function.lv_ef_percent - t.get("lv_ef_percent", np.nan)) if m else np.inf
         for m, t in zip(results.runs[0], results.truth, strict=True)
     ]
-    for rank, place in enumerate(np.argsort(error)[::-1][:10], 1):
+    for rank, place in enumerate(np.argsort(np.nan_to_num(error, nan=-1))[::-1][:10], 1):
         case, found = results.cases[place], results.runs[0][place]
         if found is not None:
             drawn = picture.overlay(

@@ -1,6 +1,7 @@
 """Measurements of exams for the room, from a folder that `cmr_jax.measure --out` wrote."""
 
 import csv
+import math
 import pathlib
 from typing import Any
 
@@ -29,8 +30,16 @@ class Measured:
                 f"--measurements {folder}: no {TABLE_FILE}. Give the folder that "
                 "`python -m cmr_jax.measure --data=... --out=FOLDER` wrote."
             )
-        with table.open(newline="") as file:
-            self._rows = {row["exam_id"]: row for row in csv.DictReader(file) if "exam_id" in row}
+        try:
+            with table.open(newline="", encoding="utf-8-sig") as file:
+                rows = list(csv.DictReader(file))
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise ValueError(f"{table} cannot be read: {error}") from None
+        if rows and "exam_id" not in rows[0]:
+            raise ValueError(f"{table} has no column exam_id.")
+        self._rows = {row["exam_id"]: row for row in rows}
+        if len(self._rows) < len(rows):
+            raise ValueError(f"{table} has {len(rows) - len(self._rows)} exams in several rows.")
         self._folder = folder
 
     def tell(self, exam_id: str) -> dict[str, Any] | None:
@@ -38,13 +47,7 @@ class Measured:
         row = self._rows.get(exam_id)
         if row is None:
             return None
-        numbers = [
-            {"title": title, "unit": unit}
-            | {part: float(row[name + end]) for part, end in
-               (("value", ""), ("low", "_low"), ("high", "_high"))}
-            for name, (title, unit) in TITLES.items()
-            if row.get(name)
-        ]  # fmt: skip
+        numbers = [n for name in TITLES if (n := _number(row, name))]
         doubts = [word + row[column] for column, word in DOUBTS.items() if row.get(column)]
         return {
             "numbers": numbers,
@@ -65,3 +68,16 @@ class Measured:
         name = pathlib.PurePath(row.get("picture") or "").name
         file = self._folder / name
         return file if name.endswith(".png") and file.is_file() else None
+
+
+def _number(row: dict[str, str], name: str) -> dict[str, Any] | None:
+    """A number with its interval; None where the row has none."""
+    ends = {"value": name, "low": f"{name}_low", "high": f"{name}_high"}
+    try:
+        found = {part: float(row.get(column) or "nan") for part, column in ends.items()}
+    except ValueError:
+        return None
+    title, unit = TITLES[name]
+    return (
+        {"title": title, "unit": unit} | found if all(map(math.isfinite, found.values())) else None
+    )
