@@ -131,6 +131,19 @@ def test_another_ring_is_not_the_heart():
     np.testing.assert_array_equal(kept[..., 35:62, 15:62], labels[..., 35:62, 15:62])
 
 
+def test_one_phase_alone_does_not_move_the_heart():
+    """At end systole a bright body beside the heart is labelled as its cavity; it is out of reach."""
+    true = np.stack([np.stack([ring(inner=r, outer=28.0)] * 5) for r in (20.0, 14.0)])
+    wrong = true.copy()
+    far = ring(inner=18.0, outer=22.0, at=(47.5, 90.0)) > 0
+    wrong[0, 1:4][:, far & (true[0, 0] == 0)] = Mask.LV
+    found = cleaning.labels(0.9 * one_hot(wrong) + 0.025)
+    beyond = 76 + cleaning.MOVES_PIXELS  # columns
+    assert (wrong[0, ..., beyond:] == Mask.LV).sum() > 500
+    assert not found[..., beyond:].any()
+    np.testing.assert_array_equal(cleaning.labels(one_hot(true)), true)
+
+
 def test_holes_of_the_cavity_are_cavity():
     labels = np.stack([np.stack([ring(64, 1, 12, 18, at=(31.5, 31.5))] * 3)] * 2)
     labels[:, :, 30:33, 30:33] = Mask.BACKGROUND

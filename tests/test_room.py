@@ -124,6 +124,25 @@ def test_measurements_stand_beside_the_exam(exams, some, tmp_path):
         Measured(tmp_path)
 
 
+def test_a_table_that_a_person_touched_costs_its_bad_cells_alone(tmp_path):
+    table = tmp_path / TABLE_FILE
+    head = "exam_id,lv_mass_g,lv_mass_g_low,lv_mass_g_high,rv_edv_ml"
+    table.write_text(f"{head}\na,100,80,120,60\nb,abc,80,120,60\nc,nan,80,120\n", "utf-8-sig")
+    measured = Measured(tmp_path)
+    (mass,) = measured.tell("a")["numbers"]  # the other number has no interval
+    assert (mass["value"], mass["unit"]) == (100, "g")
+    assert measured.tell("b")["numbers"] == measured.tell("c")["numbers"] == []
+    assert measured.tell("d") is None
+    for text, says in (
+        ("patient,lv_mass_g\na,1\n", "no column exam_id"),
+        (f"{head}\na,1\na,2\n", "1 exams in several rows"),
+        (f"{head}\na,{'1' * 200_000}\n", "cannot be read"),
+    ):
+        table.write_text(text)
+        with pytest.raises(ValueError, match=says):
+            Measured(tmp_path)
+
+
 def test_evidence_is_what_leaving_a_slice_out_costs(client, exams, some):
     asked = {"exam_id": some, "words": "Dilated left ventricle."}
     found = client.post("/api/evidence", json=asked).json()["evidence"]

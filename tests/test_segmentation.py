@@ -25,7 +25,7 @@ from cmr_jax.weights import flatten
 pytestmark = pytest.mark.usefixtures("hasty")
 SMALL = Variant(size=48, samples=2)
 TINY = Training(
-    steps=60, widths=(8, 16), variant=SMALL, sampling=Sampling(batch=8, size=32, held=12), lr=5e-3
+    steps=110, widths=(8, 16), variant=SMALL, sampling=Sampling(batch=8, size=32, held=12), lr=5e-3
 )
 
 
