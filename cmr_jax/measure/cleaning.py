@@ -49,7 +49,7 @@ def _keep_where_it_can_move(found: np.ndarray) -> None:
     size = left.sum((1, 2, 3))
     if not size.all():
         return
-    reach = left[int(size.argmin())]
+    reach: Any = left[int(size.argmin())]
     reach = scipy.ndimage.binary_dilation(reach, IN_PLANE, iterations=MOVES_PIXELS)
     reach = scipy.ndimage.binary_dilation(reach, ALONG, iterations=MOVES_SLICES)
     found[left & ~reach] = Mask.BACKGROUND
