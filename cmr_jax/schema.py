@@ -18,6 +18,7 @@ EXAMS, FRAMES = "exams", "frames"
 TOKENIZER_FILE = "tokenizer.model"
 MANIFEST_FILE = "manifest.json"
 LABELS_FILE = "labels.csv"  # only evaluation opens it
+MEASUREMENTS_FILE = "measurements.csv"  # what is measured, for the reading room
 
 
 class View(enum.IntEnum):

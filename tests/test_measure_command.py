@@ -12,6 +12,7 @@ from conftest import run
 from cmr_jax.measure import exams, learning, page, report, volumes
 from cmr_jax.measure.measuring import measure
 from cmr_jax.phantom import Source, Variant
+from cmr_jax.schema import MEASUREMENTS_FILE
 from cmr_jax.segmentation import weights
 from cmr_jax.segmentation.batches import Sampling
 from cmr_jax.segmentation.predict import Predictor
@@ -111,7 +112,7 @@ def test_more_phases_find_the_same_ends(unseen, predictor):
 def test_prepared_exams_are_measured(tiny, tmp_path):
     out = f"--out={tmp_path / 'out'}"
     done = run("cmr_jax.measure", f"--data={tiny}", "--split=val", out, "--json")
-    with (tmp_path / "out" / report.TABLE_FILE).open() as file:
+    with (tmp_path / "out" / MEASUREMENTS_FILE).open() as file:
         rows = list(csv.DictReader(file))
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert [line["exam_id"] for line in lines] == [row["exam_id"] for row in rows]

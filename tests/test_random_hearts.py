@@ -153,7 +153,7 @@ def test_the_right_atrium_is_no_ventricle(phase):
         painter = Painter(drawn.heart, drawn.planes, drawn.contraction, True, False, 1.3, drawn.rng)
         tissue = painter.paint()
         right = painter.right
-        # The outflow tract goes on above the plane; it is told by its own form.
+        # The outflow tract extends above the plane; voxels near its own form do not count.
         atrium = (right.atrium_form < 1) & (right.level < 0) & (right.form > 2)
         above += int((MASK_OF[tissue] == Mask.RV)[phase][atrium[phase]].sum())
         atrial += int((tissue[phase] == Tissue.RIGHT_BLOOD)[atrium[phase]].sum())

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
+from cmr_jax.schema import MEASUREMENTS_FILE
 from cmr_jax.search import places
 from cmr_jax.search.index import KEY, one_of
 from cmr_jax.search.request import Query, vector_of
@@ -15,7 +16,7 @@ from cmr_jax.search.room import app, guard, serve
 from cmr_jax.search.room.audit import Audit
 from cmr_jax.search.room.exams import Exams
 from cmr_jax.search.room.guard import Limit, Rules
-from cmr_jax.search.room.measured import TABLE_FILE, TITLES, Measured
+from cmr_jax.search.room.measured import TITLES, Measured
 from cmr_jax.search.room.pictures import Cache
 
 pytestmark = pytest.mark.usefixtures("hasty")
@@ -100,7 +101,7 @@ def test_measurements_stand_beside_the_exam(exams, some, tmp_path):
     (tmp_path / "measured").mkdir()
     (tmp_path / "secret.png").write_bytes(b"secret")
     (tmp_path / "measured" / "a.png").write_bytes(b"contours")
-    with (tmp_path / "measured" / TABLE_FILE).open("w", newline="") as file:
+    with (tmp_path / "measured" / MEASUREMENTS_FILE).open("w", newline="") as file:
         writer = csv.DictWriter(
             file, ["exam_id", *columns, "unsure", "right_ventricle_unsure", "error", "picture"]
         )
@@ -108,14 +109,14 @@ def test_measurements_stand_beside_the_exam(exams, some, tmp_path):
         writer.writerows([rows[0] | numbers, rows[1]])
     measured = Measured(tmp_path / "measured")
     client = client_of(Exams(exams.searcher, {}, measured))
-    told = client.get(f"/api/exam/{some}").json()["measured"]
-    assert [n["value"] for n in told["numbers"]] == [50, 50, 31.5, 50, 50, 50, 50]
-    assert told["doubts"] == [EVIL, "right ventricle: x"]
+    first = client.get(f"/api/exam/{some}").json()["measured"]
+    assert [n["value"] for n in first["numbers"]] == [50, 50, 31.5, 50, 50, 50, 50]
+    assert first["doubts"] == [EVIL, "right ventricle: x"]
     found = client.get(f"/api/contours/{some}")
     assert (found.content, found.headers["content-type"]) == (b"contours", "image/png")
-    told = client.get(f"/api/exam/{other}").json()["measured"]
-    assert told["error"] == "no short-axis cine"
-    assert not told["contours"]
+    second = client.get(f"/api/exam/{other}").json()["measured"]
+    assert second["error"] == "no short-axis cine"
+    assert not second["contours"]
     for exam_id in (other, "nobody", "..%2fa"):
         assert client.get(f"/api/contours/{exam_id}").status_code == 404
     assert client_of(exams).get(f"/api/exam/{some}").json()["measured"] is None
@@ -125,7 +126,7 @@ def test_measurements_stand_beside_the_exam(exams, some, tmp_path):
 
 
 def test_a_table_that_a_person_touched_costs_its_bad_cells_alone(tmp_path):
-    table = tmp_path / TABLE_FILE
+    table = tmp_path / MEASUREMENTS_FILE
     head = "exam_id,lv_mass_g,lv_mass_g_low,lv_mass_g_high,rv_edv_ml"
     table.write_text(f"{head}\na,100,80,120,60\nb,abc,80,120,60\nc,nan,80,120\n", "utf-8-sig")
     measured = Measured(tmp_path)

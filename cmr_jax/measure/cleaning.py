@@ -9,7 +9,7 @@ from cmr_jax.phantom.tissue import Mask
 
 # How far the wall of a ventricle moves in a cycle, at most: pixels of 2 mm, and slices.
 MOVES_PIXELS, MOVES_SLICES = 5, 2
-IN_PLANE, ALONG = np.ones((1, 3, 3), bool), np.ones((3, 1, 1), bool)
+ALONG = np.ones((3, 1, 1), bool)
 
 
 def labels(probability: np.ndarray) -> np.ndarray:
@@ -49,10 +49,15 @@ def _keep_where_it_can_move(found: np.ndarray) -> None:
     size = left.sum((1, 2, 3))
     if not size.all():
         return
-    reach: Any = left[int(size.argmin())]
-    reach = scipy.ndimage.binary_dilation(reach, IN_PLANE, iterations=MOVES_PIXELS)
+    reach = widened(left[int(size.argmin())], MOVES_PIXELS)
     reach = scipy.ndimage.binary_dilation(reach, ALONG, iterations=MOVES_SLICES)
-    found[left & ~reach] = Mask.BACKGROUND
+    found[left & np.logical_not(reach)] = Mask.BACKGROUND
+
+
+def widened(where: np.ndarray, pixels: int) -> np.ndarray:
+    """Dilate `... h w` by so many pixels within each slice."""
+    in_plane = np.ones((1,) * (where.ndim - 2) + (3, 3), bool)
+    return scipy.ndimage.binary_dilation(where, in_plane, iterations=pixels)
 
 
 def _objects(where: np.ndarray) -> tuple[np.ndarray, int]:

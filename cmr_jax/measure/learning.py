@@ -46,14 +46,14 @@ def about(run: Training) -> dict[str, Any]:
 
 
 def calibrate(
-    networks: list[Network], variant: Variant, exams: int, odds: tuple[float, ...] = ODDS
+    networks: list[Network], variant: Variant, exams: int
 ) -> dict[str, tuple[float, float]]:
     """For each number `(offset, factor)`: value +- factor * (offset + spread) is a 95 % interval.
 
     Split conformal prediction (Lei 2018, JASA 113:1094) with errors relative to the ensemble's spread.
     """
     variant = dataclasses.replace(variant, pictures=1)
-    predictor, source = Predictor(networks, odds=odds), Source(CALIBRATION_SEED, variant)
+    predictor, source = Predictor(networks, odds=ODDS), Source(CALIBRATION_SEED, variant)
     errors: dict[str, list[float]] = {n: [] for n in volumes.NUMBERS}
     spreads: dict[str, list[float]] = {n: [] for n in volumes.NUMBERS}
     for index in range(exams):

@@ -3,7 +3,6 @@
 import dataclasses
 
 import numpy as np
-import scipy.ndimage
 
 from cmr_jax.measure import cleaning, quality, volumes, wall
 from cmr_jax.measure.volumes import Function
@@ -13,7 +12,6 @@ from cmr_jax.segmentation.predict import Predictor
 
 F32 = np.float32
 FINE = 2  # contours are drawn at this many times the network's resolution
-IN_PLANE = np.ones((1, 1, 3, 3), bool)
 MARGIN = 2  # pixels around the cleaned heart within which probabilities count
 
 
@@ -51,11 +49,12 @@ def measure(
         raise ValueError("no left ventricle was seen in this stack.")
     two = np.array([lv.argmax(), lv.argmin()]) if lv.min() < lv.max() else np.array([0, 1])
     probability = predictor.ensemble(video[two], pixel_mm, grid)
-    curves, *each = [
-        volumes.expected(_near_the_heart(p), grid.spacing_mm**2, heights)
-        for p in (probability.mean(0), *probability)
-    ]
-    labels = _labels(probability.mean(0))
+    mean = probability.mean(0)
+    heart = cleaning.labels(mean) > 0
+    area = grid.spacing_mm**2
+    curves = volumes.expected(_near(mean, heart), area, heights)
+    each = [volumes.expected(_near(p, cleaning.labels(p) > 0), area, heights) for p in probability]
+    labels = fine(_within(mean, heart)).argmax(-1).astype(np.uint8)
     grid = dataclasses.replace(grid, size=grid.size * FINE, spacing_mm=grid.spacing_mm / FINE)
     if curves[0, Mask.LV] < curves[1, Mask.LV]:
         two, labels, curves = two[::-1], labels[::-1], curves[::-1]
@@ -84,20 +83,13 @@ def _base_first(slice_mm: np.ndarray) -> bool:
     return bool(slice_mm[0] > slice_mm[-1])
 
 
-def _near_the_heart(probability: np.ndarray) -> np.ndarray:
-    """Probabilities `p s h w k` around the heart that cleaning leaves; background elsewhere."""
-    heart = cleaning.labels(probability) > 0
-    heart = scipy.ndimage.binary_dilation(heart, IN_PLANE, iterations=MARGIN)
-    return _within(probability, heart)
-
-
-def _labels(probability: np.ndarray) -> np.ndarray:
-    """Cleaned labels `p s h w` on the fine grid."""
-    kept = _within(probability, cleaning.labels(probability) > 0)
-    return fine(kept).argmax(-1).astype(np.uint8)
+def _near(probability: np.ndarray, heart: np.ndarray) -> np.ndarray:
+    """Keep probabilities `p s h w k` up to a margin around the heart `p s h w`."""
+    return _within(probability, cleaning.widened(heart, MARGIN))
 
 
 def _within(probability: np.ndarray, where: np.ndarray) -> np.ndarray:
+    """Keep probabilities `p s h w k` inside `where`; outside all is background."""
     kept = np.where(where[..., None], probability, 0)
     kept[..., Mask.BACKGROUND] = np.where(where, probability[..., Mask.BACKGROUND], 1)
     return kept

@@ -9,11 +9,6 @@ from cmr_jax.measure import volumes
 from cmr_jax.segmentation.weights import MeasuringModel
 
 PAGE_FILE = "index.html"
-TITLES = {
-    "lv_edv_ml": "LV EDV (ml)", "lv_esv_ml": "LV ESV (ml)", "lv_ef_percent": "LV EF (%)",
-    "lv_mass_g": "LV mass (g)", "rv_edv_ml": "RV EDV (ml)", "rv_esv_ml": "RV ESV (ml)",
-    "rv_ef_percent": "RV EF (%)",
-}  # fmt: skip
 PAGE = string.Template("""<!doctype html>
 <html lang="en"><head><meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src 'self'; style-src 'unsafe-inline'">
@@ -56,12 +51,11 @@ def _exam(row: dict[str, Any]) -> str:
         )
     cells = [
         f"{row[name]:.0f} ({row[f'{name}_low']:.0f} to {row[f'{name}_high']:.0f})"
-        for name in volumes.NUMBERS
+        for name in volumes.TITLES
     ]
     wall = f"{row['largest_wall_mm']:.0f}"
-    parts.append(
-        markup.table([*(TITLES[n] for n in volumes.NUMBERS), "largest wall (mm)"], [[*cells, wall]])
-    )
+    head = [f"{title} ({volumes.unit(name)})" for name, title in volumes.TITLES.items()]
+    parts.append(markup.table([*head, "largest wall (mm)"], [[*cells, wall]]))
     for column, word in (
         ("unsure", "Unsure"),
         ("right_ventricle_unsure", "Right ventricle unsure"),

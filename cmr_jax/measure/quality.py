@@ -52,15 +52,7 @@ def doubts(
 
     `labels`: `2 s h w`, end diastole and end systole.
     """
-    reasons = []
-    if not spread["lv_ef_percent"] <= LARGEST_EF_SD:
-        reasons.append(
-            f"models disagree about the ejection fraction (SD {spread['lv_ef_percent']:.0f} points)"
-        )
-    if spread["lv_edv_ml"] > LARGEST_VOLUME_SD * found.lv_edv_ml:
-        reasons.append(
-            f"models disagree about the end-diastolic volume (SD {spread['lv_edv_ml']:.0f} ml)"
-        )
+    reasons = _disagreement("lv", "the", LARGEST_EF_SD, found, spread)
     area, area_es = (labels == Mask.LV).sum((-2, -1)) * grid.spacing_mm**2
     if min(area[0], area[-1]) > CUT_OFF * area.max():
         reasons.append(
@@ -88,21 +80,26 @@ def right_doubts(
     """Return reasons why the right ventricle's numbers alone may be wrong."""
     if found.rv_edv_ml < LEAST_RV_ML:
         return (f"hardly any of it was seen ({found.rv_edv_ml:.0f} ml)",)
-    reasons = []
-    if not spread["rv_ef_percent"] <= LARGEST_RV_EF_SD:
-        reasons.append(
-            f"models disagree about its ejection fraction (SD {spread['rv_ef_percent']:.0f} points)"
-        )
-    if spread["rv_edv_ml"] > LARGEST_VOLUME_SD * found.rv_edv_ml:
-        reasons.append(
-            f"models disagree about its end-diastolic volume (SD {spread['rv_edv_ml']:.0f} ml)"
-        )
+    reasons = _disagreement("rv", "its", LARGEST_RV_EF_SD, found, spread)
     if _at_the_edge(labels == Mask.RV):
         reasons.append("it reaches beyond the field that was looked at")
     stroke = found.lv_edv_ml - found.lv_esv_ml, found.rv_edv_ml - found.rv_esv_ml
     if min(stroke) <= 0 or max(stroke) > LARGEST_STROKE_RATIO * min(stroke):
         reasons.append("stroke volumes of the ventricles differ")
     return tuple(reasons)
+
+
+def _disagreement(
+    side: str, word: str, largest_ef_sd: float, found: Function, spread: dict[str, float]
+) -> list[str]:
+    """Return numbers of one ventricle that the ensemble is not sure of; `word` goes before them."""
+    reasons = []
+    ef_sd, volume_sd = spread[f"{side}_ef_percent"], spread[f"{side}_edv_ml"]
+    if not ef_sd <= largest_ef_sd:  # NaN is doubtful
+        reasons.append(f"models disagree about {word} ejection fraction (SD {ef_sd:.0f} points)")
+    if volume_sd > LARGEST_VOLUME_SD * getattr(found, f"{side}_edv_ml"):
+        reasons.append(f"models disagree about {word} end-diastolic volume (SD {volume_sd:.0f} ml)")
+    return reasons
 
 
 def _at_the_edge(where: np.ndarray) -> bool:

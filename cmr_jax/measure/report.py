@@ -14,17 +14,13 @@ from cmr_jax.data.source import ExamSource
 from cmr_jax.measure import learning, page, picture, volumes
 from cmr_jax.measure.exams import short_axis_cine
 from cmr_jax.measure.measuring import measure
+from cmr_jax.schema import MEASUREMENTS_FILE
 from cmr_jax.segmentation.predict import Predictor
 from cmr_jax.segmentation.weights import MeasuringModel
 
-TABLE_FILE = "measurements.csv"
 FLAGS = {
     "spacing unknown": "the size of a pixel is unknown: volumes, mass and thickness are guesses"
 }
-TITLES = {
-    "lv_edv_ml": "LV EDV", "lv_esv_ml": "LV ESV", "lv_ef_percent": "LV EF", "lv_mass_g": "LV mass",
-    "rv_edv_ml": "RV EDV", "rv_esv_ml": "RV ESV", "rv_ef_percent": "RV EF",
-}  # fmt: skip
 
 
 def run(source: ExamSource, model: MeasuringModel, out: pathlib.Path | None, as_json: bool) -> None:
@@ -38,7 +34,7 @@ def run(source: ExamSource, model: MeasuringModel, out: pathlib.Path | None, as_
         print(json.dumps(row) if as_json else _line(row), flush=True)
     if out:
         columns = list(dict.fromkeys(name for row in rows for name in row))
-        with (out / TABLE_FILE).open("w", newline="", encoding="utf-8") as file:
+        with (out / MEASUREMENTS_FILE).open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, columns)
             writer.writeheader()
             writer.writerows(rows)
@@ -93,13 +89,9 @@ def _line(row: dict[str, Any]) -> str:
     if "error" in row:
         return f"{row['exam_id']}: not measured: {row['error']}"
     numbers = ", ".join(
-        f"{title} {row[n]:.0f} ({row[f'{n}_low']:.0f} to {row[f'{n}_high']:.0f}) {_unit(n)}"
-        for n, title in TITLES.items()
+        f"{title} {row[n]:.0f} ({row[f'{n}_low']:.0f} to {row[f'{n}_high']:.0f}) {volumes.unit(n)}"
+        for n, title in volumes.TITLES.items()
     )
     marks = {"unsure": row["unsure"], "right ventricle unsure": row["right_ventricle_unsure"]}
     doubts = "".join(f"\n  {mark}: {reasons}" for mark, reasons in marks.items() if reasons)
     return f"{row['exam_id']}: {numbers}{doubts}"
-
-
-def _unit(name: str) -> str:
-    return {"percent": "%"}.get(unit := name.rsplit("_", 1)[1], unit)

@@ -27,6 +27,16 @@ class Function:
 
 
 NUMBERS = tuple(field.name for field in dataclasses.fields(Function))
+TITLES = {
+    "lv_edv_ml": "LV EDV", "lv_esv_ml": "LV ESV", "lv_ef_percent": "LV EF", "lv_mass_g": "LV mass",
+    "rv_edv_ml": "RV EDV", "rv_esv_ml": "RV ESV", "rv_ef_percent": "RV EF",
+}  # fmt: skip
+
+
+def unit(number: str) -> str:
+    """Return the unit of a number from its name."""
+    word = number.rsplit("_", 1)[1]
+    return "%" if word == "percent" else word
 
 
 def disc_heights(slice_mm: np.ndarray) -> np.ndarray:
@@ -51,14 +61,18 @@ def disc_heights(slice_mm: np.ndarray) -> np.ndarray:
 
 def volumes(labels: np.ndarray, pixel_mm2: float, heights: np.ndarray) -> np.ndarray:
     """`p s h w` of `Mask` -> `p m`: ml of each mask in each phase."""
-    areas = np.stack([(labels == m).sum((-2, -1)) for m in Mask], -1) * pixel_mm2
-    return (areas * heights[None, :, None]).sum(1) / 1000
+    pixels = np.stack([(labels == m).sum((-2, -1)) for m in Mask], -1)
+    return _milliliters(pixels * pixel_mm2, heights)
 
 
 def expected(probability: np.ndarray, pixel_mm2: float, heights: np.ndarray) -> np.ndarray:
     """`p s h w m`, the probability of each `Mask` -> `p m`: expected ml in each phase."""
-    areas = probability.sum((2, 3)) * pixel_mm2
-    return (areas * heights[None, :, None]).sum(1) / 1000
+    return _milliliters(probability.sum((2, 3)) * pixel_mm2, heights)
+
+
+def _milliliters(areas_mm2: np.ndarray, heights: np.ndarray) -> np.ndarray:
+    """Sum discs: areas `p s m`, heights `s` (mm) -> `p m`."""
+    return (areas_mm2 * heights[None, :, None]).sum(1) / 1000
 
 
 def function(curves: np.ndarray) -> Function:

@@ -7,7 +7,7 @@ import einops
 import flax.linen as nn
 import jax.numpy as jnp
 
-from cmr_jax.models.unet import FOLD, ConvBlock
+from cmr_jax.models.unet import FOLD, ConvBlock, fold, unfold
 from cmr_jax.types import Array, Float
 
 
@@ -29,12 +29,9 @@ class TokenDecoder(nn.Module):
         rows = pictures.shape[1] // 2 ** (len(self.widths) + 1)
         x = einops.rearrange(tokens, "b (h w) d -> b h w d", h=rows).astype(self.dtype)
         for number, width in enumerate(self.widths):
-            x = nn.Dense(width * 4, dtype=self.dtype, name=f"unfold_{number}")(x)
-            x = einops.rearrange(x, "b h w (i j d) -> b (h i) (w j) d", i=2, j=2)
-            x = ConvBlock(width, self.dtype, name=f"up_{number}")(x)
-        fine = einops.rearrange(pictures, "b (h i) (w j) c -> b h w (i j c)", i=FOLD, j=FOLD)
-        x = jnp.concatenate([x, fine.astype(self.dtype)], -1)
+            x = nn.Dense(width * FOLD**2, dtype=self.dtype, name=f"unfold_{number}")(x)
+            x = ConvBlock(width, self.dtype, name=f"up_{number}")(unfold(x))
+        x = jnp.concatenate([x, fold(pictures).astype(self.dtype)], -1)
         x = ConvBlock(self.widths[-1], self.dtype, name="join")(x)
         x = nn.Conv(self.classes * FOLD**2, (1, 1), dtype=self.dtype, name="classify")(x)
-        x = einops.rearrange(x, "b h w (i j k) -> b (h i) (w j) k", i=FOLD, j=FOLD)
-        return x.astype(jnp.float32)
+        return unfold(x).astype(jnp.float32)

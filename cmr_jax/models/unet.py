@@ -16,6 +16,16 @@ from cmr_jax.types import Array, Float
 FOLD = 2
 
 
+def fold(x: Float[Array, "b h w c"]) -> Float[Array, "b i j d"]:
+    """Fold squares of `FOLD` x `FOLD` pixels into channels."""
+    return einops.rearrange(x, "b (h i) (w j) c -> b h w (i j c)", i=FOLD, j=FOLD)
+
+
+def unfold(x: Float[Array, "b h w c"]) -> Float[Array, "b i j d"]:
+    """Unfold channels into squares of pixels: the inverse of `fold`."""
+    return einops.rearrange(x, "b h w (i j c) -> b (h i) (w j) c", i=FOLD, j=FOLD)
+
+
 class ConvBlock(nn.Module):
     """Two 3 x 3 convolutions, each normalised over groups of channels (Wu 2018)."""
 
@@ -46,9 +56,7 @@ class UNet(nn.Module):
         step = 2 ** len(self.widths)
         if any(n % step for n in pictures.shape[1:3]):
             raise ValueError(f"pictures of {pictures.shape[1:3]} pixels do not divide by {step}.")
-        x = einops.rearrange(pictures, "b (h i) (w j) c -> b h w (i j c)", i=FOLD, j=FOLD).astype(
-            self.dtype
-        )
+        x = fold(pictures).astype(self.dtype)
         skipped = []
         for number, width in enumerate(self.widths):
             x = ConvBlock(width, self.dtype, name=f"down_{number}")(x)
@@ -60,5 +68,4 @@ class UNet(nn.Module):
             x = jnp.concatenate([x, skipped.pop()], -1)
             x = ConvBlock(width, self.dtype, name=f"up_{number}")(x)
         x = nn.Conv(self.classes * FOLD**2, (1, 1), dtype=self.dtype, name="classify")(x)
-        x = einops.rearrange(x, "b h w (i j k) -> b (h i) (w j) k", i=FOLD, j=FOLD)
-        return x.astype(jnp.float32)
+        return unfold(x).astype(jnp.float32)

@@ -95,7 +95,7 @@ class VideoTower(nn.Module):
             features = final(cls)[:, 0, 0]
         else:
             x = final(cast(jax.Array, x)[:, :, :patches])
-            self.sow("intermediates", "patches", x)  # for who labels pixels
+            self.sow("intermediates", "patches", x)  # read by decoders that label pixels
             if c.restores:
                 size = c.patch**2 * video.shape[-1]
                 restored = nn.Dense(size, kernel_init=KERNEL, name="pixels")(x)

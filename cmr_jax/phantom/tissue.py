@@ -236,7 +236,7 @@ class Painter:
         noise = noise + F32(0.5) * smooth_noise(rng, (p, s, 1), n, cells)
         edge = (1 - np.sqrt(right.form)) / right.per_mm  # mm from the free wall, roughly
         noise = noise + F32(u(0, 1)) * self.f
-        more = np.clip(self.right.level, 0.3, 1)
+        more = np.clip(right.level, 0.3, 1)
         tissue[cavity & (noise > u(0.4, 2.2)) & (edge < u(2, 25) * more)] = Tissue.RV_TRABECULA
 
     def _fill_left(self, tissue: np.ndarray) -> None:
@@ -270,9 +270,8 @@ class Painter:
                 rng, (p, s, 1), n, cells
             )
             depth = F32(u(1, 10)) * np.clip(level * F32(1.5), 0.3, 1)
-            depth = np.minimum(
-                depth, F32(0.6) * self.left.endo + F32(0.1)
-            )  # systole leaves no room
+            # Systole leaves no room.
+            depth = np.minimum(depth, F32(0.6) * self.left.endo + F32(0.1))
             # Denser towards the compact wall, where the pictures no longer tell them apart.
             inward = (self.left.endo - self.frame.r) / depth
             packed = noise + F32(u(0, 3)) * (1 - inward)

@@ -62,7 +62,10 @@ def _tokens(widths: tuple[int, ...], dtype: Any) -> Labeller:
         b = x.shape[0]
         # Grey values around those that the tower expects.
         video = x.transpose(0, 3, 1, 2)[..., None] * sizes.pixel_spread[0] + sizes.pixel_mean[0]
-        wide = lambda row: jnp.broadcast_to(jnp.array(row), (b, CHANNELS))  # noqa: E731
+
+        def wide(row: list) -> Array:
+            return jnp.broadcast_to(jnp.array(row), (b, CHANNELS))
+
         frames = Coordinates(
             view=wide([int(schema.View.SAX)] * CHANNELS),
             sequence=wide([int(schema.Sequence.CINE)] * CHANNELS),

@@ -11,6 +11,7 @@ import numpy as np
 from cmr_jax.phantom import Source, Variant
 from cmr_jax.phantom.tissue import Mask
 from data_prep.phantom.acquisition import Scan
+from data_prep.phantom.motion import MYOCARDIAL_DENSITY_G_PER_ML
 from data_prep.phantom.planning import Plane
 from data_prep.phantom.population import Subject, exam_rng
 from data_prep.phantom.protocol import Profile
@@ -18,11 +19,16 @@ from data_prep.phantom.report import expand
 from data_prep.phantom.tissue import Contrast
 from data_prep.phantom.truth import Truth
 
-MYOCARDIUM_G_PER_ML = 1.05
 # Directions of a short-axis stack of a Siemens exam (ImageOrientationPatient).
 ROW, COLUMN = np.array([0.54, 0.82, -0.21]), np.array([-0.55, 0.15, -0.82])
 STORED_TOP = 3000  # largest stored value
 FIRST_SEED = 4_000_003  # so that no exam is one that a measuring model learned from
+
+
+@functools.lru_cache(4096)
+def _volumes_ml(seed: int, variant: Variant, index: int) -> np.ndarray:
+    """Volumes `p m` of an exam; reports and labels ask for the same ones, and painting takes seconds."""
+    return Source(seed, variant)[index].volumes_ml
 
 
 class WildHeart:
@@ -47,14 +53,15 @@ class WildHeart:
 
     def truth(self, male: bool) -> Truth:
         """Volumes of the masks, the drawn wall's thickness, and findings by the tidy phantom's limits."""
-        curves, heart = self._exam.volumes_ml, self._drawn.heart
+        source, heart = self._source, self._drawn.heart
+        curves = _volumes_ml(source.seed, source.variant, self._index)
         lv, rv = curves[:, Mask.LV], curves[:, Mask.RV]
         ed, es = int(lv.argmax()), int(lv.argmin())
         numbers = {
             "lv_edv_ml": lv[ed],
             "lv_esv_ml": lv[es],
             "lv_ef_percent": 100 * (1 - lv[es] / lv[ed]),
-            "lv_mass_g": MYOCARDIUM_G_PER_ML * curves[ed, Mask.MYOCARDIUM],
+            "lv_mass_g": MYOCARDIAL_DENSITY_G_PER_ML * curves[ed, Mask.MYOCARDIUM],
             "rv_edv_ml": rv[ed],
             "rv_esv_ml": rv[es],
             "rv_ef_percent": 100 * (1 - rv[es] / rv[ed]),

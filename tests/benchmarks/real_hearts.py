@@ -133,11 +133,10 @@ def _contours(
     masks = np.zeros(shape, np.uint8)
     outlined = np.zeros((len(files), len(Mask)), bool)
     for place, file in enumerate(files):
+        paths = [pathlib.Path(root, folder, pathlib.PurePath(file).name) for folder in CONTOURS]
         inner, outer = (
-            cv2.imread(str(pathlib.Path(root, f, pathlib.PurePath(file).name)), cv2.IMREAD_GRAYSCALE)
-            if pathlib.Path(root, f, pathlib.PurePath(file).name).is_file() else None
-            for f in CONTOURS
-        )  # fmt: skip
+            cv2.imread(str(p), cv2.IMREAD_GRAYSCALE) if p.is_file() else None for p in paths
+        )
         if outer is not None and inner is not None:
             masks[place][outer > 0] = Mask.MYOCARDIUM
             outlined[place, Mask.MYOCARDIUM] = True

@@ -5,9 +5,9 @@ import math
 import pathlib
 from typing import Any
 
+from cmr_jax.schema import MEASUREMENTS_FILE
 from cmr_jax.search.places import Absent
 
-TABLE_FILE = "measurements.csv"
 TITLES = {
     "lv_edv_ml": ("LV end-diastolic volume", "ml"),
     "lv_esv_ml": ("LV end-systolic volume", "ml"),
@@ -24,10 +24,10 @@ class Measured:
     """Reads a folder of measurements; a ValueError if it is none."""
 
     def __init__(self, folder: pathlib.Path):
-        table = folder / TABLE_FILE
+        table = folder / MEASUREMENTS_FILE
         if not table.is_file():
             raise ValueError(
-                f"--measurements {folder}: no {TABLE_FILE}. Give the folder that "
+                f"--measurements {folder}: no {MEASUREMENTS_FILE}. Give the folder that "
                 "`python -m cmr_jax.measure --data=... --out=FOLDER` wrote."
             )
         try:
