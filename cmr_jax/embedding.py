@@ -87,7 +87,7 @@ class Model(abc.ABC):
         exams = [source[i] for i in range(len(source))]
         # Many exams read alike: each impression once.
         row: dict[str, int] = {}
-        owner = [row.setdefault(e.impression, len(row)) for e in exams]
+        owner = [row.setdefault(e.text, len(row)) for e in exams]
         text = self.texts(list(row))[owner]
         return ExamEmbeddings(self.videos(self.batches(source), change), text, exams)
 

@@ -1,6 +1,7 @@
 """Texts of an exam in training: less of it, another's words for it, and what it does not say."""
 
 import collections
+import dataclasses
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from cmr_jax.config import Positives
 from cmr_jax.data import pipeline, published, recipes
 from cmr_jax.data.source import Exam, ExamSource
 from cmr_jax.data.targets import AddSaid
-from cmr_jax.data.texts import ChooseTexts, Opposites
+from cmr_jax.data.texts import ChooseTexts, Opposites, group_of
 from cmr_jax.tokenizer import Tokenizer
 from cmr_jax.wording import findings, numbers
 
@@ -176,3 +177,31 @@ def test_other_words_leave_what_is_said_and_what_says_nothing():
     assert all(0 < k < len(texts) for k in kept)
     ((first, *_), _), *_ = chosen(1, rephrase=0.0)
     assert first == " ".join(LINES)
+
+
+def test_rephrased_or_shortened_reports_stay_positives_of_each_other():
+    """Groups follow the report's wording, not the wording that was drawn."""
+    plain = chosen(1)[0][1]["report_group"][0]
+    for how in ({"rephrase": 1.0}, {"drop": 0.5}, {"shuffle": True, "rephrase": 0.5}):
+        draws = chosen(50, texts=3, **how)
+        assert {int(record["report_group"][0]) for _, record in draws} == {plain}, how
+        assert len({texts[0] for texts, _ in draws}) > 1, how
+        own = {group_of(line) for line in LINES}
+        assert {int(g) for _, record in draws for g in record["report_group"][1:]} <= own
+
+
+def test_given_groups_hold_for_rephrased_reports():
+    own = group_of(" ".join(LINES))
+    draws = chosen(20, rephrase=0.7, groups={own: 7})
+    assert {int(record["report_group"][0]) for _, record in draws} == {7}
+
+
+def test_training_and_evaluation_read_one_form_of_an_impression():
+    numbered = dataclasses.replace(exam(*LINES), impression="1. " + "\n2. ".join(LINES))
+    words = Words()
+    read = set()
+    for shuffle in (False, True):
+        ChooseTexts(words, 4, 1, shuffle).random_map({"exam": numbered}, np.random.default_rng(0))
+        read.add(frozenset(words.texts[0].split()))
+    assert read == {frozenset(numbered.text.split())}
+    assert numbered.text == " ".join(LINES)

@@ -128,10 +128,12 @@ class EvalBatches:
     tokenizer: Tokenizer
     # Collects the numbers of exams that cannot be read, which are named and left out; None: an error.
     left_out: set[int] | None = None
+    # Groups that impressions share with others, as in training; else equal words alone are equal.
+    groups: dict[int, int] = dataclasses.field(default_factory=dict)
 
     def __iter__(self) -> Iterator[tuple[Batch, int]]:
         """(batch, how many of its exams are real)."""
-        steps = recipes.for_evaluation(self.source, self.cfg, self.tokenizer)
+        steps = recipes.for_evaluation(self.source, self.cfg, self.tokenizer, self.groups)
         rng = np.random.default_rng(0)  # nothing in evaluation draws from it
         size, total = self.cfg.data.batch, len(self.source)
         for start in range(0, total, size):

@@ -32,11 +32,19 @@ def for_training(
     return [*steps, texts(source, usable, cfg, tokenizer), *given, *said(cfg), Arrays()]
 
 
-def for_evaluation(source: Source, cfg: config.Experiment, tokenizer: Tokenizer) -> list:
-    """The transforms of evaluation: nothing random, the whole impression."""
+def for_evaluation(
+    source: Source, cfg: config.Experiment, tokenizer: Tokenizer, groups: dict[int, int]
+) -> list:
+    """The transforms of evaluation: nothing random, the whole impression.  `groups`: see ChooseTexts."""
     steps = pictures(source, cfg.data, train=False)
-    says = cfg.positives.reads_reports
-    whole = ChooseTexts(tokenizer, cfg.model.text.length, 1, shuffle=False, says=says)
+    whole = ChooseTexts(
+        tokenizer,
+        cfg.model.text.length,
+        1,
+        shuffle=False,
+        groups=groups,
+        says=cfg.positives.reads_reports,
+    )
     return [*steps, whole, *labels(cfg), *said(cfg), Arrays()]
 
 
@@ -52,7 +60,7 @@ def texts(
         data.texts,
         data.shuffle_sentences,
         data.drop_sentences,
-        shared_groups(source, data.groups) if data.groups else {},
+        shared_groups(source, data.groups),
         cfg.positives.reads_reports,
         data.rephrase,
         Opposites.of(exams) if data.untrue_text else None,
@@ -78,8 +86,10 @@ def shared_groups(source: Source, path: str) -> dict[int, int]:
     """Of the impressions of the exams in a CSV: the group of the text, and the one it shares.
 
     Exams that are not in the file, but say the same, follow.  A ValueError where the file parts
-    exams that do.
+    exams that do.  No path, no groups.
     """
+    if not path:
+        return {}
     given, shared = read_groups(path), {}
     for exam in filter(None, (_readable(source, i) for i in range(len(source)))):
         if exam.impression and exam.exam_id in given:

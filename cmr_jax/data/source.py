@@ -32,6 +32,12 @@ class Exam:
     sentences: tuple[str, ...]
     stacks: tuple[Stack, ...]
 
+    @property
+    def text(self) -> str:
+        """The impression as models read it, in training and evaluation: its sentences, without
+        numbering or line breaks."""
+        return " ".join(self.sentences) or self.impression
+
 
 class ExamSource:
     """The exams of one split.  A record that is damaged is a BrokenRecord when it is read."""

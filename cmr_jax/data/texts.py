@@ -68,35 +68,42 @@ class ChooseTexts(grain.transforms.RandomMap):
     texts: int
     shuffle: bool  # the sentences of the impression: the meaning stays
     drop: float = 0.0  # the chance of each sentence to be left out of the impression: it says less
-    # Of impressions that mean the same as others: their own group, and the one they share.
+    # For impressions that mean the same as others: their own group -> the group they share.
     groups: dict[int, int] = dataclasses.field(default_factory=dict)
     says: bool = False  # what each text says, as rules read it
     rephrase: float = 0.0  # the chance of a sentence that says something to be said otherwise
     opposites: Opposites | None = None  # one text more: the impression, untrue in one thing
 
     def random_map(self, element: Record, rng: np.random.Generator) -> Record:
-        """Adds tokens, their mask and the group of each text, and what texts say."""
+        """Add tokens, their mask, the group of each text and what texts say.
+
+        Groups are those of the report's own wording: neither rephrasing nor leaving sentences out
+        makes equal reports negatives of each other.
+        """
         exam: Exam = element.get("report", element["exam"])
         sentences = list(exam.sentences)
         kept = self._kept(sentences, rng)
-        whole = self._told(kept, rng) if kept else exam.impression
+        whole = self._told(kept, rng) if kept else exam.text
         chosen = [(whole, kept or sentences)] if whole else []
+        own = group_of(exam.impression)
+        groups = [self.groups.get(own, own)] if whole else []
         if self.texts > 1 and sentences:
             picks = rng.permutation(len(sentences))[: self.texts - 1]
             chosen += [(self._told([sentences[i]], rng), [sentences[i]]) for i in picks]
-        chosen += [("", [])] * (self.texts - len(chosen))
+            groups += [group_of(sentences[i]) for i in picks]
+        missing = self.texts - len(chosen)
+        chosen += [("", [])] * missing
+        groups += [NO_TEXT] * missing
         more: Record = {}
         if self.opposites is not None:
             changed = self.opposites.changed(kept or sentences, rng)
             chosen.append((self._told(changed, rng), changed))
+            groups.append(group_of(" ".join(changed)) if changed else NO_TEXT)
             more["untrue"] = np.arange(len(chosen)) >= self.texts
         if self.says:
             told = [_bits(of) for _, of in chosen]
             more |= {"says": np.array(told, np.int32), "exam_says": np.int32(_bits(sentences))}
         texts = [text for text, _ in chosen]
-        groups = [group_of(text) if text else NO_TEXT for text in texts]
-        if whole:
-            groups[0] = self.groups.get(groups[0], groups[0])
         tokens, mask = self.tokenizer.encode(texts, self.length)
         return element | {
             "tokens": tokens,

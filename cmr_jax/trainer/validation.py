@@ -11,7 +11,7 @@ import numpy as np
 
 from cmr_jax import config, metrics, sharding, step
 from cmr_jax.config import Objective
-from cmr_jax.data import sites
+from cmr_jax.data import recipes, sites
 from cmr_jax.data.pipeline import EvalBatches
 from cmr_jax.prefetch import Prefetcher
 from cmr_jax.tokenizer import Tokenizer
@@ -49,7 +49,8 @@ class Validation:
         cfg.data.batch, cfg.data.micro_batch = cfg.data.micro_batch or cfg.data.batch, 0
         cfg.data.texts = 1
         self._cfg, self._mesh = cfg, mesh
-        self._batches = EvalBatches(source, cfg, tokenizer, left_out=set())
+        groups = recipes.shared_groups(source, cfg.data.groups)
+        self._batches = EvalBatches(source, cfg, tokenizer, left_out=set(), groups=groups)
         self._look = step.make_look(cfg, mesh)
         self._told = TELL[cfg.objective]
 
