@@ -18,6 +18,9 @@ from cmr_jax.types import TrainState
 
 FOLDER = "checkpoints"
 BEST = "val/best"  # of a save's metrics: the more, the better
+UNREADABLE = (
+    "[]\\"  # in a path: TensorStore writes there, and does not find it (seen with Orbax 0.12)
+)
 WORST = -1.0  # of a save without a look at the val split
 
 
@@ -41,6 +44,11 @@ class Checkpoints:
         self, workdir: pathlib.Path, keep: int = 2, keep_best: int = 1, writes: bool = True
     ):
         self.workdir = workdir.absolute()
+        if wrong := sorted(set(str(self.workdir)) & set(UNREADABLE)):
+            raise ValueError(
+                f"checkpoints under {self.workdir} could not be read again: the storage library "
+                f"takes {' '.join(wrong)} in a path for a pattern. Use a folder with another name."
+            )
         self._writing: int | None = None  # the step that was handed over last
         best = policies.BestN(get_metric_fn=lambda metrics: metrics.get(BEST, WORST), n=keep_best)
         options = ocp.CheckpointManagerOptions(
@@ -122,21 +130,23 @@ class Checkpoints:
 
     def params(self, step: int | None = None) -> dict[str, Any]:
         """Parameters of a checkpoint (the newest) as numpy, whatever devices wrote them: their
-        running mean, where the run kept one."""
+        running mean, where the run kept one.  Nothing else of the state is read."""
         step = self._some_step() if step is None else step
-        abstract = jax.tree.map(
-            lambda m: jax.ShapeDtypeStruct(m.shape, m.dtype, sharding=_one_device()),
-            self._shapes(step),
-        )
-        found = self._verified(step, abstract)
-        return jax.tree.map(np.asarray, found.get("ema") or found["params"])
+        part = "params" if self._shapes(step).get("ema") is None else "ema"
+        found = self._part(step, part)
+        saved = self._read(step, run=ocp.args.JsonRestore())["run"]["checksums"]
+        self._check_sums(step, {n: c for n, c in saved.items() if n.startswith(f"{part}/")}, found)
+        return found[part]
 
     def close(self) -> None:
-        """Waits for the save under way, and for what opening began: Orbax clears away what a kill has
-        left in a thread that a program which ends at once would cut off, in many lines."""
+        """Wait for the save under way, see that it can be read, and for what opening began: Orbax
+        clears away what a kill has left in a thread that a program which ends at once would cut off,
+        in many lines."""
         try:
             getattr(self._manager, "_maybe_await_cleanup_tmp_directory", lambda: None)()
             self._manager.wait_until_finished()
+            if self._writing is not None and (step := self._manager.latest_step()) is not None:
+                self._part(step, "step")
             self._manager.close()
         except Exception as error:  # as in `save`
             raise self._unwritten(error) from error
@@ -156,6 +166,15 @@ class Checkpoints:
         with self._reading(step):
             return dict(self._manager.item_metadata(step)["state"])
 
+    def _part(self, step: int, name: str) -> dict[str, Any]:
+        """One part of a saved state as numpy, by its name; the rest is not read."""
+        shapes = {name: self._shapes(step)[name]}
+        here = jax.tree.map(lambda m: jax.ShapeDtypeStruct(m.shape, m.dtype), shapes)
+        kinds = jax.tree.map(lambda m: ocp.RestoreArgs(restore_type=np.ndarray), here)
+        wanted = ocp.args.PyTreeRestore(here, restore_args=kinds, partial_restore=True)
+        with self._reading(step), ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as reader:
+            return reader.restore(self._folder(step) / "state", args=wanted)
+
     def _check_fits(self, step: int, stored: dict[str, Any], wanted: dict[str, Any]) -> None:
         """A ValueError for a state of another model or optimiser: that is no damage."""
         shapes = [{path_of(k): v.shape for k, v in _leaves(tree)} for tree in (stored, wanted)]
@@ -172,10 +191,13 @@ class Checkpoints:
         """The state, if it is what was saved."""
         items = {"state": ocp.args.StandardRestore(abstract), "run": ocp.args.JsonRestore()}
         found = self._read(step, **items)
-        wanted, own = found["run"]["checksums"], checksums(found["state"])
-        if wrong := sorted(n for n in wanted.keys() | own.keys() if wanted.get(n) != own.get(n)):
-            raise self._damaged(step, f"{wrong[0]} is not what was saved")
+        self._check_sums(step, found["run"]["checksums"], found["state"])
         return found["state"]
+
+    def _check_sums(self, step: int, saved: dict[str, int], tree: dict[str, Any]) -> None:
+        own = checksums(tree)
+        if wrong := sorted(n for n in saved.keys() | own.keys() if saved.get(n) != own.get(n)):
+            raise self._damaged(step, f"{wrong[0]} is not what was saved")
 
     @contextlib.contextmanager
     def _reading(self, step: int) -> Iterator[None]:
@@ -245,7 +267,3 @@ def _brief(reason: object) -> str:
     """The first words of an error: those of storage libraries run over pages."""
     words = " ".join(str(reason).split()) or type(reason).__name__
     return words if len(words) < 200 else words[:200] + " ..."
-
-
-def _one_device() -> jax.sharding.Sharding:
-    return jax.sharding.SingleDeviceSharding(jax.local_devices()[0])

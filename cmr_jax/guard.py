@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import optax
 
 from cmr_jax.sharding import path_of
 from cmr_jax.types import Array, Bool, Float
@@ -49,9 +50,15 @@ class Groups(NamedTuple):
 
 
 def keep_where(fine: Bool[Array, ""], new: Any, old: Any) -> Any:
-    """`new` where all was fine, else `old`; counters go on, since schedules go by the step."""
+    """`new` where all was fine, else `old`: moments and their count too, as optax.apply_if_finite.
+
+    Schedules alone go on: the learning rate goes by the step of the run.
+    """
+
+    def is_schedule(x: Any) -> bool:
+        return isinstance(x, optax.ScaleByScheduleState)
 
     def one(a: Any, b: Any) -> Any:
-        return jnp.where(fine, a, b) if jnp.issubdtype(a.dtype, jnp.inexact) else a
+        return a if is_schedule(a) else jnp.where(fine, a, b)
 
-    return jax.tree.map(one, new, old)
+    return jax.tree.map(one, new, old, is_leaf=is_schedule)

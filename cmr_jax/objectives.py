@@ -37,12 +37,15 @@ class Learned(Protocol):
 
 
 def pairing_of(batch: Batch, positives: Positives) -> Pairing:
-    """Which texts belong to which exams of the global batch."""
+    """Which texts belong to which exams of the global batch.
+
+    An exam may be in a batch twice: at the end of an epoch, or where its site is drawn more often.
+    """
     group = jnp.asarray(batch.report_group)
     if positives is Positives.SELF:
-        own = jnp.arange(group.shape[0])[:, None]
+        own = jnp.asarray(batch.exam_key)[:, None]
         if batch.untrue is not None:  # it is nobody's
-            own = jnp.where(batch.untrue, len(own) + own, own)
+            own = jnp.where(batch.untrue, 2**30 + own, own)
         group = jnp.where(group < 0, group, own)
     if not positives.reads_reports:
         return Pairing(group, batch.untrue)

@@ -1,10 +1,15 @@
-"""The optimiser: AdamW with a warm-up and a cosine; what decays or rests is decided by path."""
+"""The optimiser: AdamW with a warm-up and a cosine; what decays or rests is decided by path.
 
+The tables of paths are total: a parameter without a rule is an error that names it.
+"""
+
+import enum
 import re
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from cmr_jax import config
@@ -12,9 +17,32 @@ from cmr_jax.config import Optimizer
 from cmr_jax.sharding import path_of
 from cmr_jax.types import Array, Int, Params
 
-# Vectors that shift or scale, embeddings and temperatures are not pulled towards zero.
-NOT_DECAYED = re.compile(
-    r".*/(bias|scale|position|embedding|segment|index|cls|cls_position)|logit_(scale|bias)"
+# Weight decay pulls kernels towards zero: not vectors that shift or scale, embeddings, tokens of
+# their own (CLS, register, mask), the queries of pooling, or temperatures.
+DECAYED = (
+    (r".*/kernel", True),
+    (r".*/(bias|scale|position|embedding|segment|index|cls|cls_position)", False),
+    (r".*/(register|hidden)|.*/pool/(stack|exam)/query", False),
+    (r"logit_(scale|bias)", False),
+)
+
+
+class Depth(enum.Enum):
+    """Where in its tower a parameter lies."""
+
+    EMBED = "embed"  # below the layers
+    BLOCKS = "blocks"  # the layers, stacked
+    LAST = "last"  # a layer apart, the topmost
+    HEAD = "head"  # above the layers
+
+
+DEPTHS = (
+    (r"(video|text)/blocks/.*", Depth.BLOCKS),
+    (r"video/last/.*", Depth.LAST),
+    (r"(video|text)/(stem|frame|token|norm_token)/.*", Depth.EMBED),
+    (r"(video|text)/(position|segment|cls|cls_position|register|hidden)", Depth.EMBED),
+    (r"(video|text)/(norm|pool|pooler|places|project|pixels)/.*", Depth.HEAD),
+    (r"(outputs|numbers)/.*|logit_(scale|bias)", Depth.HEAD),
 )
 
 
@@ -28,7 +56,18 @@ def schedule(c: config.Optim) -> optax.Schedule:
 
 def decayed(params: Params) -> Params:
     """True where weight decay applies."""
-    return _by_path(params, lambda path: not NOT_DECAYED.fullmatch(path))
+    return _by_path(params, lambda path: _rule(DECAYED, path, "weight decay"))
+
+
+def capped(params: Params, largest_scale: float) -> Params:
+    """The parameters with the scale of the logits at most `largest_scale` (Radford 2021, 2.5).
+
+    A cap in the loss itself would have no gradient above it, and the scale would never come back.
+    """
+    top = np.log(largest_scale)
+    return jax.tree_util.tree_map_with_path(
+        lambda keys, p: jnp.minimum(p, top) if path_of(keys) == "logit_scale" else p, params
+    )
 
 
 def make(c: config.Optim) -> optax.GradientTransformation:
@@ -97,21 +136,25 @@ def scale_by_layer(decay: float) -> optax.GradientTransformation:
     return optax.GradientTransformation(lambda params: optax.EmptyState(), update)
 
 
-ABOVE = re.compile(r".*/(project|places|norm|pooler)/.*|logit_.*|outputs/.*")
-
-
 def _layer_scale(path: str, shapes: dict[str, tuple[int, ...]], decay: float) -> Any:
-    """Of a parameter: a number, or one for each layer of a scan."""
+    """The factor of a parameter's step: a number, or one for each layer of a scan."""
     tower = path.split("/")[0]
-    top = int(any(p.startswith(f"{tower}/last/") for p in shapes))  # a layer apart, the topmost
+    top = int(any(p.startswith(f"{tower}/last/") for p in shapes))
     inside = [s[0] for p, s in shapes.items() if p.startswith(f"{tower}/blocks/") and s]
     layers = max(inside, default=0) + top
-    if path.startswith(f"{tower}/blocks/"):
+    depth = _rule(DEPTHS, path, "layer decay")
+    if depth is Depth.BLOCKS:
         powers = layers - jnp.arange(shapes[path][0])
         return (decay**powers).reshape(-1, *[1] * (len(shapes[path]) - 1))
-    if path.startswith(f"{tower}/last/"):
-        return decay
-    return 1.0 if ABOVE.fullmatch(path) else decay ** (layers + 1)
+    return {Depth.LAST: decay, Depth.HEAD: 1.0, Depth.EMBED: decay ** (layers + 1)}[depth]
+
+
+def _rule(table: tuple[tuple[str, Any], ...], path: str, name: str) -> Any:
+    """The first rule whose pattern matches the whole path; a ValueError if there is none."""
+    for pattern, value in table:
+        if re.fullmatch(pattern, path):
+            return value
+    raise ValueError(f"no rule of {name} in cmr_jax/optim.py names the parameter {path}.")
 
 
 class Moments(NamedTuple):

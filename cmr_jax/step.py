@@ -83,10 +83,11 @@ def make_step(
         moved = groups.squares(updates)
         fine = jnp.append(jnp.isfinite(squares) & jnp.isfinite(moved), jnp.isfinite(loss))
         params = cast(Params, optax.apply_updates(state.params, updates))
+        params = optim.capped(params, cfg.model.largest_scale)
         mean = optim.averaged(cfg.optim, state.ema, params, state.step)
         after = TrainState(state.step + 1, params, optimizer_state, mean)
         if cfg.run.skip_nonfinite:
-            after = guard.keep_where(fine.all(), after, state)
+            after = guard.keep_where(fine.all(), after, state)._replace(step=state.step + 1)
         parts = parts | {"loss": loss, "lr": rate(state.step), FINITE: fine}
         parts |= groups.norms(squares, "opt/grad_norm")
         return after, parts | groups.norms(moved, "opt/update_norm")

@@ -42,6 +42,7 @@ class Batch(NamedTuple):
     text_mask: Bool[Array, "b r l"]
     report_group: Int[Array, "b r"]
     row: Int[Array, " b"]
+    exam_key: Int[Array, " b"]  # equal for one exam that is in the batch twice; below 2**30
     targets: dict[str, Float[Array, " b"]] | None = None
     says: Int[Array, "b r"] | None = None  # each text
     exam_says: Int[Array, " b"] | None = None  # the whole impression

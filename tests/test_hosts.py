@@ -2,11 +2,13 @@
 
 import os
 import socket
+import sys
 import threading
 import time
 
 import jax
 import numpy as np
+import orbax.checkpoint as ocp
 import pytest
 
 from cmr_jax import hosts, sharding
@@ -99,6 +101,26 @@ def test_tpu_hosts_are_those_that_jax_finds(monkeypatch):
     assert place.names == (None, None, "t-0.s", "t-1.s")
     assert found(monkeypatch, {"TPU_WORKER_HOSTNAMES": "localhost"} | slices) is not None
     assert found(monkeypatch, {"MEGASCALE_NUM_SLICES": "1", "MEGASCALE_SLICE_ID": "0"}) is None
+
+
+def test_another_version_of_jax_asks_for_flags(monkeypatch, caplog):
+    monkeypatch.setitem(sys.modules, "jax._src.clusters", None)
+    monkeypatch.delattr(jax._src, "clusters", raising=False)
+    with caplog.at_level("WARNING", logger="cmr_jax"):
+        assert launchers.find(None, None, None, 1.0) is None
+    assert "--coordinator=HOST:PORT" in caplog.text
+
+
+def test_private_names_of_libraries_are_where_they_were():
+    """What is private may move with any version: then the locked versions have to wait."""
+    from jax._src import clusters
+
+    for kind in ("OmpiCluster", "GkeTpuCluster", "GceTpuCluster"):
+        cluster = getattr(clusters, kind)
+        assert callable(cluster.is_env_present)
+        assert callable(cluster.get_coordinator_address)
+    assert hasattr(clusters.GceTpuCluster, "_get_worker_list_in_slice")
+    assert hasattr(ocp.CheckpointManager, "_maybe_await_cleanup_tmp_directory")
 
 
 def test_a_pod_of_a_jobset_knows_how_the_others_are_called(monkeypatch):

@@ -75,12 +75,13 @@ def by_hand(loss: Loss, e: Embeddings, pairing: Pairing) -> float:
     texts = [(j, k) for j in range(b) for k in range(r) if g[j, k] >= 0]
     video_rows, text_rows = [], []
     for i in range(b):
+        if (g[i] < 0).all():
+            continue
         logits = np.array([SCALE * v[i] @ t[j, k] + bias for j, k in texts])
         right = np.array([g[j, k] in g[i] for j, k in texts])
         video_rows.append(cost(loss, logits, right))
         for k in range(r):
             if g[i, k] < 0:
-                text_rows.append(0.0)
                 continue
             logits = np.array([SCALE * v[j] @ t[i, k] + bias for j in range(b)])
             text_rows.append(cost(loss, logits, np.array([g[i, k] in g[j] for j in range(b)])))
@@ -106,6 +107,34 @@ def test_a_loss_is_what_loops_make_of_it(loss, form, groups):
     e, pairing = some(groups=groups)
     found, _, _ = run(loss, e, pairing, form=form, chunk=7)
     assert found == pytest.approx(by_hand(loss, e, pairing), rel=2e-6)
+
+
+@pytest.mark.parametrize("form", Form)
+@pytest.mark.parametrize("loss", Loss)
+def test_missing_texts_do_not_dilute_the_loss(loss, form):
+    """Empty slots change neither the loss nor its gradient."""
+    slots = np.full((B, 3), -1)
+    slots[:, 0] = np.arange(B)
+    e, pairing = some(groups=slots)
+    found, parts, grads = run(loss, e, pairing, form=form, chunk=7)
+    few, one = e._replace(text=e.text[:, :1]), Pairing(pairing.group[:, :1])
+    alone, own_parts, own = run(loss, few, one, form=form, chunk=7)
+    assert found == pytest.approx(alone, rel=1e-6)
+    assert parts == pytest.approx(own_parts, rel=1e-6)
+    np.testing.assert_allclose(grads.video, own.video, atol=1e-6)
+    np.testing.assert_allclose(grads.text[:, :1], own.text, atol=1e-6)
+    assert not grads.text[:, 1:].any()
+
+
+@pytest.mark.parametrize("form", Form)
+def test_an_untrue_text_is_a_candidate_and_no_row(form):
+    e, pairing = some(r=2)
+    untrue = jnp.broadcast_to(jnp.array([[False, True]]), (B, 2))
+    _, parts, _ = run(Loss.SOFTMAX, e, pairing._replace(untrue=untrue), form=form, chunk=7)
+    few = e._replace(text=e.text[:, :1])
+    _, own, _ = run(Loss.SOFTMAX, few, Pairing(pairing.group[:, :1]), form=form, chunk=7)
+    assert parts["text_loss"] == pytest.approx(own["text_loss"], rel=1e-6)
+    assert parts["video_loss"] > own["video_loss"]
 
 
 def test_with_one_text_each_softmax_is_clip():

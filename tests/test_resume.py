@@ -210,6 +210,51 @@ def state(step: int) -> TrainState:
     return TrainState(jnp.int32(step), {"logit_scale": jnp.arange(8.0) * step}, ())
 
 
+@pytest.mark.parametrize("name", ["run [1]", "run]", "back\\slash"])
+def test_a_folder_that_could_not_be_read_again_is_refused(tmp_path, tiny, name):
+    with pytest.raises(ValueError, match=r"could not be read again.*another name"):
+        run(experiment(tiny), tmp_path / name)
+    assert not (tmp_path / name / checkpoint.FOLDER).exists()
+
+
+def test_a_save_that_cannot_be_read_is_no_save(tmp_path, monkeypatch):
+    """Some folders take what is written and never give it back."""
+    monkeypatch.setattr(checkpoint, "UNREADABLE", "")
+    with pytest.raises(ValueError, match="cannot be written"), storing(tmp_path / "[1]") as saves:
+        saves.save(small_state(), Saved({}, small_provenance()))
+
+
+def test_evaluation_reads_parameters_alone(tmp_path, monkeypatch):
+    with storing(tmp_path) as saves:
+        saves.save(small_state(), Saved({}, small_provenance()))
+    seen = []
+
+    def spy(tree):
+        seen.extend(tree)
+        return hashing.checksums(tree)
+
+    monkeypatch.setattr(checkpoint, "checksums", spy)
+    before = len(jax.live_arrays())
+    with contextlib.closing(Checkpoints(tmp_path, writes=False)) as saves:
+        params = saves.params()
+    assert seen == ["params"]
+    assert isinstance(params["video"]["kernel"], np.ndarray)
+    assert len(jax.live_arrays()) == before  # nothing lies on a device
+
+
+def storing(workdir: pathlib.Path) -> contextlib.closing:
+    return contextlib.closing(Checkpoints(workdir))
+
+
+def small_state() -> TrainState:
+    ones = {"video": {"kernel": jnp.ones(3)}}
+    return TrainState(jnp.zeros((), jnp.int32) + 3, ones, (ones, ones), None)
+
+
+def small_provenance() -> Provenance:
+    return Provenance(*({} for _ in Provenance._fields))
+
+
 def test_the_newest_are_kept_and_the_best(tmp_path, tiny):
     saved = Saved({}, Provenance.of(experiment(tiny), {}))
     with contextlib.closing(Checkpoints(tmp_path, keep=2, keep_best=1)) as checkpoints:

@@ -5,9 +5,10 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
-from cmr_jax import accumulate, config, objectives, sharding, step
+from cmr_jax import accumulate, config, objectives, optim, sharding, step
 from cmr_jax.config import Form, Loss, Mesh, Remat
 from cmr_jax.data import pipeline
 from cmr_jax.models import dual_encoder
@@ -308,6 +309,83 @@ def test_lower_layers_learn_slower(batch):
     assert share("video/blocks/mlp/up/kernel", 0) == pytest.approx(0.25, abs=0.02)
     assert share("video/stem/stem_0/kernel") == pytest.approx(0.125, abs=0.02)
     assert share("text/blocks/mlp/up/kernel", 0) == pytest.approx(0.5, abs=0.02)
+
+
+def with_everything() -> config.Experiment:
+    """Every part that a model may have."""
+    return make(
+        model__video__pool=config.Pool.VIEWS,
+        model__video__registers=2,
+        model__text__pooler=True,
+        model__text__segments=2,
+        model__outputs=("lv_dilated",),
+        model__numbers=("lv_ef",),
+    )
+
+
+def test_every_parameter_has_its_place_and_its_decay():
+    cfg = with_everything()
+    params = dual_encoder.init(cfg.model, pipeline.example_batch(cfg, 1), jax.random.key(0))
+    params |= {"video": {**params["video"], "hidden": jnp.ones(3), "pixels": {"bias": jnp.ones(3)}}}
+    decayed = by_path(optim.decayed(params))
+    assert {path.split("/")[-1] for path, yes in decayed.items() if yes} == {"kernel"}
+    spared = {"video/register", "video/hidden", "video/pool/exam/query", "video/pool/stack/query"}
+    assert not any(decayed[path] for path in spared)
+    chain = optim.scale_by_layer(0.5)
+    ones = jax.tree.map(jnp.ones_like, params)
+    scaled = by_path(chain.update(ones, chain.init(params))[0])
+    heads = ("pool/exam/key/kernel", "pool/stack/query", "pixels/bias", "project/kernel")
+    assert all((scaled[f"video/{path}"] == 1).all() for path in heads)
+    assert all((scaled[path] == 1).all() for path in ("numbers/kernel", "outputs/kernel"))
+    assert (scaled["video/register"] == scaled["video/stem/stem_0/kernel"].flat[0]).all()
+    with pytest.raises(ValueError, match=r"weight decay .* video/novel"):
+        optim.decayed({"video": {"novel": jnp.ones(1)}})
+    with pytest.raises(ValueError, match=r"layer decay .* video/novel/kernel"):
+        chain.update({"video": {"novel": {"kernel": jnp.ones(1)}}}, optax.EmptyState())
+
+
+def test_the_scale_of_logits_is_capped_and_comes_back(batch):
+    cfg = make(model__initial_scale=150.0, optim__warmup_steps=0)
+    _, grads = gradient(cfg, batch)
+    assert abs(grads["logit_scale"]) > 1e-4  # above the cap too
+    (before, *after), _ = run(cfg, batch, steps=3)
+    scales = [float(params["logit_scale"]) for params, _ in after]
+    assert float(before[0]["logit_scale"]) > np.log(100.1)
+    assert max(scales) <= np.log(100) + 1e-6
+    assert scales[2] < scales[0]  # this batch wants a smaller one
+
+
+def test_a_step_that_is_passed_over_leaves_the_optimizer_as_it_was(batch):
+    cfg = make(run__skip_nonfinite=2)
+    mesh, train_step, _ = program(cfg, ALONE)
+    with jax.set_mesh(mesh):
+        state = fresh(cfg, mesh)
+        there = jax.device_put(batch, sharding.batch_sharding(mesh))
+        state, _ = train_step(state, there, jax.random.key(7))
+        kept = jax.device_get(state)
+        state, _ = train_step(
+            state._replace(params=jax.tree.map(lambda x: x * jnp.nan, state.params)),
+            there,
+            jax.random.key(7),
+        )
+    adam, schedules = [], []
+    for old, new in zip(*(states(s.optimizer) for s in (kept, state)), strict=True):
+        (schedules if isinstance(old, optax.ScaleByScheduleState) else adam).append((old, new))
+    assert adam
+    assert schedules
+    for old, new in adam:
+        jax.tree.map(np.testing.assert_array_equal, old, jax.device_get(new))
+    assert [int(new.count) for _, new in schedules] == [2] * len(schedules)
+    assert int(state.step) == 2
+
+
+def states(optimizer) -> list:
+    """The states of a chain that count steps."""
+
+    def counts(x):
+        return isinstance(x, optax.ScaleByAdamState | optax.ScaleByScheduleState)
+
+    return [x for x in jax.tree.leaves(optimizer, is_leaf=counts) if counts(x)]
 
 
 def test_the_mean_of_parameters_follows_by_path(batch):

@@ -2,6 +2,7 @@
 
 import builtins
 import io
+import itertools
 import json
 import os
 import pathlib
@@ -18,6 +19,7 @@ from cmr_jax.losses import pairs
 from cmr_jax.models import dual_encoder
 from cmr_jax.schema import LABELS_FILE
 from cmr_jax.tokenizer import Tokenizer
+from cmr_jax.trainer import meter
 from cmr_jax.trainer.loop import to_device
 from cmr_jax.types import Embeddings
 from tests.conftest import tiny_config
@@ -71,6 +73,18 @@ def test_training_never_opens_labels(smoke, tmp_path, monkeypatch):
     assert not [path for path in opened if path.endswith(LABELS_FILE)]
 
 
+def test_speed_leaves_evaluations_and_saves_out(smoke, monkeypatch):
+    clock = itertools.count(0.0, 10.0)  # each reading is ten seconds later
+    monkeypatch.setattr(meter.time, "monotonic", lambda: next(clock))
+    made = meter.Meter(smoke, sharding.make_mesh(config.Mesh(), jax.devices()[:1]))
+    made.begin(1, 0.0)  # at 10 s
+    with made.paused():  # 20 to 30 s
+        pass
+    values = made.report(6, 1.0)  # at 40 s: five steps in 20 s
+    assert values["time/exams_per_s"] == pytest.approx(5 * smoke.data.batch / 20)
+    assert values["time/wait_share"] == pytest.approx(1 / 20)
+
+
 def test_decay_spares_vectors_and_embeddings():
     cfg = tiny_config("")
     params = dual_encoder.init(cfg.model, pipeline.example_batch(cfg, 1), jax.random.key(0))
@@ -96,6 +110,25 @@ def test_positives_are_own_texts_or_equal_ones(smoke):
         [5, 8],
         [9, -1],
     ]
+
+
+@pytest.mark.parametrize("positives", Positives)
+def test_an_exam_twice_in_a_batch_is_no_negative_of_itself(smoke, positives):
+    groups, none = np.array([[5, 6, 13], [7, 8, 14], [5, 9, 15]], np.int32), np.zeros((3, 3), int)
+    batch = pipeline.example_batch(smoke, 3)._replace(
+        report_group=groups,
+        exam_key=np.array([4, 5, 4], np.int32),
+        says=none.astype(np.int32),
+        exam_says=none[:, 0].astype(np.int32),
+        untrue=np.array([[False, False, True]] * 3),
+    )
+    one = np.float32(1)
+    embeddings = Embeddings(np.ones((3, 4)), np.ones((3, 3, 4)), one, one)
+    all_ = pairs.sides(embeddings, objectives.pairing_of(batch, positives), Contrast())
+    right = pairs.relate(all_, all_.of_text, all_.text_says, Contrast())[0]
+    right = np.asarray(right).reshape(3, 3, 3)
+    np.testing.assert_array_equal(right[:, :, 0], [[1, 0, 1], [0, 1, 0], [1, 0, 1]])
+    assert not right[:, :, 2].any()  # an untrue text is nobody's
 
 
 def test_of_sentences_an_impression_is_its_own_exams_alone(smoke):

@@ -196,6 +196,7 @@ def example_batch(cfg: config.Experiment, exams: int) -> Batch:
         text_mask=np.ones((*texts, length), bool),
         report_group=np.zeros(texts, np.int32),
         row=np.arange(exams, dtype=np.int32),
+        exam_key=np.arange(exams, dtype=np.int32),
         targets=_example_targets(cfg, exams),
         says=np.zeros(texts, np.int32) if cfg.positives.reads_reports else None,
         exam_says=np.zeros(exams, np.int32) if cfg.positives.reads_reports else None,

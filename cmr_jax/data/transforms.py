@@ -1,6 +1,7 @@
 """Each step from an exam's record to the arrays of a batch: a frozen noun with one verb."""
 
 import dataclasses
+import zlib
 from typing import Any
 
 import grain
@@ -130,7 +131,10 @@ class Arrays(grain.transforms.Map):
     """Leaves what a batch is made of."""
 
     def map(self, element: Record) -> Record:
-        """Drops the record; keeps its id, and what was broken as a text: arrays are stacked."""
+        """Drop the record; keep its id, its key, and what was broken as a text: arrays are stacked."""
         met = broken.dump(element.get("broken", ()))
-        names = {"exam_id": element["exam"].exam_id, "broken": met}
-        return names | {name: element[name] for name in Batch._fields if name in element}
+        exam_id = element["exam"].exam_id
+        key = np.int32(zlib.crc32(exam_id.encode()) % 2**30)
+        return {"exam_id": exam_id, "broken": met, "exam_key": key} | {
+            name: element[name] for name in Batch._fields if name in element
+        }

@@ -4,10 +4,13 @@ Looks at the environment, and on a TPU machine through JAX at Google's metadata;
 """
 
 import itertools
+import logging
 import os
 import re
 import socket
 from typing import NamedTuple
+
+log = logging.getLogger(__name__)
 
 FLAGS = "--coordinator=HOST:PORT --processes=N --process=I"
 
@@ -123,7 +126,15 @@ def expand_counts(text: str) -> list[int]:
 def _from_jax(timeout_s: float) -> Place | None:
     """Open MPI, and TPUs under GKE or on Google's machines, as JAX itself finds them."""
     # Public JAX says who we are only after all have come: too late to name one that did not.
-    from jax._src import clusters
+    try:
+        from jax._src import clusters
+    except ImportError:  # private: another version of JAX may have it elsewhere
+        log.warning(
+            "this version of JAX does not say what cluster it runs in. Under Open MPI or on a TPU pod, "
+            "give %s.",
+            FLAGS,
+        )
+        return None
 
     for kind, devices in (
         ("OmpiCluster", "ompi"),

@@ -7,7 +7,7 @@ negatives are the global batch while a device keeps only its slice of the logits
 import jax
 
 from cmr_jax.config import Contrast
-from cmr_jax.losses.pairs import Kind, Parts, Sides, rows_loss
+from cmr_jax.losses.pairs import Kind, Parts, Sides, both_ways, rows_loss
 from cmr_jax.sharding import BATCH, ROWS, WHOLE
 from cmr_jax.types import Array, Float
 
@@ -17,7 +17,7 @@ def plain(
 ) -> tuple[Float[Array, ""], Parts]:
     """By the formula, for one device, or under jit over the whole batch."""
     del mesh
-    return rows_loss(kind, batch, batch, scale, bias, contrast)
+    return both_ways(rows_loss(kind, batch, batch, scale, bias, contrast), contrast)
 
 
 def gathered(
@@ -27,9 +27,8 @@ def gathered(
 
     def local(own: Sides, scale, bias):
         everyone = Sides(*(jax.lax.all_gather(x, BATCH, tiled=True) for x in own))
-        loss, parts = rows_loss(kind, own, everyone, scale, bias, contrast)
-        # Every device has as many rows: the mean of means is the mean.
-        return jax.lax.pmean((loss, parts), BATCH)
+        sums = rows_loss(kind, own, everyone, scale, bias, contrast)
+        return both_ways(jax.lax.psum(sums, BATCH), contrast)
 
     specs = Sides(*[ROWS] * len(Sides._fields)), WHOLE, WHOLE  # type: ignore[arg-type]
     spread = jax.shard_map(local, mesh=mesh, in_specs=specs, out_specs=(WHOLE, WHOLE))

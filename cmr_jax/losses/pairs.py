@@ -29,6 +29,7 @@ class Kind(Protocol):
     """What scores cost.  Rows are along the last axis in `line`; `Online` is its form in pieces."""
 
     biased: bool  # whether a constant added to all scores matters
+    needs_positive: bool  # whether a row without a positive costs nothing
 
     def line(self, logits: Logits, positive: Which, there: Which) -> Float[Array, " n"]:
         """The loss of each row, by the formula."""
@@ -61,6 +62,15 @@ class Sides(NamedTuple):
     of_text: Int[Array, " n"]  # group of each text; negative: not there
     text_says: Int[Array, " n"]
     whole: Bool[Array, " n"]  # an exam's first text: its impression
+
+    @property
+    def exams_with_text(self) -> Bool[Array, " b"]:
+        """Rows of exams that count: an exam without a report is no example of anything."""
+        return (self.of_exam >= 0).any(-1)
+
+    def texts_that_count(self, kind: Kind) -> Bool[Array, " n"]:
+        """Rows of texts that count: present, and true of an exam where a row needs a positive."""
+        return (self.of_exam.reshape(-1) if kind.needs_positive else self.of_text) >= 0
 
 
 def sides(embeddings: Embeddings, pairing: Pairing, contrast: Contrast) -> Sides:
@@ -121,13 +131,18 @@ def score(kind: Kind, video, text, scale, bias) -> Float[Array, "b n"]:
     return logits + bias if kind.biased else logits
 
 
-def rows_loss(
-    kind: Kind, own: Sides, all_: Sides, scale, bias, contrast: Contrast
-) -> tuple[Float[Array, ""], Parts]:
-    """The loss of the rows `own`, both ways; over disjoint rows of equal number it averages.
+class Sums(NamedTuple):
+    """Sums over rows and how many they are; of disjoint rows they add up."""
 
-    A text that is not there is a row of loss 0, so that every device has as many rows.
-    """
+    video: Float[Array, ""]
+    text: Float[Array, ""]
+    right: Float[Array, ""]  # exams whose best impression is a positive
+    exams: Float[Array, ""]
+    texts: Float[Array, ""]
+
+
+def rows_loss(kind: Kind, own: Sides, all_: Sides, scale, bias, contrast: Contrast) -> Sums:
+    """The loss of the rows `own`, both ways.  Missing texts and exams without any do not count."""
     to_text = score(kind, own.video, all_.text, scale, bias)
     right, there = relate(own, all_.of_text, all_.text_says, contrast)
     video_rows = kind.line(to_text, right, there)
@@ -135,11 +150,29 @@ def rows_loss(
     ours, count = relate(all_, own.of_text, own.text_says, contrast)
     text_rows = kind.line(to_video.T, ours.T, count.T)
     best = jnp.where(all_.whole, to_text, -jnp.inf).argmax(-1)
-    accuracy = jnp.take_along_axis(right, best[:, None], 1).mean()
-    return both_ways(video_rows.mean(), text_rows.mean(), accuracy, contrast)
+    found = jnp.take_along_axis(right, best[:, None], 1)[:, 0]
+    return summed(kind, own, video_rows, text_rows, found)
 
 
-def both_ways(video_loss, text_loss, accuracy, contrast: Contrast):
+def summed(kind: Kind, own: Sides, video_rows, text_rows, found) -> Sums:
+    """Sums of rows that count."""
+    exams, texts = own.exams_with_text, own.texts_that_count(kind)
+    return Sums(
+        jnp.where(exams, video_rows, 0).sum(),
+        jnp.where(texts, text_rows, 0).sum(),
+        (exams & found).sum().astype(jnp.float32),
+        exams.sum().astype(jnp.float32),
+        texts.sum().astype(jnp.float32),
+    )
+
+
+def both_ways(sums: Sums, contrast: Contrast) -> tuple[Float[Array, ""], Parts]:
     """The loss of both directions: their mean, or their sum (CMR-CLIP)."""
+    exams, texts = jnp.maximum(sums.exams, 1), jnp.maximum(sums.texts, 1)
+    video_loss, text_loss = sums.video / exams, sums.text / texts
     loss = (video_loss + text_loss) / (1 if contrast.sum_directions else 2)
-    return loss, {"video_loss": video_loss, "text_loss": text_loss, "accuracy": accuracy}
+    return loss, {
+        "video_loss": video_loss,
+        "text_loss": text_loss,
+        "accuracy": sums.right / exams,
+    }

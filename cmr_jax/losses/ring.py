@@ -16,7 +16,17 @@ import jax
 import jax.numpy as jnp
 
 from cmr_jax.config import Contrast
-from cmr_jax.losses.pairs import ABSENT, Kind, Parts, Sides, both_ways, relate, score
+from cmr_jax.losses.pairs import (
+    ABSENT,
+    Kind,
+    Parts,
+    Sides,
+    Sums,
+    both_ways,
+    relate,
+    score,
+    summed,
+)
 from cmr_jax.sharding import BATCH, ROWS, WHOLE, batch_ways
 from cmr_jax.types import Array, Bool, Float, Int
 
@@ -50,13 +60,13 @@ def _scorer(kind: Kind, contrast: Contrast, mesh: jax.sharding.Mesh):
     """The loss as one function with a gradient of its own."""
     spread = functools.partial(jax.shard_map, mesh=mesh)
     ways = batch_ways(mesh)
-    out = (WHOLE, WHOLE, ROWS, ROWS)
+    out = (WHOLE, WHOLE, ROWS, ROWS, WHOLE)
     sums = spread(
         functools.partial(_sums, kind, contrast, ways), in_specs=(ROWS, WHOLE, WHOLE), out_specs=out
     )
     slopes = spread(
         functools.partial(_slopes, kind, contrast, ways),
-        in_specs=(ROWS, WHOLE, WHOLE, ROWS, ROWS),
+        in_specs=(ROWS, WHOLE, WHOLE, ROWS, ROWS, WHOLE),
         out_specs=(ROWS, ROWS, WHOLE, WHOLE),
     )
 
@@ -66,8 +76,8 @@ def _scorer(kind: Kind, contrast: Contrast, mesh: jax.sharding.Mesh):
 
     def forward(video, text, scale, bias, batch: Sides):
         batch = batch._replace(video=video, text=text)
-        loss, parts, rows, columns = sums(batch, scale, bias)
-        return (loss, parts), (batch, scale, bias, rows, columns)
+        loss, parts, rows, columns, total = sums(batch, scale, bias)
+        return (loss, parts), (batch, scale, bias, rows, columns, total)
 
     def backward(kept, given):
         d_video, d_text, d_scale, d_bias = (given[0] * d for d in slopes(*kept))
@@ -78,7 +88,7 @@ def _scorer(kind: Kind, contrast: Contrast, mesh: jax.sharding.Mesh):
 
 
 def _sums(kind: Kind, contrast: Contrast, ways: int, own: Sides, scale, bias):
-    """Once around for the sums of all lines: loss, parts, and the sums."""
+    """Once around for the sums of all lines: loss, parts, the lines, and the sums of all."""
     texts = _chunks(own, contrast.chunk)
     b, size = own.video.shape[0], texts.group.shape
 
@@ -107,26 +117,29 @@ def _sums(kind: Kind, contrast: Contrast, ways: int, own: Sides, scale, bias):
     ((rows, best), _, columns), _ = jax.lax.scan(hop, (known, texts, columns), length=ways)
     columns = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), columns)
     n = own.text.shape[0]
-    means = kind.finish(rows).mean(), kind.finish(columns).sum() / n, best.right.mean()
-    video_loss, text_loss, accuracy = jax.lax.pmean(means, BATCH)
-    return *both_ways(video_loss, text_loss, accuracy, contrast), rows, columns
+    lines = kind.finish(rows), kind.finish(columns)[:n]
+    total = jax.lax.psum(summed(kind, own, *lines, best.right), BATCH)
+    return *both_ways(total, contrast), rows, columns, total
 
 
-def _slopes(kind: Kind, contrast: Contrast, ways: int, own: Sides, scale, bias, rows, columns):
+def _slopes(
+    kind: Kind, contrast: Contrast, ways: int, own: Sides, scale, bias, rows, columns, total: Sums
+):
     """Once more around with finished sums: gradients to exams, texts, scale and bias."""
     texts = _chunks(own, contrast.chunk)
     size, n = texts.group.shape, own.text.shape[0]
     columns = jax.tree.map(lambda x: x.reshape(*size, *x.shape[1:]), columns)
     half = 1 if contrast.sum_directions else 2
-    row_weight = 1 / (half * ways * own.video.shape[0])
-    column_weight = 1 / (half * ways * n)
+    row_weight = (own.exams_with_text / (half * jnp.maximum(total.exams, 1)))[:, None]
+    counts = jnp.pad(own.texts_that_count(kind), (0, math.prod(size) - n)).reshape(size)
+    column_weights = counts / (half * jnp.maximum(total.texts, 1))
 
     def piece(carry, visiting):
         d_video, d_scale, d_bias = carry
-        texts, columns, d_text = visiting
+        texts, (columns, column_weight), d_text = visiting
         logits, right, there = _piece(kind, own, texts, scale, bias, contrast)
         slope = row_weight * kind.slope(rows, logits, right, there)
-        slope += column_weight * kind.slope(columns, logits.T, right.T, there.T).T
+        slope += column_weight[None] * kind.slope(columns, logits.T, right.T, there.T).T
         pull = functools.partial(jnp.einsum, precision=jax.lax.Precision.HIGHEST)
         towards = pull("bn,ne->be", slope, texts.text)
         carry = (
@@ -144,7 +157,8 @@ def _slopes(kind: Kind, contrast: Contrast, ways: int, own: Sides, scale, bias, 
 
     d_scale, d_bias = _varying((jnp.zeros((), jnp.float32),) * 2)
     sums, d_text = (jnp.zeros_like(own.video), d_scale, d_bias), jnp.zeros_like(texts.text)
-    (sums, _, _, d_text), _ = jax.lax.scan(hop, (sums, texts, columns, d_text), length=ways)
+    lines = (columns, column_weights)
+    (sums, _, _, d_text), _ = jax.lax.scan(hop, (sums, texts, lines, d_text), length=ways)
     d_video, d_scale, d_bias = sums
     d_text = d_text.reshape(-1, d_text.shape[-1])[:n]
     return d_video, d_text, jax.lax.psum(d_scale, BATCH), jax.lax.psum(d_bias, BATCH)

@@ -16,6 +16,7 @@ class Sigmoid:
     """See the module; a `Kind`."""
 
     biased = True
+    needs_positive = False
 
     def line(self, logits: Logits, positive: Which, there: Which) -> Float[Array, " n"]:
         """Minus log sigmoid of the logit, or of its negative where the pair is not one."""

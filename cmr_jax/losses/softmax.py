@@ -27,6 +27,7 @@ class Known(NamedTuple):
 class Softmax:
     """See the module; a `Kind`."""
 
+    needs_positive = True
     biased = False  # a constant cancels: its gradient would be noise, which Adam scales up
 
     def line(self, logits: Logits, positive: Which, there: Which) -> Float[Array, " n"]:

@@ -4,6 +4,7 @@ from typing import Any, cast
 
 import einops
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 
 from cmr_jax import sharding
@@ -57,7 +58,10 @@ class DualEncoder(nn.Module):
             "logit_scale", nn.initializers.constant(jnp.log(c.initial_scale)), ()
         )
         bias = self.param("logit_bias", nn.initializers.constant(c.initial_bias), ())
-        scale = jnp.minimum(jnp.exp(log_scale), c.largest_scale)
+        # Training caps the parameter itself (optim.capped); weights of before are capped here,
+        # with the gradient that they would have without.
+        log_cap = jnp.minimum(log_scale, jnp.log(c.largest_scale))
+        scale = jnp.exp(log_scale + jax.lax.stop_gradient(log_cap - log_scale))
         return Embeddings(z_video, z_text, scale, bias, outputs, numbers, restored)
 
 

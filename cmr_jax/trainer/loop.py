@@ -67,11 +67,12 @@ def fit(
             values: dict[str, float] = {}
             if at % cfg.run.log_every == 0 or last:
                 monitor.settle()
-                values |= told(parts) | meter.look(at, feed.waited)
+                values |= told(parts) | meter.report(at, feed.waited)
             metrics = {}
             if tools.validation and (at % cfg.run.eval_every == 0 or at == cfg.optim.steps):
                 monitor.settle()
-                metrics = tools.validation(state)
+                with meter.paused():
+                    metrics = tools.validation(state)
             if tools.journal and (values or metrics):
                 values |= metrics
                 if skipped := monitor.passed_over[0]:
@@ -82,7 +83,8 @@ def fit(
                 monitor.settle()  # what is saved is known to be finite
                 saved = Saved(loaded.state, tools.provenance, *monitor.passed_over)
                 by = {checkpoint.BEST: metrics[BY[cfg.objective]]} if metrics else {}
-                tools.checkpoints.save(state, saved, metrics | by)
+                with meter.paused():
+                    tools.checkpoints.save(state, saved, metrics | by)
             if leaves and at < cfg.optim.steps:
                 raise hosts.Leaving(f"asked to leave: saved step {at} of {cfg.optim.steps}")
     return state

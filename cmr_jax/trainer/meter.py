@@ -1,8 +1,10 @@
 """How fast a run is, what it waits for and how much memory it holds."""
 
+import contextlib
 import os
 import pathlib
 import time
+from collections.abc import Iterator
 
 import jax
 
@@ -13,7 +15,7 @@ MEGA = 1e6
 
 
 class Meter:
-    """Figures of the time between two looks."""
+    """Speed of training between two reports, evaluations and saves left out."""
 
     def __init__(self, cfg: config.Experiment, mesh: jax.sharding.Mesh):
         self._batch = cfg.data.batch
@@ -24,11 +26,20 @@ class Meter:
         self._step, self._time, self._waited = 0, time.monotonic(), 0.0
 
     def begin(self, step: int, waited: float) -> None:
-        """From here on: after the first step, which compiles."""
+        """Start from here: after the first step, which compiles."""
         self._step, self._time, self._waited = step, time.monotonic(), waited
 
-    def look(self, step: int, waited: float) -> dict[str, float]:
-        """What happened since the last look; nothing where no step was made."""
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Leave the time of the block out: that of an evaluation or a save."""
+        begun = time.monotonic()
+        try:
+            yield
+        finally:
+            self._time += time.monotonic() - begun
+
+    def report(self, step: int, waited: float) -> dict[str, float]:
+        """Figures since the last report; no speed where no step was made."""
         steps, now = step - self._step, time.monotonic()
         values = memory()
         if steps > 0 and (seconds := now - self._time) > 0:
