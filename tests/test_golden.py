@@ -111,7 +111,7 @@ class Case:
         mask = self.io["attention_mask"][:, None, :length].astype(bool)
         where = Coordinates(whole, whole, whole, real, real, whole > 0, real + 1)
         own = np.arange(b)
-        return Batch(video, where, np.ones((b, t), bool), tokens, mask, own[:, None], own)
+        return Batch(video, where, np.ones((b, t), bool), tokens, mask, own[:, None], own, own)
 
     def mesh(self, devices: int) -> jax.sharding.Mesh:
         b = len(self.io["video"])

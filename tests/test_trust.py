@@ -346,6 +346,7 @@ def a_batch(views, sequences, mask=None) -> Batch:
         tokens > -1,
         tokens[..., 0],
         np.arange(b, dtype=np.int32),
+        np.arange(b, dtype=np.int32),
     )
 
 

@@ -14,7 +14,7 @@ from jaxtyping import Float
 
 from cmr_jax import metrics
 from cmr_jax.evals.questions import Question, Questions
-from cmr_jax.wording import clauses, findings, plain
+from cmr_jax.wording import context, findings, plain
 
 LONGEST = 1000  # characters of a query
 REMEMBERED = 4000  # texts
@@ -76,9 +76,9 @@ def understood(words: str) -> findings.Said:
 
 def beyond(words: str) -> list[str]:
     """Pieces of words that name no finding: for those, likeness to the words is all there is."""
-    pieces = [p for s in sentences(words) for p in clauses.clauses(plain.reported(s))]
+    pieces = [p for s in sentences(words) for p in context.clauses(plain.reported(s))]
     texts = [piece.text.strip(" .!") for piece in pieces if not findings.said(piece.text)]
-    return [text for text in texts if _WORD.search(clauses.DENIAL.sub("", text))]
+    return [text for text in texts if _WORD.search(context.DENIAL.sub("", text))]
 
 
 def sentences(words: str) -> list[str]:
@@ -104,6 +104,6 @@ def terms(words: str, says: findings.Said, questions: Questions) -> list[Term]:
 
 def _without_denial(sentence: str) -> str:
     """What a sentence denies, said as if it were there; "" where it denies nothing."""
-    if not clauses.DENIAL.search(sentence.lower()):
+    if not context.DENIAL.search(sentence.lower()):
         return ""
-    return " ".join(re.sub(clauses.DENIAL.pattern, "", sentence, flags=re.IGNORECASE).split())
+    return " ".join(re.sub(context.DENIAL.pattern, "", sentence, flags=re.IGNORECASE).split())

@@ -1,4 +1,4 @@
-"""Findings that a sentence says are there, or are not.
+"""Findings that a sentence states as present or absent.
 
 Each state (large, weak, thick, ...) belongs to the nearest chamber that its clause names, or to the
 last one named before.  What is doubted says nothing.  The words are those of case reports and of the
@@ -10,7 +10,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from cmr_jax.wording.clauses import Clause, clauses, normal
+from cmr_jax.wording import numbers
+from cmr_jax.wording.context import Clause, clauses, normal
 
 FINDINGS = (
     "lv_dilation",
@@ -34,66 +35,123 @@ BITS = tuple(1 << place for place in range(2 * len(FINDINGS)))
 
 LV, RV, BOTH, AORTA = "lv", "rv", "both", "aorta"
 _PLACES = re.compile(
-    r"(?P<both>\bbiventric\w+|\bboth ventricles|\bcardiac chambers"
-    r"|\b(?:left and right|right and left) ventric\w+)"
-    r"|(?P<lv>\bleft ventric\w+|\blv(?:ef|edvi?|esvi?)?\b)"
-    r"|(?P<rv>\bright ventric\w+|\brv(?:ef|edvi?|esvi?)?\b)"
+    r"(?P<both>\bbiventric\w+|\b(?:left|right) (?:and|or) (?:right|left) ventric\w+|\bn?either ventricle"
+    r"|\bboth(?= (?:are |\w+ly )*(?:dilated|enlarged|hypokinetic|impaired|reduced|normal)\b)"
+    r"|(?<!left )(?<!right )\bventricles\b|\b(?:all|four|cardiac) (?:four )?chambers(?! view))"
+    r"|(?P<lv>\bleft ventric\w+|\bleft heart|\blv(?:ef|edvi?|esvi?|h)?\b)"
+    r"|(?P<rv>\bright ventric\w+|\bright (?:sided )?(?:heart|chambers|cavities)|\brv(?:ef|edvi?|esvi?|h)?\b)"
     r"|(?P<atrium>\b(?:left|right) atri\w+|\b[lr]a\b|\bbiatrial|\batri\w+)"
-    r"|(?P<aorta>\baort(?:a|ic)(?! valve| stenosis| regurg| insuff)\w*)"
+    r"|(?P<aorta>\baort(?:a|ic)(?! valve| stenosis| regurg| insuff)\w*|\bsinus(?:es)? of valsalva)"
     r"|(?P<other>\b(?:pulmonary|vena cava|mitral|tricuspid|coronary|valv\w+|pericardi\w+))"
 )
-_LARGE = r"\b(?:non )?(?:dilat(?:ed|ation|ion)|enlarg(?:ed|ement)|ectatic|ectasia|aneurysm\w*)\b"
-_SIZE = r"\b(?:size[sd]?|dimensions?|calib\w+|volumes?|chambers?|diameters?)\b"
-_WEAK = (
-    r"\b(?:dysfunction\w*|(?:systolic |ventricular |lv |rv )?impairment|cardiomyopathic"
-    r"|(?:global(?:ly)?|diffuse(?:ly)?|severe|severely) hypokine\w+|hypocontractil\w+)\b"
+_LARGE = re.compile(
+    r"\b(?:(?:non ?|un)?(?:dilat(?:ed|ation|ion)|enlarg(?:ed|ement)|ectatic|ectasia)|aneurysm\w*)\b"
 )
-_POOR = r"\b(?:reduced|decreased?|impaired|depressed|depression|poor(?:ly)?|low(?:ered)?|weak)\b"
-_FUNCTION = r"\b(?:function\w*|contract\w+|performance|ejection fraction|[lr]?v?ef|systolic)\b"
-_FINE = r"(?<!than )(?<!above )(?<!below )\b(?:normal|preserved|good|unremarkable|within normal limits|fair|intact)\b"
-_THICK = (
-    r"\b(?:hypertroph(?:y|ied)|thickened|thickening|lvh"
+_SIZE = re.compile(r"\b(?:size[sd]?|dimensions?|width|calib\w+|volumes?|chambers?|diameters?)\b")
+_WEAK = re.compile(
+    r"\b(?:dysfunction\w*|(?:systolic |ventricular |lv |rv )?impairment|cardiomyopathic"
+    r"|(?:global(?:ly)?|diffuse(?:ly)?|severe|severely) hypokine\w+|hypocontractil\w+"
+    r"|hypokine\w+(?= (?:[lr]v|left ventric\w+|right ventric\w+|ventric\w+)\b)"
+    r"|(?:impaired|hypokinetic)(?=\s*(?:$|and\b|or\b|with\b)))"
+)
+_POOR = re.compile(
+    r"\b(?:reduced|decreased?|impaired|depressed|depression|poor(?:ly)?|low(?:ered)?|weak)\b"
+)
+_FUNCTION = re.compile(
+    r"\b(?:function\w*|contract\w+|performance|ejection fraction|[lr]?v?ef|systolic)\b"
+)
+_FINE = re.compile(
+    r"(?<!than )(?<!above )(?<!below )\b(?:normal(?:ly)?|preserved|good|unremarkable|inconspicuous"
+    r"|within normal limits|fair|intact|spared|well|ok|hyperkinetic|hyperdynamic)\b"
+)
+_REGION = re.compile(
+    r"\b(?:walls?|territor\w+|segments?|region\w*|septum|septal|apex|apical|lateral|inferior|anterior)\b"
+)
+_THICK = re.compile(
+    r"\b(?:non )?(?:hypertroph(?:y|ied)|thickened|thickening|lvh"
     r"|increased (?:\w+ ){0,2}(?:thickness|(?:lv|ventricular|myocardial) mass))\b"
 )
-_WALL = r"\b(?:wall )?thickness\b"
-_ENHANCES = (
-    r"\b(?:(?:late|delayed) (?:gadolinium )?enhancement|lge|hyper ?enhancement|contrast uptake"
-    r"|scar\w*|(?:myocardial|wall|septal|focal|replacement) fibrosis)\b"
+_WALL = re.compile(r"\b(?:wall )?thickness\b")
+_ENHANCES = re.compile(
+    r"\b(?:(?:late|delayed) (?:myocardial |gadolinium |contrast |hyper ?)*enhancement|d?lge|dge"
+    r"|hyper ?enhancement|(?:sub ?endocardial|transmural|mid ?wall|sub ?epicardial|intramural|septal"
+    r"|patchy) enhancement|(?<=no )enhancement|(?<=free of )enhancement|contrast uptake|scar\w*|fibrosis)\b"
 )
-_OF_INFARCT = r"\b(?:infarct\w*|(?<!non )(?<!non)ischemi\w+ (?:cardiomyopathy|scar\w*|injury))\b"
-_LAYER_OF_INFARCT = r"(?<!non )\b(?:subendocardial|transmural)\b"
-_NOT_ISCHEMIC = (
+_SHOWN = re.compile(r"\b(?:lge|gadolinium|enhancement)\b.*\b(?:demonstrat|show|reveal|confirm)")
+_OF_INFARCT = re.compile(
+    r"\b(?:infarct\w*|(?<!non )(?<!non)ischemi\w+ (?:cardiomyopathy|scar\w*|injury))\b"
+)
+_LAYER_OF_INFARCT = re.compile(r"(?<!non )\b(?:subendocardial|transmural)\b")
+_NOT_ISCHEMIC = re.compile(
     r"\b(?:non ?ischemic (?:pattern|origin)|mid ?(?:wall|myocardi\w+)|intramyocardial|intramural"
     r"|patchy|insertion points?|sub ?epicardial)\b"
 )
-_ALL_OVER = r"\b(?:diffuse|global|circumferential)\b"
-_WHOLE_NORMAL = r"^(?:a )?(?:normal|unremarkable) (?:cardiac |heart |cmr |study|examination|exam)"
+_ALL_OVER = re.compile(r"\b(?:diffuse|global|circumferential)\b")
+_BARE_NORMAL = re.compile(
+    r"\W*(?:the )?(?:(?:normal|unremarkable|inconspicuous) (?:\w+ )?\w+"
+    r"|(?:\w+ )?\w+(?: is| likewise| also)? (?:normal|unremarkable|inconspicuous|fine))\W*"
+)
+_WHOLE_NORMAL = re.compile(
+    r"^(?:a )?(?:normal|unremarkable) (?:cardiac |heart |cmr |study|examination|exam)"
+)
+_DISEASES = (
+    ("amyloidosis", re.compile(r"\bamyloid\w*")),
+    (
+        "hcm",
+        re.compile(
+            r"\b(?:hypertrophic (?:obstructive )?cardiomyopathy|ho?cm|asymmetric\w* septal hyp\w+)\b"
+        ),
+    ),
+    (
+        "dcm",
+        re.compile(
+            r"\b(?:dilated cardiomyopathy|dcm|nicm|non ?ischemic (?:dilated )?cardiomyopathy)\b"
+        ),
+    ),
+)
+_SIZES = (  # words, finding, least mm: wall, Elliott 2014 (ESC); aortic root, Kawel-Boehm 2020
+    (r"\b(?:septum|septal|posterior wall|wall thickness\w*)\b", "lv_hypertrophy", 13),
+    (r"\b(?:sinus(?:es)? of valsalva|aortic root|ascending aorta)\b", "aortic_dilation", 40),
+)
+_BY_SIZE = [
+    (re.compile(words + r"[^;\d]{0,24}?(\d+(?:\.\d+)?)\s*(mm|cm)\b"), finding, least)
+    for words, finding, least in _SIZES
+]
 EF_WEAK = 50  # percent, as the reports' own grade begins
 
 
 def said(sentence: str) -> Said:
-    """Of each finding that the sentence speaks of, whether it is there."""
+    """Findings that the sentence speaks of: True where present, False where absent."""
     return dict(_said(sentence))
 
 
 @functools.lru_cache(maxsize=1 << 16)
 def _said(sentence: str) -> tuple[tuple[str, bool], ...]:
-    if re.search(_WHOLE_NORMAL, normal(sentence)):
+    if _WHOLE_NORMAL.search(normal(sentence)):
         return tuple((name, False) for name in FINDINGS)
     found: Said = {}
-    place = ""
+    before: list[str] = []  # chambers named in the clauses before
+    owner = RV if numbers.side(sentence) == RV else LV
+    doubted: set[str] = set()
     for clause in clauses(sentence):
         named = list(_places(clause.text))
-        if not clause.doubtful:
-            for finding, there in _of_clause(clause, named, place):
-                # What is there outweighs: "normal size, but dilated at the apex".
+        for finding, at, there in _of_clause(clause, named, before, owner):
+            if clause.doubts(at):
+                doubted.add(finding)
+            else:
+                # What is present outweighs: "normal size, but dilated at the apex".
                 found[finding] = found.get(finding, False) or there
-        place = named[-1][1] if named else place
+        if len(named) == 2 and _together(clause.text, named) and {LV, RV} == {p for _, p in named}:
+            before.append(BOTH)
+        else:
+            before += [place for _, place in named]
+    if "infarct" in doubted:  # "infarct versus myocarditis: subendocardial LGE"
+        found.pop("infarct", None)
     return tuple(found.items())
 
 
 def said_by_all(sentences: Iterable[str]) -> Said:
-    """Of an impression; what is said to be there anywhere is there."""
+    """Findings of an impression; what is present in any sentence is present."""
     found: Said = {}
     for sentence in sentences:
         for finding, there in _said(sentence):
@@ -102,13 +160,13 @@ def said_by_all(sentences: Iterable[str]) -> Said:
 
 
 def bits(what: Said) -> int:
-    """In one number, two bits a finding: is there, is not there.  `a & ~b == 0` where b says all
-    that a says."""
+    """Findings in one number, two bits each: present, absent.  `a & ~b == 0` where b states all
+    that a states."""
     return sum(BITS[2 * FINDINGS.index(f) + (not there)] for f, there in what.items())
 
 
 def opposite(told: Any) -> Any:
-    """Bits of the opposite of everything that is told, of a number or of arrays of them."""
+    """Bits of the opposite of everything that is stated, of a number or of arrays of them."""
     return ((told & IS_THERE) << 1) | ((told >> 1) & IS_THERE)
 
 
@@ -117,101 +175,151 @@ def _places(text: str) -> Iterator[tuple[int, str]]:
         yield match.start(), str(match.lastgroup)
 
 
-def _of_clause(clause: Clause, named: list[tuple[int, str]], before: str):
-    yield from _of_chambers(clause, named, before)
+Found = Iterator[tuple[str, int, bool]]  # finding, where in the clause, whether present
+
+
+def _of_clause(
+    clause: Clause, named: list[tuple[int, str]], before: list[str], owner: str
+) -> Found:
+    yield from _of_chambers(clause, named, before, owner)
     yield from _of_tissue(clause)
-    for finding, words in (
-        ("amyloidosis", r"\bamyloid\w*"),
-        (
-            "hcm",
-            r"\b(?:hypertrophic (?:obstructive )?cardiomyopathy|ho?cm|asymmetric\w* septal hyp\w+)\b",
-        ),
-        (
-            "dcm",
-            r"\b(?:dilated cardiomyopathy|dcm|nicm|non ?ischemic (?:dilated )?cardiomyopathy)\b",
-        ),
-    ):
-        if match := re.search(words, clause.text):
-            yield finding, not clause.denies(match.start())
-    fluid = re.search(r"\b(?:effusion|fluid)\b", clause.text)
-    if fluid and re.search(r"pericardi|tamponade|heart", clause.text):
-        yield "pericardial_effusion", not clause.denies(fluid.start())
+    for finding, words in _DISEASES:
+        if match := words.search(clause.text):
+            yield finding, match.start(), not clause.denies(match.start())
+    infiltrate = re.search(r"(?<!fat )(?<!fatty )\binfiltrati(?:on|ve)\b", clause.text)
+    if infiltrate and clause.denies(infiltrate.start()):
+        yield "amyloidosis", infiltrate.start(), False
+    if fluid := re.search(r"\b(?:effusions?|fluid)\b", clause.text):
+        denied = clause.denies(fluid.start())
+        denied = denied or "physiologic" in clause.text
+        if re.search(r"pericardi|tamponade|heart", clause.text) or not re.search(
+            r"pleura|bilateral|sided|joint|abdom|ascit|perihepat", clause.text
+        ):
+            yield "pericardial_effusion", fluid.start(), not denied
 
 
-def _of_chambers(clause: Clause, named: list[tuple[int, str]], before: str):
-    """Sizes, function and thickness, each of the chamber that it is said of."""
+def _of_chambers(
+    clause: Clause, named: list[tuple[int, str]], before: list[str], owner: str
+) -> Found:
+    """Sizes, function and thickness, each of the chamber that it is said of.
+
+    `owner`: the chamber of the sentence's numbers.
+    """
     text = clause.text
 
-    def of(at: int, default: str) -> list[str]:
-        near = min(named, key=lambda p: abs(p[0] - at), default=(0, before or default))[1]
+    def of(at: int, default: str, loose: bool = False) -> list[str]:
+        last = before[-1] if before else ""
+        if not named and re.search(r"\bvolumes\b", text) and {LV, RV} <= set(before):
+            return [LV, RV]
+        near = min(named, key=lambda p: abs(p[0] - at), default=(0, last or default))[1]
+        if loose and not named and near not in (LV, RV, BOTH):
+            near = default
         if len(named) == 2 and _together(text, named):
             return [place for _, place in named]
         return [LV, RV] if near == BOTH else [near]
 
-    for match in re.finditer(_LARGE, text):
-        there = not (clause.denies(match.start()) or match.group().startswith("non "))
+    for match in _LARGE.finditer(text):
+        there = not (clause.denies(match.start()) or re.match(r"non ?|un", match.group()))
         if re.match(r"\s+cardiomyopathy", text[match.end() :]):
             continue
-        for place in of(match.start(), ""):
-            if place in (LV, RV, AORTA):
-                yield f"{'aortic' if place == AORTA else place}_dilation", there
-    for match in re.finditer(_SIZE, text):
-        if re.search(_FINE, text) and not re.search(_LARGE, text):
+        sac = match.group().startswith("aneurysm")  # of a ventricle it is no dilation of it
+        for place in of(match.start(), "" if there else BOTH):
+            if place == AORTA or (place in (LV, RV) and not sac):
+                yield f"{'aortic' if place == AORTA else place}_dilation", match.start(), there
+    for match in _SIZE.finditer(text):
+        if _FINE.search(text) and not _LARGE.search(text):
             for place in of(match.start(), ""):
                 if place in (LV, RV, AORTA):
-                    yield f"{'aortic' if place == AORTA else place}_dilation", False
-    for match in re.finditer(_WEAK, text):
-        for place in of(match.start(), LV):
-            if place in (LV, RV) and not re.search(r"\bdiastolic\b", text):
-                yield f"{place}_dysfunction", not clause.denies(match.start())
-    if match := re.search(_FUNCTION, text):
-        yield from _function(clause, of(match.start(), LV))
-    if match := re.search(_THICK, text):
-        if LV in of(match.start(), LV):
-            yield "lv_hypertrophy", not clause.denies(match.start())
-    elif re.search(_WALL, text) and re.search(_FINE, text):
-        yield "lv_hypertrophy", False
+                    name = f"{'aortic' if place == AORTA else place}_dilation"
+                    yield name, match.start(), False
+    if _BARE_NORMAL.fullmatch(text) and not _SIZE.search(text):
+        for place in [place for _, place in named]:
+            for one in (LV, RV) if place == BOTH else (place,):
+                if one in (LV, RV, AORTA):
+                    yield f"{'aortic' if one == AORTA else one}_dilation", 0, False
+                if one in (LV, RV):
+                    yield f"{one}_dysfunction", 0, False
+    for match in _WEAK.finditer(text):
+        if match.group() in ("impaired", "hypokinetic") and (
+            _REGION.search(text) or not (named or before)
+        ):
+            continue
+        for place in of(match.start(), LV, loose=True):
+            if place in (LV, RV) and not re.search(r"\bdiastolic\b|\blongitudinal\b", text):
+                there = not clause.denies(match.start())
+                yield f"{place}_dysfunction", match.start(), there
+    if match := _FUNCTION.search(text):
+        whose = of(match.start(), LV, loose=True)
+        if match.group().endswith(("ef", "fraction")) and not {RV, BOTH} & set(
+            whose if named else ()
+        ):
+            whose = [owner]  # an ejection fraction without a chamber is the left ventricle's
+        yield from _function(clause, match.start(), whose)
+    thick = list(_THICK.finditer(text))
+    for match in thick:
+        septal = re.search(r"\bsept\w+ (?:wall )?hypertroph", text)
+        if LV in of(match.start(), LV) or septal:
+            there = not (clause.denies(match.start()) or match.group().startswith("non "))
+            yield "lv_hypertrophy", match.start(), there
+    if not thick and (wall := _WALL.search(text)) and _FINE.search(text):
+        yield "lv_hypertrophy", wall.start(), False
+    yield from _by_size(clause)
 
 
-def _function(clause: Clause, places: list[str]):
+def _by_size(clause: Clause) -> Found:
+    """Sizes that are beyond what is normal in everyone; a size within says nothing."""
+    for words, finding, least in _BY_SIZE:
+        match = words.search(clause.text)
+        if match and float(match[1]) * (10 if match[2] == "cm" else 1) >= least:
+            yield finding, match.start(), True
+
+
+def _function(clause: Clause, at: int, places: list[str]) -> Found:
     text = clause.text
-    if re.search(r"\bdiastolic (?:dys)?function", text):
+    if re.search(r"\bdiastolic (?:dys)?function|\blongitudinal function", text):
         return
-    number = re.search(r"(?:fraction|ef)\b\D{0,24}?(\d\d)(?:\s*(?:-|to)\s*(\d\d))?\s*%", text)
-    weak = re.search(_POOR, text)
+    weak, stated = _POOR.search(text), numbers.stated([text])
     for place in (p for p in places if p in (LV, RV)):
-        if weak:
-            yield f"{place}_dysfunction", not clause.denies(weak.start())
-        elif re.search(_FINE, text) and not re.search(_WEAK, text):
-            yield f"{place}_dysfunction", False
-        elif number:
-            yield f"{place}_dysfunction", int(number.group(2) or number.group(1)) < EF_WEAK
+        if re.search(r"\b(?:low|lower limit of) normal\b", text):
+            yield f"{place}_dysfunction", at, False
+        elif weak:
+            yield f"{place}_dysfunction", weak.start(), not clause.denies(weak.start())
+        elif (fine := _FINE.search(text)) and not _WEAK.search(text):
+            yield f"{place}_dysfunction", fine.start(), False
+        elif (value := stated.get(f"{place}_ef_percent", stated.get("lv_ef_percent"))) is not None:
+            yield f"{place}_dysfunction", at, value < EF_WEAK
 
 
 def _together(text: str, named: list[tuple[int, str]]) -> bool:
     """Whether two chambers stand as one: "left and right ventricles", "LV and RV"."""
     (first, _), (second, _) = named
-    return bool(re.fullmatch(r".*\band\s*(?:the\s+)?", text[first:second])) and (
+    return bool(re.fullmatch(r".*\b(?:and|n?or)\s*(?:the\s+)?", text[first:second])) and (
         len(text[first:second].split()) <= 4
     )
 
 
-def _of_tissue(clause: Clause):
+def _of_tissue(clause: Clause) -> Found:
     """Late enhancement, and of which kind."""
     text = clause.text
-    infarct = re.search(_OF_INFARCT, text)
-    # The last: "LGE showing no scar" names the technique first.
-    if match := next(reversed(list(re.finditer(_ENHANCES, text))), None):
+    infarct = _OF_INFARCT.search(text)
+    # The last that is no mere technique: "LGE showing no scar" names the technique first.
+    mentions = [m for m in _ENHANCES.finditer(text) if not clause.doubts(m.start())]
+    if mentions and not re.search(r"pericardial (?:late|delayed|lge|enhancement)", text):
+        match = mentions[-1]
         there = not clause.denies(match.start())
-        if re.search(r"pericardial (?:late|delayed)", text):
-            return
-        yield "lge", there
+        if not there and _REGION.search(text):
+            return  # absent there alone
+        yield "lge", match.start(), there
         if not there:
-            yield from (("infarct", False), ("nonischemic_lge", False))
+            yield "infarct", match.start(), False
+            yield "nonischemic_lge", match.start(), False
             return
-        if re.search(_NOT_ISCHEMIC, text):
-            yield "nonischemic_lge", True
-        elif re.search(_LAYER_OF_INFARCT, text) and not re.search(_ALL_OVER, text):
-            yield "infarct", True
+        if _NOT_ISCHEMIC.search(text):
+            yield "nonischemic_lge", match.start(), True
+        elif _LAYER_OF_INFARCT.search(text) and not _ALL_OVER.search(text):
+            yield "infarct", match.start(), True
     if infarct and not re.search(r"\bnon ?ischemic\b", text):
-        yield "infarct", not clause.denies(infarct.start())
+        there = not clause.denies(infarct.start())
+        yield "infarct", infarct.start(), there
+        if there and not mentions and _SHOWN.search(text):
+            yield "lge", infarct.start(), True

@@ -8,12 +8,22 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from cmr_jax.wording.clauses import normal
+from cmr_jax.wording.context import normal
 
 _NUMBER = r"(\d+(?:\.\d+)?)"
-_SPAN = rf"{_NUMBER}(?:\s*(?:-|to)\s*{_NUMBER})?"  # "45-50": its middle
+_SPAN = rf"{_NUMBER}(?:\s*(?:%\s*)?(?:-|to)\s*{_NUMBER})?"  # "45-50": its middle
 _MM = rf"{_SPAN}\s*(mm|cm)\b"
-_NEAR = r"[^.;\d]{0,40}?"
+_NEAR = r"[^.;,\d]{0,40}?"
+_EF = r"(?:lv ?ef|ef|ejection fraction)"
+_RIGHT = r"(?:rv ?ef|right ventric\w+ (?:ejection fraction|ef)|rv ejection fraction)"
+_NOT_RIGHT = r"(?<!rv )(?<!right ventricular )(?<!right ventricle )"
+_PERCENT = r"\s*(?:%|percent\b|per cent\b|(?=[.;,)]|$))"
+# "dropped from 45 % to 29 %": what counts is now.
+_FROM = rf"(?:{_NEAR}\bfrom {_NUMBER[1:-1]}\s*%? (?=to\b))?{_NEAR}"
+_WALLS = (
+    r"(?:hypertrophy|hypertrophied|lvh|wall thickness|wall thickening|posterior wall|septum|septal)"
+)
+_LOOSE = r"(?:[^.;\d]|\.(?= ?\d)){0,40}?"
 
 
 class Usual(NamedTuple):
@@ -26,21 +36,33 @@ class Usual(NamedTuple):
 USUAL = {
     "lv_ef_percent": Usual(52, 14),
     "rv_ef_percent": Usual(50, 12),
+    "lv_edv_ml": Usual(165, 60),
     "lv_edvi_ml_m2": Usual(90, 30),
     "rv_edvi_ml_m2": Usual(92, 28),
     "lv_wall_mm": Usual(12, 4),
     "aorta_mm": Usual(38, 7),
     "effusion_mm": Usual(12, 6),
 }
+# Tried in order; the first that matches counts, of wall thickness the largest.
 _PATTERNS = {
-    "lv_ef_percent": rf"\b(?<!rv )(?<!right ventricular )(?:lv ?ef|ef|ejection fraction)\b{_NEAR}{_SPAN}\s*%",
-    "rv_ef_percent": rf"\b(?:rv ?ef|right ventricular ejection fraction)\b{_NEAR}{_SPAN}\s*%",
-    "lv_edvi_ml_m2": rf"\blv ?edvi?\b{_NEAR}{_SPAN}\s*ml/m",
-    "rv_edvi_ml_m2": rf"\brv ?edvi?\b{_NEAR}{_SPAN}\s*ml/m",
-    "lv_wall_mm": rf"\b(?:hypertrophy|hypertrophied|wall thickness|septum|septal)\b{_NEAR}{_MM}",
-    "aorta_mm": rf"\b(?:aortic root|ascending aorta|aorta|sinus\w*)\b{_NEAR}{_MM}",
-    "effusion_mm": rf"\bpericardial effusion\b{_NEAR}{_MM}",
+    "lv_ef_percent": (
+        rf"\b{_NOT_RIGHT}{_EF}\b{_FROM}{_SPAN}{_PERCENT}",
+        rf"\b{_SPAN}\s*% (?:left ventricular |lv )?(?:ejection fraction|ef)\b",
+        rf"\blv {_SPAN}\s*%",
+    ),
+    "rv_ef_percent": (rf"\b{_RIGHT}\b{_FROM}{_SPAN}{_PERCENT}", rf"\brv {_SPAN}\s*%"),
+    "lv_edv_ml": (rf"\blv ?edv\b{_NEAR}{_SPAN}\s*(?:ml|cc)\b(?!\s*/\s*m)",),
+    "lv_edvi_ml_m2": (rf"\blv ?edvi\b{_NEAR}{_SPAN}", rf"\blv ?edv\b{_NEAR}{_SPAN}\s*ml/m"),
+    "rv_edvi_ml_m2": (rf"\brv ?edvi\b{_NEAR}{_SPAN}", rf"\brv ?edv\b{_NEAR}{_SPAN}\s*ml/m"),
+    "lv_wall_mm": (
+        rf"\b{_WALLS}\b{_LOOSE}{_MM}",
+        rf"\b{_MM} (?:basal |mid |thick |interventricular )*septum\b",
+    ),
+    "aorta_mm": (rf"\b(?:aortic root|ascending aorta|aorta|sinus\w*)\b{_NEAR}{_MM}",),
+    "effusion_mm": (rf"\bpericardial effusion\b{_NEAR}{_MM}",),
 }
+_COMPILED = {name: [re.compile(p) for p in some] for name, some in _PATTERNS.items()}
+_SIDE = re.compile(r"\s*(?:\d+[.)]\s*)?(?:(lv|left ventricle)|rv|right ventricle)\s*:")
 
 
 def stated(sentences: Iterable[str]) -> dict[str, float]:
@@ -56,13 +78,26 @@ def stated(sentences: Iterable[str]) -> dict[str, float]:
 @functools.lru_cache(maxsize=1 << 16)
 def _stated(sentence: str) -> tuple[tuple[str, float], ...]:
     text = normal(sentence).replace("²", "2")
+    if own := side(sentence):
+        text = re.sub(r"\b(ef|edvi?)\b", own + r"\1", text)
     found = []
-    for name, pattern in _PATTERNS.items():
-        if match := re.search(pattern, text):
-            low, high, *unit = match.groups()
-            value = (float(low) + float(high or low)) / 2
-            found.append((name, value * 10 if unit == ["cm"] else value))
+    for name, patterns in _COMPILED.items():
+        matches = next(filter(None, (list(p.finditer(text)) for p in patterns)), [])
+        values = [_value(*match.groups()) for match in matches]
+        if values:
+            found.append((name, max(values) if name == "lv_wall_mm" else values[0]))
     return tuple(found)
+
+
+def side(sentence: str) -> str:
+    """The chamber that a sentence names before a colon ("RV: EDVi 95, EF 54 %"): lv, rv or none."""
+    match = _SIDE.match(sentence.lower())
+    return "" if match is None else "lv" if match[1] else "rv"
+
+
+def _value(low: str, high: str | None, unit: str = "") -> float:
+    """The middle of a span, in mm where the unit is a length."""
+    return (float(low) + float(high or low)) / 2 * (10 if unit == "cm" else 1)
 
 
 def away(name: str, value: float) -> float:

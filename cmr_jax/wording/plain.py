@@ -10,7 +10,7 @@ import pathlib
 import re
 import tomllib
 
-from cmr_jax.wording.clauses import normal
+from cmr_jax.wording.context import normal
 
 FILE = pathlib.Path(__file__).parent / "plain.toml"
 

@@ -242,6 +242,7 @@ class Ours:
                 inputs["mask"][:, None],
                 whole[:, :1],
                 np.arange(b, dtype=np.int32),
+                np.arange(b, dtype=np.int32),
             )
 
         def embed(params, inputs):

@@ -1,0 +1,259 @@
+"""Clauses of a sentence, and what is denied or doubted in each.
+
+Follows NegEx and ConText (Chapman 2001, J Biomed Inform 34:301; Harkema 2009, 42:839): triggers act
+forward ("no X") or backward ("X is not seen"), reach over the items of a list, and end at a new
+statement, a subject with a predicate or a number of its own ("no effusion, LV dilated").  Some words
+look like a denial and are none ("no change").
+"""
+
+import re
+from typing import NamedTuple
+
+Span = tuple[int, int]
+
+_MARK = re.compile(
+    r"[;,()\[\]|]|:(?!\s*\d)|\.(?!\d)|\b(?:but|while|whereas|although|though|however|except(?: for)?|apart from"
+    r"|with(?!in)|and (?=no\b|without\b)|which)\b"
+)
+_AND = re.compile(r"\b(?:and|or)\b")
+_SUBJECT = (
+    r"(?:[lr]v(?:ef|edvi?|esvi?)?|[lr]a|ef|ventric\w+|biventric\w+|atri\w+|aort\w+|root|septum|septal|wall"
+    r"|function\w*|fraction|volumes?|size|contract\w+|thickness|pericardi\w+|valves?|leaflets?|heart"
+    r"|apex|myocardium|chambers?|cavit\w+)"
+)
+_PREDICATE = (
+    r"(?:dilated|enlarged|reduced|decreased|impaired|depressed|preserved|normal|thickened|hypertrophied"
+    r"|increased|akinetic|hypokinetic|dyskinetic|abnormal|good|poor|intact|small|large|thin\w*|stable"
+    r"|moderate|unremarkable|hyperdynamic|mildly|moderately|severely)"
+)
+_VERB = r"(?:is|are|was|were|has|have|had|shows?|showed|appears?|measures?|remains?|demonstrates?)"
+# A subject and what is said of it, in either order, a verb, or a number of its own.
+_STATEMENT = re.compile(
+    rf"\b{_SUBJECT}\b(?: \w+){{0,3}} {_PREDICATE}\b|\b{_PREDICATE} (?:\w+ ){{0,2}}{_SUBJECT}\b"
+    rf"|\b{_VERB}\b|\b{_SUBJECT}\b[^,;]{{0,12}}\d"
+)
+_GRADED = re.compile(
+    r"\b(?:mild|moderate|severe|small|trivial|trace|large|normal|extensive|focal)\b"
+)
+_PLACED = re.compile(r"\b(?:in|at|within|along|involving) (?:the )?\w")
+
+# Behind the words that it stands for: "ejection fraction (EF) of 30 %".
+_ABBREVIATION = re.compile(
+    r"\((?:[lr][va]|(?:[lr]v)?ef|[dl]?lge|dge|[lr]vh|hcm|dcm|tte|tee|cmr|mri)\)"
+)
+
+# "LGE: none" is "LGE none"; a heading says nothing.
+_HEADING = re.compile(r"^\s*(?:impression|conclusions?|summary|findings|comments?|opinion)\s*:\s*")
+_LABEL = re.compile(r"((?:^|[.;,] )(?!\w+ (?:or|versus|vs)\b)(?:\w+ ){0,2}\w+)\s*:\s+")
+_METHOD = re.compile(r"^\s*(?:protocol|technique|sequences?|methods?|indication|question)\b")
+
+# Triggers.  What only looks like a denial comes first, and nothing is read from its place.
+_PSEUDO = re.compile(
+    r"\bno (?:significant |interval |definite )*(?:change|increase|decrease|progression|regression)\w*"
+    r"|\bwithout (?:significant )?change|\bnot only\b|\bnot necessarily\b|\bno doubt\b"
+)
+DENIAL = re.compile(
+    r"\b(?:no|not|nor|none|without|absence of|absent|neg(?:ative)?(?: for)?|never|free of|neither|nil"
+    r"|(?:has|have|had) (?:\w+ )?(?:resolved|disappeared)|resolution of|excludes?|excluded"
+    r"|rules? out|ruled out)\b"
+)
+_AFTER = re.compile(  # denies what stands before it
+    r"\b(?:(?:(?:is|are|was|were|be|been|could|can) )*(?:not|no longer)|cannot be|can't be)(?: \w+){0,2}?"
+    r" (?:seen|present|identified|detected|evident|visible|visuali[sz]ed|demonstrated|found"
+    r"|appreciated|noted|observed|shown|apparent|excessive|supported|favou?red|confirmed|met|fulfilled)\b"
+    r"|\b(?:has|have|had) (?:\w+ )?(?:resolved|disappeared)\b|\b(?:excluded|ruled out)\b"
+    r"|\b(?:absent|none|neg|negative|nil|no)\s*[.!]?\s*$|\s-\s*$"
+)
+_ADJECTIVE = re.compile(r"(\w+) negative (?!for\b)(?=\w)")  # "LGE negative DCM"
+# Absent there, or absent so: the rest may be present.
+_LOCAL = re.compile(
+    r"\b(?:elsewhere|no (?:other|further|additional|new|more)|remote from|transmural|subendocardial"
+    r"|sub ?epicardial|mid ?wall|extensive|large|severe|gross|marked|massive)\b"
+)
+# Doubts what comes after it, or the whole clause where nothing does.
+_DOUBT_FORWARD = (
+    r"\?|\b(?:cannot (?:\w+ )?exclude|can(?:not|'t) rule out|(?:^\s*|to )(?:rule out|exclude)|r/o"
+    r"|possib(?:le|ly|ility)|questionable|equivocal|indeterminate|borderline|query|if"
+    r"|may (?:be|represent|reflect|indicate)|might|could (?:be|represent|reflect)"
+    r"|consider|concern(?:ing)? for|favou?red over|raises? the"
+    r"|evaluate[d]? for|(?:family )?history of|differential|ddx|discriminate|suspicion|suspicious"
+    r"|suspected|suggestive of|less likely|unlikely|unclear|uncertain)\b"
+)
+# Doubts what comes before it, or both sides.
+_DOUBT_BACK = (
+    r"\b(?:can(?:not|'t) be (?:\w+ )?(?:excluded|ruled out)|not (?:be )?(?:\w+ )?(?:excluded|ruled out)"
+    r"|(?:is|are|was|were|remains?) (?:\w+ )?(?:possible|suspected|questionable|equivocal|uncertain"
+    r"|unclear|unlikely|borderline)|(?:to|should) be considered|versus|vs)\b"
+)
+DOUBT = re.compile(f"{_DOUBT_FORWARD}|{_DOUBT_BACK}")
+_FORWARD, _BACK = re.compile(_DOUBT_FORWARD), re.compile(_DOUBT_BACK)
+_RELATIVE = re.compile(
+    r"\b(?:family history|mother|father|brother|sister|sibling|son|daughter|uncle|aunt|cousin"
+    r"|grand(?:mother|father)|relative|family member)s?\b"
+)
+_TECHNIQUE = re.compile(
+    r"\b(?:lge|(?:late|delayed) (?:gadolinium |contrast )?enhancement)(?: \w+)?"
+    r" (?:images?|imaging|sequences?|acquisition|protocol|technique|non ?diagnostic)\b"
+    r"|\b(?:scar\w*|fibrosis|lge|(?:late|delayed) (?:gadolinium |contrast )?enhancement)\b"
+    r"(?=(?: \w+){0,4} (?:can|could|was|were|is)? ?not (?:be )?(?:assess|evaluat|interpret|perform|acquired"
+    r"|obtained|given|diagnostic))"
+)
+# Most pieces have no trigger: one search finds out.
+_ANY = re.compile(
+    rf"{DENIAL.pattern}|{DOUBT.pattern}|\s-\s*$"
+    r"|\b(?:imag|sequence|acqui|protocol|technique|non ?diagnostic)"
+)
+
+
+class Clause(NamedTuple):
+    """A piece that says one thing: lower-case words, and the parts that are denied or doubted."""
+
+    text: str
+    denied: tuple[Span, ...] = ()
+    doubted: tuple[Span, ...] = ()
+
+    def denies(self, at: int) -> bool:
+        """Whether what stands at that place is said to be absent."""
+        return any(start <= at < stop for start, stop in self.denied)
+
+    def doubts(self, at: int) -> bool:
+        """Whether the clause says neither that it is present nor that it is absent."""
+        return any(start <= at < stop for start, stop in self.doubted)
+
+
+def normal(text: str) -> str:
+    """Lower case, one space, American, no numbering."""
+    text = re.sub(r"^\s*(?:\d+[.)]|[-*•])\s*", "", text.lower())
+    text = (
+        text.replace("ischaem", "ischem").replace("oedema", "edema").replace("calibre", "caliber")
+    )
+    text = re.sub(r"[\u2010-\u2015\u2212]", "-", text)
+    text = _ABBREVIATION.sub(" ", text)
+    text = _LABEL.sub(r"\1 ", _HEADING.sub("", text))
+    return " ".join(re.sub(r"([a-z])-([a-z])", r"\1 \2", text).split())
+
+
+def clauses(sentence: str) -> list[Clause]:
+    """Clauses of one sentence, in order."""
+    text = normal(sentence)
+    if _RELATIVE.search(text) or _METHOD.search(text):
+        return [Clause(text, doubted=((0, len(text)),))]
+    pieces, marks = _pieces(text)
+    made = [_alone(piece) for piece in pieces]
+    for at in range(len(made)):
+        _reach_forward(made, marks, at)
+        _reach_back(made, marks, at)
+    return made
+
+
+def _pieces(text: str) -> tuple[list[str], list[str]]:
+    """Pieces between marks, and the mark after each; a statement after "and" is a piece."""
+    pieces, marks, start = [], [], 0
+    for mark in [*_MARK.finditer(text), None]:
+        piece = text[start : mark.start() if mark else len(text)]
+        for part, word in _statements(piece):
+            pieces.append(part)
+            marks.append(word)
+        marks[-1:] = [mark.group() if mark else ""]
+        start = mark.end() if mark else len(text)
+    kept = [(p, m) for p, m in zip(pieces, marks, strict=True) if p.strip()]
+    return [p for p, _ in kept], [m for _, m in kept]
+
+
+def _statements(piece: str) -> list[tuple[str, str]]:
+    """A denying piece split where "and" begins a statement: "no effusion and the RV is dilated"."""
+    denial = DENIAL.search(piece)
+    if denial and not _AFTER.search(piece):
+        for word in _AND.finditer(piece, denial.end()):
+            if _STATEMENT.search(piece[word.end() :]):
+                return [(piece[: word.start()], word.group()), (piece[word.end() :], "")]
+    return [(piece, "")]
+
+
+def _alone(piece: str) -> Clause:
+    """What the triggers of a piece say of its own words."""
+    if not _ANY.search(piece):
+        return Clause(piece)
+    whole = ((0, len(piece)),)
+    doubted = [m.span() for m in _TECHNIQUE.finditer(piece)]
+    if back := _BACK.search(piece):
+        stop = len(piece) if back.group() in ("versus", "vs") else back.end()
+        return Clause(piece, doubted=((0, stop),))
+    if doubt := _FORWARD.search(piece):
+        after = re.search(r"[a-z]{3}", piece[doubt.end() :])
+        doubted.append((doubt.end(), len(piece)) if after else whole[0])
+    masked = _PSEUDO.sub(lambda m: " " * len(m.group()), piece)
+    for rule in (_TECHNIQUE, _FORWARD):
+        masked = rule.sub(lambda m: " " * len(m.group()), masked)
+    denied: list[Span] = [m.span(1) for m in _ADJECTIVE.finditer(masked)]
+    masked = _ADJECTIVE.sub(lambda m: " " * len(m.group()), masked)
+    if after := _AFTER.search(masked):
+        denied += [(0, after.start())] if after.start() else []
+    elif before := DENIAL.search(masked):
+        denied.append((before.end(), len(piece)))
+        if _LOCAL.search(masked):
+            return Clause(piece, doubted=whole)
+    return Clause(piece, tuple(denied), tuple(doubted))
+
+
+def _reach_forward(made: list[Clause], marks: list[str], at: int) -> None:
+    """Carry a denial or a doubt at the end of a piece over the items of the list that follow."""
+    here = made[at]
+    end = len(here.text) - 1
+    denies, doubts = here.denies(end), here.doubts(end)
+    closing = _list_end(made, marks, at)
+    following = at + 1
+    if not (denies or doubts) or following >= len(made) or marks[at] not in (",", ":"):
+        return
+    if marks[at] == ":" and not re.search(r"\b(?:differential|ddx)\b", here.text):
+        return
+    piece = made[following]
+    if piece.denied or piece.doubted or not (_is_item(piece.text) or following <= closing):
+        return
+    whole = ((0, len(piece.text)),)
+    made[following] = piece._replace(denied=whole) if denies else piece._replace(doubted=whole)
+
+
+def _list_end(made: list[Clause], marks: list[str], at: int) -> int:
+    """The last piece of a list that ends in "or" or "nor"; `at` where there is none."""
+    for end in range(at + 1, len(made)):
+        text = made[end].text
+        if marks[end - 1] != "," or _STATEMENT.search(text):
+            return at
+        if re.search(r"\bn?or\b", text):
+            return end
+    return at
+
+
+def _reach_back(made: list[Clause], marks: list[str], at: int) -> None:
+    """Carry a denial or a doubt that stands behind ("LGE: none", "A, B and C are absent")."""
+    text = made[at].text.strip()
+    bare = re.fullmatch(
+        r"(?:none|neg|negative|absent|nil|no|not (?:seen|detected|present|found|identified)|-)[.!]?",
+        text,
+    )
+    after = _AFTER.search(made[at].text)
+    doubtful = re.fullmatch(
+        r"(?:\w+ ){0,2}(?:suspected|possible|not excluded|unclear|equivocal)", text
+    )
+    if not (bare or after or doubtful):
+        return
+    for before in range(at - 1, -1, -1):
+        mark, piece = marks[before], made[before]
+        listed = mark == "," and (doubtful or _is_item(piece.text) or (bare and before == at - 1))
+        if not (listed or (mark == ":" and bare and before == at - 1)) or piece.denied:
+            break
+        whole = ((0, len(piece.text)),)
+        made[before] = piece._replace(doubted=whole) if doubtful else piece._replace(denied=whole)
+
+
+def _is_item(piece: str) -> bool:
+    """An item of a list: a few words with no verb, quality or place of their own."""
+    bare = re.sub(r"^\s*(?:and|or|nor)\b", "", piece)
+    return (
+        len(bare.split()) <= 4
+        and not re.search(r"\+|\b(?:present|yes)\b", bare)
+        and not _STATEMENT.search(bare)
+        and not _GRADED.search(bare)
+        and not _PLACED.search(bare)
+    )
