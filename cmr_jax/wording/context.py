@@ -32,6 +32,8 @@ _STATEMENT = re.compile(
     rf"\b{_SUBJECT}\b(?: \w+){{0,3}} {_PREDICATE}\b|\b{_PREDICATE} (?:\w+ ){{0,2}}{_SUBJECT}\b"
     rf"|\b{_VERB}\b|\b{_SUBJECT}\b[^,;]{{0,12}}\d"
 )
+# "dilated pulmonary trunk and normal caliber of the aorta"
+_NEW = re.compile(rf"\b{_PREDICATE} (?:\w+ )+(and) {_PREDICATE} (?:\w+ ){{0,4}}{_SUBJECT}\b")
 _GRADED = re.compile(
     r"\b(?:mild|moderate|severe|small|trivial|trace|large|normal|extensive|focal)\b"
 )
@@ -55,7 +57,7 @@ _PSEUDO = re.compile(
 DENIAL = re.compile(
     r"\b(?:no|not|nor|none|without|absence of|absent|neg(?:ative)?(?: for)?|never|free of|neither|nil"
     r"|(?:has|have|had) (?:\w+ )?(?:resolved|disappeared)|resolution of|excludes?|excluded"
-    r"|rules? out|ruled out)\b"
+    r"|rules? out|ruled out|rather than)\b"
 )
 _AFTER = re.compile(  # denies what stands before it
     r"\b(?:(?:(?:is|are|was|were|be|been|could|can) )*(?:not|no longer)|cannot be|can't be)(?: \w+){0,2}?"
@@ -75,7 +77,7 @@ _DOUBT_FORWARD = (
     r"\?|\b(?:cannot (?:\w+ )?exclude|can(?:not|'t) rule out|(?:^\s*|to )(?:rule out|exclude)|r/o"
     r"|possib(?:le|ly|ility)|questionable|equivocal|indeterminate|borderline|query|if"
     r"|may (?:be|represent|reflect|indicate)|might|could (?:be|represent|reflect)"
-    r"|consider|concern(?:ing)? for|favou?red over|raises? the"
+    r"|consider|concern(?:ing)? for|favou?red over|likely than|raises? the"
     r"|evaluate[d]? for|(?:family )?history of|differential|ddx|discriminate|suspicion|suspicious"
     r"|suspected|suggestive of|less likely|unlikely|unclear|uncertain)\b"
 )
@@ -98,6 +100,7 @@ _TECHNIQUE = re.compile(
     r"(?=(?: \w+){0,4} (?:can|could|was|were|is)? ?not (?:be )?(?:assess|evaluat|interpret|perform|acquired"
     r"|obtained|given|diagnostic))"
 )
+_LISTS = re.compile(r"\b(?:differentials?|ddx)\b")
 # Most pieces have no trigger: one search finds out.
 _ANY = re.compile(
     rf"{DENIAL.pattern}|{DOUBT.pattern}|\s-\s*$"
@@ -128,7 +131,7 @@ def normal(text: str) -> str:
         text.replace("ischaem", "ischem").replace("oedema", "edema").replace("calibre", "caliber")
     )
     text = re.sub(r"[\u2010-\u2015\u2212]", "-", text)
-    text = _ABBREVIATION.sub(" ", text)
+    text = re.sub(r"\(\s*([-+])\s*\)", r" \1", _ABBREVIATION.sub(" ", text))
     text = _LABEL.sub(r"\1 ", _HEADING.sub("", text))
     return " ".join(re.sub(r"([a-z])-([a-z])", r"\1 \2", text).split())
 
@@ -140,6 +143,10 @@ def clauses(sentence: str) -> list[Clause]:
         return [Clause(text, doubted=((0, len(text)),))]
     pieces, marks = _pieces(text)
     made = [_alone(piece) for piece in pieces]
+    if _LISTS.search(text):  # "differential: A, B such as C"
+        first = next(at for at, piece in enumerate(pieces) if _LISTS.search(piece))
+        rest = [Clause(p, doubted=((0, len(p)),)) for p in pieces[first:]]
+        return made[:first] + rest
     for at in range(len(made)):
         _reach_forward(made, marks, at)
         _reach_back(made, marks, at)
@@ -161,12 +168,14 @@ def _pieces(text: str) -> tuple[list[str], list[str]]:
 
 
 def _statements(piece: str) -> list[tuple[str, str]]:
-    """A denying piece split where "and" begins a statement: "no effusion and the RV is dilated"."""
+    """A piece split where "and" begins a statement: "no effusion and the RV is dilated"."""
     denial = DENIAL.search(piece)
     if denial and not _AFTER.search(piece):
         for word in _AND.finditer(piece, denial.end()):
             if _STATEMENT.search(piece[word.end() :]):
                 return [(piece[: word.start()], word.group()), (piece[word.end() :], "")]
+    elif word := _NEW.search(piece):
+        return [(piece[: word.start(1)], word.group(1)), (piece[word.end(1) :], "")]
     return [(piece, "")]
 
 
@@ -203,9 +212,7 @@ def _reach_forward(made: list[Clause], marks: list[str], at: int) -> None:
     denies, doubts = here.denies(end), here.doubts(end)
     closing = _list_end(made, marks, at)
     following = at + 1
-    if not (denies or doubts) or following >= len(made) or marks[at] not in (",", ":"):
-        return
-    if marks[at] == ":" and not re.search(r"\b(?:differential|ddx)\b", here.text):
+    if not (denies or doubts) or following >= len(made) or marks[at] != ",":
         return
     piece = made[following]
     if piece.denied or piece.doubted or not (_is_item(piece.text) or following <= closing):

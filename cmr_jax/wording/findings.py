@@ -37,7 +37,8 @@ LV, RV, BOTH, AORTA = "lv", "rv", "both", "aorta"
 _PLACES = re.compile(
     r"(?P<both>\bbiventric\w+|\b(?:left|right) (?:and|or) (?:right|left) ventric\w+|\bn?either ventricle"
     r"|\bboth(?= (?:are |\w+ly )*(?:dilated|enlarged|hypokinetic|impaired|reduced|normal)\b)"
-    r"|(?<!left )(?<!right )\bventricles\b|\b(?:all|four|cardiac) (?:four )?chambers(?! view))"
+    r"|(?<!left )(?<!right )\bventricles\b|\b(?:all|four|cardiac) (?:four )?chambers(?! view)"
+    r"|\bfour chamber(?= (?:dilat|enlarg))|(?<!left )(?<!right )\bventricular(?= (?:volumes|size|dimensions)))"
     r"|(?P<lv>\bleft ventric\w+|\bleft heart|\blv(?:ef|edvi?|esvi?|h)?\b)"
     r"|(?P<rv>\bright ventric\w+|\bright (?:sided )?(?:heart|chambers|cavities)|\brv(?:ef|edvi?|esvi?|h)?\b)"
     r"|(?P<atrium>\b(?:left|right) atri\w+|\b[lr]a\b|\bbiatrial|\batri\w+)"
@@ -45,7 +46,8 @@ _PLACES = re.compile(
     r"|(?P<other>\b(?:pulmonary|vena cava|mitral|tricuspid|coronary|valv\w+|pericardi\w+))"
 )
 _LARGE = re.compile(
-    r"\b(?:(?:non ?|un)?(?:dilat(?:ed|ation|ion)|enlarg(?:ed|ement)|ectatic|ectasia)|aneurysm\w*)\b"
+    r"\b(?:(?:non ?|un)?(?:dilat(?:ed|ation|ion)|enlarg(?:ed|ement)|ectatic|ectasia)|aneurysm\w*"
+    r"|increased(?= (?:\w+ ){0,2}(?:volumes?|size)\b))\b"
 )
 _SIZE = re.compile(r"\b(?:size[sd]?|dimensions?|width|calib\w+|volumes?|chambers?|diameters?)\b")
 _WEAK = re.compile(
@@ -62,7 +64,7 @@ _FUNCTION = re.compile(
 )
 _FINE = re.compile(
     r"(?<!than )(?<!above )(?<!below )\b(?:normal(?:ly)?|preserved|good|unremarkable|inconspicuous"
-    r"|within normal limits|fair|intact|spared|well|ok|hyperkinetic|hyperdynamic)\b"
+    r"|within normal limits|fair|intact|spared|well|ok|hyperkinetic|hyperdynamic|normali[sz]\w+)\b"
 )
 _REGION = re.compile(
     r"\b(?:walls?|territor\w+|segments?|region\w*|septum|septal|apex|apical|lateral|inferior|anterior)\b"
@@ -75,11 +77,16 @@ _WALL = re.compile(r"\b(?:wall )?thickness\b")
 _ENHANCES = re.compile(
     r"\b(?:(?:late|delayed) (?:myocardial |gadolinium |contrast |hyper ?)*enhancement|d?lge|dge"
     r"|hyper ?enhancement|(?:sub ?endocardial|transmural|mid ?wall|sub ?epicardial|intramural|septal"
-    r"|patchy) enhancement|(?<=no )enhancement|(?<=free of )enhancement|contrast uptake|scar\w*|fibrosis)\b"
+    r"|patchy) enhancement|(?:(?<=no )|(?<=free of )|(?<=myocardial )|(?<=abnormal ))enhancement"
+    r"|contrast uptake|scar\w*|fibrosis)\b"
+)
+_BUT_THERE = re.compile(  # "no LGE other than at the insertion points"
+    r"\bno (?:\w+ ){0,3}(?:lge|enhancement|scar\w*)\b.*\b(?:other than|except|apart from|aside from)\b"
+    r"|\b(?:apart from|aside from|other than|except for)\b.*\bno (?:\w+ ){0,3}(?:lge|enhancement|scar)"
 )
 _SHOWN = re.compile(r"\b(?:lge|gadolinium|enhancement)\b.*\b(?:demonstrat|show|reveal|confirm)")
 _OF_INFARCT = re.compile(
-    r"\b(?:infarct\w*|(?<!non )(?<!non)ischemi\w+ (?:cardiomyopathy|scar\w*|injury))\b"
+    r"\b(?:infarct\w*|(?<!non )(?<!non)ischemi\w+ (?:cardiomyopathy|scar\w*|injury|origin|pattern|etiology))\b"
 )
 _LAYER_OF_INFARCT = re.compile(r"(?<!non )\b(?:subendocardial|transmural)\b")
 _NOT_ISCHEMIC = re.compile(
@@ -145,6 +152,11 @@ def _said(sentence: str) -> tuple[tuple[str, bool], ...]:
             before.append(BOTH)
         else:
             before += [place for _, place in named]
+    if _BUT_THERE.search(normal(sentence)):
+        found |= {"lge": True}
+        for kind in ("infarct", "nonischemic_lge"):
+            if found.get(kind) is False:
+                del found[kind]
     if "infarct" in doubted:  # "infarct versus myocarditis: subendocardial LGE"
         found.pop("infarct", None)
     return tuple(found.items())
@@ -232,7 +244,7 @@ def _of_chambers(
                 if place in (LV, RV, AORTA):
                     name = f"{'aortic' if place == AORTA else place}_dilation"
                     yield name, match.start(), False
-    if _BARE_NORMAL.fullmatch(text) and not _SIZE.search(text):
+    if _BARE_NORMAL.fullmatch(text) and not (_SIZE.search(text) or _FUNCTION.search(text)):
         for place in [place for _, place in named]:
             for one in (LV, RV) if place == BOTH else (place,):
                 if one in (LV, RV, AORTA):
@@ -307,7 +319,7 @@ def _of_tissue(clause: Clause) -> Found:
     if mentions and not re.search(r"pericardial (?:late|delayed|lge|enhancement)", text):
         match = mentions[-1]
         there = not clause.denies(match.start())
-        if not there and _REGION.search(text):
+        if not there and _REGION.search(text) and "corresponding" not in text:
             return  # absent there alone
         yield "lge", match.start(), there
         if not there:
@@ -318,6 +330,9 @@ def _of_tissue(clause: Clause) -> Found:
             yield "nonischemic_lge", match.start(), True
         elif _LAYER_OF_INFARCT.search(text) and not _ALL_OVER.search(text):
             yield "infarct", match.start(), True
+    if not mentions and _SHOWN.search(text) and (kind := _NOT_ISCHEMIC.search(text)):
+        yield "lge", kind.start(), True
+        yield "nonischemic_lge", kind.start(), True
     if infarct and not re.search(r"\bnon ?ischemic\b", text):
         there = not clause.denies(infarct.start())
         yield "infarct", infarct.start(), there

@@ -14,15 +14,23 @@ _NUMBER = r"(\d+(?:\.\d+)?)"
 _SPAN = rf"{_NUMBER}(?:\s*(?:%\s*)?(?:-|to)\s*{_NUMBER})?"  # "45-50": its middle
 _MM = rf"{_SPAN}\s*(mm|cm)\b"
 _NEAR = r"[^.;,\d]{0,40}?"
-_EF = r"(?:lv ?ef|ef|ejection fraction)"
-_RIGHT = r"(?:rv ?ef|right ventric\w+ (?:ejection fraction|ef)|rv ejection fraction)"
+_EF = r"(?:lv ?ef|ef|ejection fraction(?! of the right))"
+_RIGHT = (
+    r"(?:rv ?ef|ejection fraction of the right ventricle"
+    r"|(?:rv|right ventric\w+) (?:ejection fraction|ef))"
+)
 _NOT_RIGHT = r"(?<!rv )(?<!right ventricular )(?<!right ventricle )"
-_PERCENT = r"\s*(?:%|percent\b|per cent\b|(?=[.;,)]|$))"
-# "dropped from 45 % to 29 %": what counts is now.
-_FROM = rf"(?:{_NEAR}\bfrom {_NUMBER[1:-1]}\s*%? (?=to\b))?{_NEAR}"
+_PERCENT = r"\s*(?:%|percent\b|per cent\b|(?=[.;,)]| and\b|$))"
+# "dropped from 45 % to 29 %", "44 % -> 52 %": what counts is now.
+_UNIT = r"(?:\s*(?:%|mm|cm|ml(?:/m2)?))?\s*"
+_FROM = (
+    rf"(?:{_NEAR}\bfrom {_NUMBER[1:-1]}{_UNIT}(?=to\b)|{_NEAR}{_NUMBER[1:-1]}{_UNIT}->\s*)?"
+    rf"{_NEAR}(?:, ?)?"
+)
 _WALLS = (
     r"(?:hypertrophy|hypertrophied|lvh|wall thickness|wall thickening|posterior wall|septum|septal)"
 )
+_LV_EDV = r"(?:lv ?edv|(?:lv|left ventricular) end diastolic volume)\b"
 _LOOSE = r"(?:[^.;\d]|\.(?= ?\d)){0,40}?"
 
 
@@ -51,11 +59,15 @@ _PATTERNS = {
         rf"\blv {_SPAN}\s*%",
     ),
     "rv_ef_percent": (rf"\b{_RIGHT}\b{_FROM}{_SPAN}{_PERCENT}", rf"\brv {_SPAN}\s*%"),
-    "lv_edv_ml": (rf"\blv ?edv\b{_NEAR}{_SPAN}\s*(?:ml|cc)\b(?!\s*/\s*m)",),
-    "lv_edvi_ml_m2": (rf"\blv ?edvi\b{_NEAR}{_SPAN}", rf"\blv ?edv\b{_NEAR}{_SPAN}\s*ml/m"),
+    "lv_edv_ml": (rf"\b{_LV_EDV}{_FROM}{_SPAN}\s*(?:ml|cc)\b(?!\s*/\s*m)",),
+    "lv_edvi_ml_m2": (
+        rf"\blv ?edvi\b{_FROM}{_SPAN}",
+        rf"\b{_LV_EDV}(?: index)?{_FROM}{_SPAN}\s*ml/m",
+        rf"\b{_LV_EDV}\b[^;]{{0,40}}?index\w* {_SPAN}",
+    ),
     "rv_edvi_ml_m2": (rf"\brv ?edvi\b{_NEAR}{_SPAN}", rf"\brv ?edv\b{_NEAR}{_SPAN}\s*ml/m"),
     "lv_wall_mm": (
-        rf"\b{_WALLS}\b{_LOOSE}{_MM}",
+        rf"\b(?<!rv free )(?<!rv ){_WALLS}\b(?:{_NEAR}\bfrom \d+{_UNIT}(?=to\b))?{_LOOSE}{_MM}",
         rf"\b{_MM} (?:basal |mid |thick |interventricular )*septum\b",
     ),
     "aorta_mm": (rf"\b(?:aortic root|ascending aorta|aorta|sinus\w*)\b{_NEAR}{_MM}",),
