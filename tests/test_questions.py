@@ -190,7 +190,7 @@ def test_another_model_comes_through_the_same_door(tiny, code):
     source = ExamSource(str(tiny), "test")
     assert embedded.video.shape == (len(source), 2)
     assert [e.exam_id for e in embedded.exams] == [source[i].exam_id for i in range(len(source))]
-    np.testing.assert_allclose(embedded.text[3], [len(source[3].impression), 1])
+    np.testing.assert_allclose(embedded.text[3], [len(source[3].text), 1])
     batch, _ = next(iter(model.batches(source)))
     pictures = batch.video[2][batch.frame_mask[2]][..., 0].astype(np.float32) / 255
     each = model.pictures.images(pictures)

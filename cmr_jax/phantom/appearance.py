@@ -47,7 +47,7 @@ RANGES = {
     Tissue.LIVER: ((0.8, 1.8), (0.5, 2.4)),
 }
 BLOOD = {  # over the left ventricle's blood
-    Tissue.RV_BLOOD: ((0.45, 1.05), (0.4, 1.1)),
+    Tissue.RV_BLOOD: ((0.45, 1.1), (0.4, 1.15)),
     Tissue.ATRIUM: ((0.55, 1.08), (0.4, 1.15)),
     Tissue.VESSEL: ((0.6, 1.1), (0.4, 1.3)),
 }
@@ -77,7 +77,7 @@ def _greys(kind: Greys, rng: np.random.Generator) -> np.ndarray:
         table[Tissue.LV_TRABECULA] = table[Tissue.RV_TRABECULA] = table[Tissue.MYOCARDIUM]
         return table
     broad = int(kind is Greys.BROAD)
-    blood = rng.uniform(*((2.0, 3.7), (1.6, 4.0))[broad])
+    blood = rng.uniform(*((1.85, 3.7), (1.6, 4.0))[broad])
     table[Tissue.LV_BLOOD] = blood
     for tissue, ranges in RANGES.items():
         table[tissue] = rng.uniform(*ranges[broad])
@@ -99,9 +99,10 @@ def render(tissue: np.ndarray, kind: Greys, texture: bool, rng: np.random.Genera
     strength = u(0, 0.2, len(Tissue)).astype(F32)
     strength[[Tissue.LV_BLOOD, Tissue.MYOCARDIUM]] *= 0.6
     strength[[Tissue.WALL_EDGE, Tissue.LV_EDGE]] = strength[Tissue.MYOCARDIUM]
+    strength[[Tissue.RV_EDGE, Tissue.LV_OPENING]] = strength[Tissue.THIN_WALL]
     grain = smooth_noise(rng, (1, s), n, int(u(n / 6, n / 3)))[:, :, None]
     slow = np.zeros(len(Tissue), F32)  # inflow and flow make the right heart's blood uneven
-    slow[[Tissue.RV_BLOOD, Tissue.ATRIUM]] = u(0, 0.35, 2)
+    slow[[Tissue.RV_BLOOD, Tissue.ATRIUM]] = u(0, (0.5, 0.35))
     slow[Tissue.RIGHT_BLOOD] = slow[Tissue.RV_BLOOD]
     cloud = smooth_noise(rng, (1, s), n, 6)[:, :, None]
     cloud = cloud + F32(u(0, 1)) * smooth_noise(rng, (1, 1), n, 3)[:, :, None]

@@ -26,8 +26,8 @@ class Heart:
     length: float  # mitral plane to endocardial apex at end diastole
     wall: float
     septal_bump: float  # how much thicker the thickest segment is
-    mapse: float  # mitral annular plane systolic excursion
-    tapse: float  # tricuspid
+    mapse: float  # mitral annular plane systolic excursion, as far as observers' contours follow it
+    tapse: float  # tricuspid, likewise
     rv_size: float  # RV over LV end-diastolic volume, roughly
     rv_ef: float
     scar_angle: float  # direction of the infarcted territory
@@ -74,8 +74,8 @@ def sample(rng: np.random.Generator) -> Heart:
         length=u(74, 96) * (edv / 140) ** 0.25,
         wall=wall,
         septal_bump=bump,
-        mapse=float(np.clip(3 + 17 * ef + rng.normal(0, 2), 1, 18)),
-        tapse=float(np.clip(5 + 30 * rv_ef + rng.normal(0, 3), 3, 28)),
+        mapse=float(np.clip(1 + 11 * ef + rng.normal(0, 2), 0.5, 16)),
+        tapse=float(np.clip(26 * rv_ef + rng.normal(0, 3), 0.5, 24)),
         rv_size=rv_size,
         rv_ef=rv_ef,
         scar_angle=angle,

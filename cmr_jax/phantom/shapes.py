@@ -212,13 +212,14 @@ class RightVentricle:
         epi = heart.radius + heart.wall  # of the left ventricle, at its widest
         u = rng.uniform
         size = (heart.rv_size * heart.lv_edv_ml) ** (1 / 3)
-        depth = size * (u(4.6, 8.5) if wide else 5.5)  # septum to free wall at the base
+        depth = size * (u(4.6, 9.5) if wide else 5.5)  # septum to free wall at the base
         height = size * (u(5.5, 9.0) if wide else 7.2)  # half of the chord along the septum
         # Systole: the free wall moves more than the insertions do.
         kept = np.sqrt(np.clip(1 - heart.rv_ef, 0.05, 1))
         depth_f = 1 - (1 - kept ** u(1.1, 1.6)) * f
         height_f = 1 - (1 - kept ** u(0.3, 0.8)) * f
-        start = u(-6, 9) if wide else 0.0
+        low = 7 if heart.rv_size > 1.3 else 12  # a large one reaches up to the mitral plane
+        start = u(-5, low) if wide else 0.0
         base = F32(start) + F32(heart.tapse) * f
         end = F32(heart.length * (u(0.8, 1.04) if wide else 0.9))
         tilt = rng.normal(0, 0.08, 2) if wide else np.zeros(2)
@@ -243,7 +244,7 @@ class RightVentricle:
         a = (frame.u - (back + half)) / half
         middle = F32(0)
         if wide:  # the outflow tract draws the base towards anterior
-            middle = (F32(u(-0.2, 0.2)) + F32(u(0, 0.35)) * upper) * height
+            middle = (F32(u(-0.4, 0.3)) + F32(u(0, 0.35)) * upper) * height
         b = (frame.v - middle - F32(skew) * half * a) / (
             height * np.clip(1 + F32(wedge) * a, 0.3, 2)
         )
@@ -255,17 +256,22 @@ class RightVentricle:
         self.atrium_form = np.where(self.level < 0, form, FAR)
         self.trunk_form = np.full_like(self.atrium_form, FAR)
         if wide:
-            self._outflow(epi, size, kept, start, heart.tapse, frame, f, tilted, rng)
+            self._outflow(epi, size, kept, base, heart.tapse, frame, f, tilted, rng)
             self._atrium(epi, frame, f, rng)
         self.per_mm = 1 / np.maximum(np.minimum(half, height), 4)
         self.cavity = (self.form < 1) & (frame.r > septum)
 
-    def _outflow(self, epi, size, kept, start, tapse, frame, f, tilted, rng) -> None:
-        """Add the outflow tract, anterior of the septum, and the pulmonary trunk above it."""
+    def _outflow(self, epi, size, kept, base, tapse, frame, f, tilted, rng) -> None:
+        """Add the outflow tract, anterior of the septum, and the pulmonary trunk above it.
+
+        Observers leave the infundibulum out of the right ventricle (rules of ACDC, Bernard 2018): what
+        lies further above the tricuspid plane than some mm counts as the trunk.
+        """
         u = rng.uniform
         along, across = epi * u(0.85, 1.4), epi * u(0.4, 1.15)
         radius = F32(size * u(2.0, 3.3)) * (1 - (1 - kept ** u(0.5, 1.2)) * f)
-        valve = F32(start - u(-4, 14)) + F32(u(0.5, 1) * tapse) * f
+        valve = base - F32(u(-4, 14)) - F32(u(0, 0.5) * tapse) * f
+        valve = np.maximum(valve, base - F32(u(0, 4)))
         below = np.clip(self.level, 0, 1) / F32(u(0.25, 0.7))
         up = np.minimum(tilted - valve, 0)  # the trunk crosses to the left
         away = np.hypot(

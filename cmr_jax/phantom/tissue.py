@@ -133,7 +133,7 @@ class Painter:
         made[(vessels > u(1.3, 2.4)) & (made == 0)] = Tissue.VESSEL
         wobble = field(4) * 6
         if rng.random() < 0.75:
-            a = np.deg2rad(u(-20, 120))
+            a = np.deg2rad(u(-20, 160))
             away = x * F32(np.cos(a)) + y * F32(np.sin(a)) + wobble
             made[away > u(25, 75) - u(0, 25) * down] = Tissue.LIVER
         for _ in range(rng.integers(0, 4)):  # stomach, aorta, vessels, spine
@@ -159,6 +159,11 @@ class Painter:
             for more, tissue in layers:
                 edge = edge + more
                 made[away > edge] = tissue
+        if rng.random() < 0.4:  # a pad of fat beside the apex
+            a = np.deg2rad(u(60, 260))
+            away = x * F32(np.cos(a)) + y * F32(np.sin(a)) + wobble
+            pad = (away > u(25, 50) - u(0, 25) * down) & (down > u(0.2, 0.7))
+            made[pad] = Tissue.FAT if rng.random() < 0.5 else Tissue.EPICARDIAL_FAT
         return made
 
     def _pericardium(self, tissue: np.ndarray) -> None:
@@ -172,6 +177,8 @@ class Painter:
             thick = thick + 4 * smooth_noise(rng, (1, self.shape[1], 1), n, 6)
             thick = np.clip(thick, 0, u(4, 16))
         wall = u(1.5, 4.5) if self.wide else 3.0
+        if self.heart.group == "abnormal_rv" and rng.random() < 0.3:  # hypertrophy
+            wall = u(4, 7.5)
         near_left = self.frame.r - around
         right = self.right.within
         fat = live & (
@@ -235,9 +242,14 @@ class Painter:
         noise = smooth_noise(rng, (1, s, 1), n, cells)
         noise = noise + F32(0.5) * smooth_noise(rng, (p, s, 1), n, cells)
         edge = (1 - np.sqrt(right.form)) / right.per_mm  # mm from the free wall, roughly
-        noise = noise + F32(u(0, 1)) * self.f
+        noise = noise + F32(u(0, 1.8)) * self.f
         more = np.clip(right.level, 0.3, 1)
         tissue[cavity & (noise > u(0.4, 2.2)) & (edge < u(2, 25) * more)] = Tissue.RV_TRABECULA
+        outer = self.heart.radius + self.heart.wall
+        for _ in range(rng.integers(0, 4)):  # papillary muscles and the moderator band
+            far, along, radius = outer + u(3, 35), outer * u(-1.2, 1.2), F32(u(2, 6))
+            away = np.hypot(self.frame.u - F32(far), (self.frame.v - F32(along)) * F32(u(0.5, 1.5)))
+            tissue[cavity & (away < radius) & (right.level > u(0, 0.4))] = Tissue.RV_TRABECULA
 
     def _fill_left(self, tissue: np.ndarray) -> None:
         rng, u, n = self.rng, self.rng.uniform, self.shape[-1]
@@ -253,7 +265,7 @@ class Painter:
                 Tissue.WALL_EDGE
             )
             inner = self.left.endo + F32(u(0.3, 1.6)) * systole
-            tissue[wall & (self.frame.r < inner)] = Tissue.LV_EDGE
+            tissue[wall & self.left.within & (self.frame.r < inner)] = Tissue.LV_EDGE
         cavity = self.left.within & (self.frame.r < self.left.endo)
         tissue[cavity] = Tissue.LV_BLOOD
         if self.wide and rng.random() < 0.3:

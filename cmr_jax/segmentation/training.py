@@ -32,7 +32,7 @@ class Training:
     """Options of a training run."""
 
     seed: int = 0
-    steps: int = 2400
+    steps: int = 4000
     lr: float = 2.5e-3
     weight_decay: float = 1e-3
     architecture: Architecture = Architecture.UNET
