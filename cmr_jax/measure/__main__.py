@@ -2,7 +2,7 @@
 
     python -m cmr_jax.measure --data=DATA [--split=test] [--out=DIR]
     python -m cmr_jax.measure --dicom=FOLDER [--out=DIR]
-    python -m cmr_jax.measure train --out=WEIGHTS [--members=3] [--steps=2400] [--seed=0] [--workers=0]
+    python -m cmr_jax.measure train --out=WEIGHTS [--members=3] [--steps=4000] [--seed=0] [--workers=0]
 
 Prints a line for each exam: each number with its 95 % interval, or why it cannot be measured, and what
 makes a measurement doubtful.  With --out it writes measurements.csv, for each exam a picture with the
@@ -26,7 +26,7 @@ _DICOM = flags.DEFINE_string("dicom", None, "A folder of DICOM, or what data_pre
 _OUT = flags.DEFINE_string("out", None, "Folder to write.")
 _JSON = flags.DEFINE_boolean("json", False, "JSON lines instead of a table.")
 _MEMBERS = flags.DEFINE_integer("members", 3, "Networks of the ensemble.", lower_bound=1)
-_STEPS = flags.DEFINE_integer("steps", 2400, "Training steps of each.", lower_bound=1)
+_STEPS = flags.DEFINE_integer("steps", 4000, "Training steps of each.", lower_bound=1)
 _SEED = flags.DEFINE_integer("seed", 0, "Seed of the first; the others follow.")
 _WORKERS = flags.DEFINE_integer(
     "workers", 0, "Processes that make random hearts beside the training; a GPU wants some.", 0
