@@ -161,6 +161,22 @@ def test_the_right_atrium_is_no_ventricle(phase):
     assert atrial > 1000
 
 
+def test_cavities_end_where_observers_end_them():
+    """The right one without its infundibulum, the left one at the endocardial apex."""
+    source = Source(5, dataclasses.replace(SMALL, pictures=1))
+    trunk = 0
+    for index in range(12):
+        drawn = source.drawn(index)
+        painter = Painter(drawn.heart, drawn.planes, drawn.contraction, True, False, 1.3, drawn.rng)
+        tissue = painter.paint()
+        masks = MASK_OF[tissue]
+        above = np.broadcast_to(painter.right.level < -0.12, tissue.shape)  # 7 mm and more
+        assert not (masks[above] == Mask.RV).any()
+        assert not (masks[np.broadcast_to(painter.left.level >= 1, tissue.shape)] == Mask.LV).any()
+        trunk += int((tissue[above & (painter.right.trunk_form < 1)] == Tissue.RIGHT_BLOOD).sum())
+    assert trunk > 500
+
+
 def test_papillary_muscles_count_as_cavity():
     assert MASK_OF[Tissue.LV_TRABECULA] == Mask.LV
     assert MASK_OF[Tissue.RV_TRABECULA] == Mask.RV

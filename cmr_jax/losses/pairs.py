@@ -66,11 +66,12 @@ class Sides(NamedTuple):
     @property
     def exams_with_text(self) -> Bool[Array, " b"]:
         """Rows of exams that count: an exam without a report is no example of anything."""
-        return (self.of_exam >= 0).any(-1)
+        return (jnp.asarray(self.of_exam) >= 0).any(-1)
 
     def texts_that_count(self, kind: Kind) -> Bool[Array, " n"]:
         """Rows of texts that count: present, and true of an exam where a row needs a positive."""
-        return (self.of_exam.reshape(-1) if kind.needs_positive else self.of_text) >= 0
+        group = self.of_exam.reshape(-1) if kind.needs_positive else self.of_text
+        return jnp.asarray(group) >= 0
 
 
 def sides(embeddings: Embeddings, pairing: Pairing, contrast: Contrast) -> Sides:
