@@ -149,6 +149,8 @@ class Checkpoints:
                 self._part(step, "step")
             self._manager.close()
         except Exception as error:  # as in `save`
+            with contextlib.suppress(Exception):
+                self._manager.close()
             raise self._unwritten(error) from error
 
     def _some_step(self) -> int:
@@ -234,8 +236,8 @@ class Checkpoints:
         good = [n for n in steps_in(self.workdir) if n != step]
         last = f"that of step {good[-1]} is good" if good else "there is none before it"
         return ValueError(
-            f"the checkpoint of step {step} cannot be written to {self.workdir / FOLDER}: "
-            f"{_brief(reason)}. Make room or mend the folder, and start again; {last}."
+            f"the checkpoint of step {step} cannot be written to {self.workdir / FOLDER}, or not read "
+            f"again: {_brief(reason)}. Make room or mend the folder, and start again; {last}."
         )
 
 

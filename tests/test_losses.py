@@ -137,6 +137,22 @@ def test_an_untrue_text_is_a_candidate_and_no_row(form):
     assert parts["video_loss"] > own["video_loss"]
 
 
+@pytest.mark.parametrize("form", Form)
+def test_an_untrue_text_that_is_true_of_another_exam_is_its_row(form):
+    e, pairing = some(r=2)
+    untrue = jnp.broadcast_to(jnp.array([[False, True]]), (B, 2))
+    own, other = jnp.where(jnp.arange(B) % 2, 2, 1), jnp.where(jnp.arange(B) % 2, 1, 2)
+    said = pairing._replace(untrue=untrue, says=jnp.stack([own, other], 1), exam_says=own)
+    values = {f: run(Loss.SOFTMAX, e, said, form=f, chunk=7)[0] for f in (form, Form.PLAIN)}
+    assert values[form] == pytest.approx(values[Form.PLAIN], rel=1e-6)
+    # Half of the texts would be left out if only an exam's own true texts counted.
+    few = e._replace(text=e.text[:, :1])
+    alone = Pairing(pairing.group[:, :1], None, said.says[:, :1], own)
+    assert run(Loss.SOFTMAX, few, alone, form=form, chunk=7)[1]["text_loss"] != pytest.approx(
+        run(Loss.SOFTMAX, e, said, form=form, chunk=7)[1]["text_loss"], rel=1e-3
+    )
+
+
 def test_with_one_text_each_softmax_is_clip():
     e, pairing = some(r=1)
     logits = SCALE * pairs.normalise(e.video) @ pairs.normalise(e.text[:, 0]).T

@@ -100,6 +100,86 @@ def test_what_is_there_anywhere_is_there():
     assert not said["rv_dilation"]
 
 
+DELICATE = {  # read wrongly once
+    "Normal study apart from LGE in the septum.": "+lge",
+    "Normal cardiac function with late enhancement of the inferior wall.": "-lv_dysfunction +lge",
+    "Normal heart size, but reduced LV function.": "+lv_dysfunction",
+    "Normal heart rhythm, severely dilated LV.": "+lv_dilation",
+    "Normal study quality with dilated LV.": "+lv_dilation",
+    "Normal cardiac output.": "",
+    "Unremarkable examination of the lungs.": "",
+    "The right ventricle is dilated with ejection fraction 38%.": "+rv_dilation +rv_dysfunction",
+    "RV systolic function is reduced, EF 35%.": "+rv_dysfunction",
+    "Right ventricle dilated, ejection fraction 38 %, LV normal.": (
+        "+rv_dilation +rv_dysfunction -lv_dilation -lv_dysfunction"
+    ),
+    "RV normal, EF 33 %.": "-rv_dilation -rv_dysfunction +lv_dysfunction",
+    "HCM, LVOT obstruction not seen.": "+hcm",
+    "Dilated cardiomyopathy, thrombus not identified.": "+dcm",
+    "Amyloidosis, thrombus excluded.": "+amyloidosis",
+    "Pericardial effusion, tamponade not present.": "+pericardial_effusion",
+    "LV hypertrophy, thrombus absent.": "+lv_hypertrophy",
+    "LGE seen, oedema not seen.": "+lge",
+    "Infarct, thrombus: none.": "+infarct",
+    "No increased wall thickness.": "-lv_hypertrophy",
+    "No increased LV volumes.": "-lv_dilation",
+    "No decreased LV function.": "-lv_dysfunction",
+    "No decrease in LV function.": "",
+    "There is possible LGE in the septum.": "",
+    "There is suspected amyloidosis.": "",
+    "It is possible that this represents HCM.": "",
+    "LV is borderline dilated.": "",
+    "It is unlikely that this is amyloidosis.": "",
+    "LV function is not normal.": "+lv_dysfunction",
+    "LV size is not normal.": "",
+    "LV function has not normalised.": "+lv_dysfunction",
+    "LV normal, RV not normal.": "-lv_dilation -lv_dysfunction",
+    "LV systolic function is well below normal.": "",
+    "LV volumes are above the normal range.": "",
+    "LGE absent in all segments.": "-lge -infarct -nonischemic_lge",
+    "LGE absent throughout the myocardium.": "-lge -infarct -nonischemic_lge",
+    "LGE is absent in the septum and lateral wall.": "",
+    "No LGE in any segment.": "-lge -infarct -nonischemic_lge",
+    "Pericardial effusion has not resolved.": "+pericardial_effusion",
+    "LV dysfunction has not resolved.": "+lv_dysfunction",
+    "No resolution of pericardial effusion.": "+pericardial_effusion",
+    "Severe LV dilatation without LGE.": "+lv_dilation -lge -infarct -nonischemic_lge",
+    "Severe LV hypertrophy without LVOT obstruction.": "+lv_hypertrophy",
+    "Large apical infarct without thrombus.": "+infarct",
+    "Large pericardial effusion not causing tamponade.": "+pericardial_effusion",
+    "No severe RV dilatation.": "",
+    "LV mass is normal.": "",
+    "Normal LV filling.": "",
+    "Normal RV pressure.": "",
+    "Aortic flow is normal.": "",
+    "Ejection fraction 0.55.": "-lv_dysfunction",
+    "LVEF 0.35.": "+lv_dysfunction",
+    "Septal scar 15 mm in length.": "+lge",
+    "Atrial septal defect 14 mm.": "",
+    "Ventricular septal defect of 15 mm.": "",
+    "RV wall thickness 13 mm.": "",
+    "Lipomatous hypertrophy of the interatrial septum.": "",
+    "HCM vs. amyloid.": "",
+    "Findings argue against infarction.": "-infarct",
+    "Lack of LGE.": "-lge -infarct -nonischemic_lge",
+    "The study fails to demonstrate LGE.": "-lge -infarct -nonischemic_lge",
+    "Findings not consistent with amyloidosis.": "-amyloidosis",
+    "Findings may be consistent with cardiac amyloidosis.": "",
+    "Amyloidosis must be excluded.": "",
+    "No microvascular obstruction in the infarct.": "+infarct",
+    "No thrombus overlying the apical infarct.": "+infarct",
+    "No mitral regurgitation despite dilated LV.": "+lv_dilation",
+    "No LVOT obstruction despite LVH.": "+lv_hypertrophy",
+    "No thrombus is seen in the severely dilated left ventricle.": "+lv_dilation",
+    "No thrombus in the dilated and hypokinetic LV.": "+lv_dysfunction",
+}
+
+
+@pytest.mark.parametrize("sentence", DELICATE)
+def test_a_delicate_sentence_is_not_reversed(sentence):
+    assert findings.said(sentence) == told(DELICATE[sentence])
+
+
 SCOPES = {  # what is denied in [], what is doubted in {}
     "No effusion, thickening, normal pericardium": ["[effusion]", "[thickening]", "pericardium"],
     "No thrombus, RV enlarged, LGE in the septum.": ["[thrombus]", "enlarged", "lge"],
@@ -162,8 +242,7 @@ def test_labelled_reports_are_read_as_their_author_meant_them():
     for state in ("present", "absent"):
         hit, false, missed = (total[f"{kind} {state}"] for kind in ("hit", "false", "missed"))
         assert 2 * hit / (2 * hit + false + missed) > 0.96, state
-    # "Effusion drained last month, none today"; "the systemic RV is dilated, EF 44 %".
-    assert reversed_ == ["t095", "j024"]
+    assert reversed_ == ["t095"]  # "effusion drained last month, none today"
     assert right / (right + len(wrong)) > 0.97, wrong
 
 
@@ -288,6 +367,12 @@ def test_words_that_training_hears_are_understood_as_a_question():
         ("Small hiatal hernia of 3 cm.", {}),
         ("LV is not dilated.", {}),
         ("LVEF: 60.4%.", {"lv_ef_percent": 60.4}),
+        ("LVEF 45,5 %.", {"lv_ef_percent": 45.5}),
+        ("EF 0.6.", {"lv_ef_percent": 60}),
+        ("LVEF (normal >55%) 42%.", {"lv_ef_percent": 42}),
+        ("The right ventricle is dilated with ejection fraction 38%.", {"rv_ef_percent": 38}),
+        ("RV normal, EF 33 %.", {"lv_ef_percent": 33}),
+        ("Septal scar 15 mm.", {}),
         ("EF 28.", {"lv_ef_percent": 28}),
         ("EF 35\u201340 %", {"lv_ef_percent": 37.5}),
         ("LVEF dropped from 55% to 35%.", {"lv_ef_percent": 35}),

@@ -77,15 +77,15 @@ class ChooseTexts(grain.transforms.RandomMap):
     def random_map(self, element: Record, rng: np.random.Generator) -> Record:
         """Add tokens, their mask, the group of each text and what texts say.
 
-        Groups are those of the report's own wording: neither rephrasing nor leaving sentences out
-        makes equal reports negatives of each other.
+        Groups are those of the report's own wording: rephrasing does not make equal reports negatives
+        of each other.  An impression of which sentences were left out has the group of the rest.
         """
         exam: Exam = element.get("report", element["exam"])
         sentences = list(exam.sentences)
         kept = self._kept(sentences, rng)
         whole = self._told(kept, rng) if kept else exam.text
         chosen = [(whole, kept or sentences)] if whole else []
-        own = group_of(exam.impression)
+        own = group_of(" ".join(kept) if 0 < len(kept) < len(sentences) else exam.impression)
         groups = [self.groups.get(own, own)] if whole else []
         if self.texts > 1 and sentences:
             picks = rng.permutation(len(sentences))[: self.texts - 1]

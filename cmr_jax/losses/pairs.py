@@ -63,16 +63,6 @@ class Sides(NamedTuple):
     text_says: Int[Array, " n"]
     whole: Bool[Array, " n"]  # an exam's first text: its impression
 
-    @property
-    def exams_with_text(self) -> Bool[Array, " b"]:
-        """Rows of exams that count: an exam without a report is no example of anything."""
-        return (jnp.asarray(self.of_exam) >= 0).any(-1)
-
-    def texts_that_count(self, kind: Kind) -> Bool[Array, " n"]:
-        """Rows of texts that count: present, and true of an exam where a row needs a positive."""
-        group = self.of_exam.reshape(-1) if kind.needs_positive else self.of_text
-        return jnp.asarray(group) >= 0
-
 
 def sides(embeddings: Embeddings, pairing: Pairing, contrast: Contrast) -> Sides:
     """Normalises where the config says so.  Raises ValueError without both towers."""
@@ -143,7 +133,7 @@ class Sums(NamedTuple):
 
 
 def rows_loss(kind: Kind, own: Sides, all_: Sides, scale, bias, contrast: Contrast) -> Sums:
-    """The loss of the rows `own`, both ways.  Missing texts and exams without any do not count."""
+    """The loss of the rows `own`, both ways; rows that do not count are left out (`counted`)."""
     to_text = score(kind, own.video, all_.text, scale, bias)
     right, there = relate(own, all_.of_text, all_.text_says, contrast)
     video_rows = kind.line(to_text, right, there)
@@ -152,12 +142,24 @@ def rows_loss(kind: Kind, own: Sides, all_: Sides, scale, bias, contrast: Contra
     text_rows = kind.line(to_video.T, ours.T, count.T)
     best = jnp.where(all_.whole, to_text, -jnp.inf).argmax(-1)
     found = jnp.take_along_axis(right, best[:, None], 1)[:, 0]
-    return summed(kind, own, video_rows, text_rows, found)
+    counting = counted(kind, own, right.any(-1), ours.any(0))
+    return summed(counting, video_rows, text_rows, found)
 
 
-def summed(kind: Kind, own: Sides, video_rows, text_rows, found) -> Sums:
+Counting = tuple[Bool[Array, " b"], Bool[Array, " n"]]
+
+
+def counted(kind: Kind, own: Sides, exams_positive, texts_positive) -> Counting:
+    """Which rows of exams and of texts count: those with a positive, where a row needs one; else all
+    texts that exist, and exams that have any."""
+    if kind.needs_positive:
+        return exams_positive, texts_positive
+    return (jnp.asarray(own.of_exam) >= 0).any(-1), jnp.asarray(own.of_text) >= 0
+
+
+def summed(counting: Counting, video_rows, text_rows, found) -> Sums:
     """Sums of rows that count."""
-    exams, texts = own.exams_with_text, own.texts_that_count(kind)
+    exams, texts = counting
     return Sums(
         jnp.where(exams, video_rows, 0).sum(),
         jnp.where(texts, text_rows, 0).sum(),

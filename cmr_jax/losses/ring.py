@@ -18,11 +18,13 @@ import jax.numpy as jnp
 from cmr_jax.config import Contrast
 from cmr_jax.losses.pairs import (
     ABSENT,
+    Counting,
     Kind,
     Parts,
     Sides,
     Sums,
     both_ways,
+    counted,
     relate,
     score,
     summed,
@@ -118,7 +120,8 @@ def _sums(kind: Kind, contrast: Contrast, ways: int, own: Sides, scale, bias):
     columns = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), columns)
     n = own.text.shape[0]
     lines = kind.finish(rows), kind.finish(columns)[:n]
-    total = jax.lax.psum(summed(kind, own, *lines, best.right), BATCH)
+    counting = _counting(kind, own, rows, columns)
+    total = jax.lax.psum(summed(counting, *lines, best.right), BATCH)
     return *both_ways(total, contrast), rows, columns, total
 
 
@@ -128,10 +131,11 @@ def _slopes(
     """Once more around with finished sums: gradients to exams, texts, scale and bias."""
     texts = _chunks(own, contrast.chunk)
     size, n = texts.group.shape, own.text.shape[0]
+    exams, counts = _counting(kind, own, rows, columns)
     columns = jax.tree.map(lambda x: x.reshape(*size, *x.shape[1:]), columns)
     half = 1 if contrast.sum_directions else 2
-    row_weight = (own.exams_with_text / (half * jnp.maximum(total.exams, 1)))[:, None]
-    counts = jnp.pad(own.texts_that_count(kind), (0, math.prod(size) - n)).reshape(size)
+    row_weight = (exams / (half * jnp.maximum(total.exams, 1)))[:, None]
+    counts = jnp.pad(counts, (0, math.prod(size) - n)).reshape(size)
     column_weights = counts / (half * jnp.maximum(total.texts, 1))
 
     def piece(carry, visiting):
@@ -162,6 +166,14 @@ def _slopes(
     d_video, d_scale, d_bias = sums
     d_text = d_text.reshape(-1, d_text.shape[-1])[:n]
     return d_video, d_text, jax.lax.psum(d_scale, BATCH), jax.lax.psum(d_bias, BATCH)
+
+
+def _counting(kind: Kind, own: Sides, rows: Any, columns: Any) -> Counting:
+    """Which rows count, from what is known of all of them."""
+    n = own.text.shape[0]
+    if kind.needs_positive:
+        return counted(kind, own, rows.count > 0, columns.count[:n] > 0)
+    return counted(kind, own, None, None)
 
 
 def _piece(kind: Kind, own: Sides, texts: Texts, scale, bias, contrast: Contrast):

@@ -13,7 +13,7 @@ Span = tuple[int, int]
 
 _MARK = re.compile(
     r"[;,()\[\]|]|:(?!\s*\d)|\.(?!\d)|\b(?:but|while|whereas|although|though|however|except(?: for)?|apart from"
-    r"|with(?!in)|and (?=no\b|without\b)|which)\b"
+    r"|(?<!consistent )(?<!compatible )(?<!keeping )with(?!in)|and (?=no\b|without\b)|which)\b"
 )
 _AND = re.compile(r"\b(?:and|or)\b")
 _SUBJECT = (
@@ -51,20 +51,22 @@ _METHOD = re.compile(r"^\s*(?:protocol|technique|sequences?|methods?|indication|
 
 # Triggers.  What only looks like a denial comes first, and nothing is read from its place.
 _PSEUDO = re.compile(
-    r"\bno (?:significant |interval |definite )*(?:change|increase|decrease|progression|regression)\w*"
+    r"\bno (?:significant |interval |definite )*(?:change|progression|regression)\w*"
     r"|\bwithout (?:significant )?change|\bnot only\b|\bnot necessarily\b|\bno doubt\b"
+    r"|\bno resolution of\b|\bnot (?:\w+ )?resolved\b"
 )
+_COMPARED = re.compile(r"\bno (?:significant |interval )*(?:increase|decrease) in\b")
 DENIAL = re.compile(
     r"\b(?:no|not|nor|none|without|absence of|absent|neg(?:ative)?(?: for)?|never|free of|neither|nil"
-    r"|(?:has|have|had) (?:\w+ )?(?:resolved|disappeared)|resolution of|excludes?|excluded"
-    r"|rules? out|ruled out|rather than)\b"
+    r"|(?:has|have|had) (?:(?!not\b)\w+ )?(?:resolved|disappeared)|resolution of|excludes?|excluded"
+    r"|rules? out|ruled out|rather than|lack of|fail(?:s|ed)? to|(?:is|are|argues?) against)\b"
 )
 _AFTER = re.compile(  # denies what stands before it
     r"\b(?:(?:(?:is|are|was|were|be|been|could|can) )*(?:not|no longer)|cannot be|can't be)(?: \w+){0,2}?"
     r" (?:seen|present|identified|detected|evident|visible|visuali[sz]ed|demonstrated|found"
     r"|appreciated|noted|observed|shown|apparent|excessive|supported|favou?red|confirmed|met|fulfilled)\b"
-    r"|\b(?:has|have|had) (?:\w+ )?(?:resolved|disappeared)\b|\b(?:excluded|ruled out)\b"
-    r"|\b(?:absent|none|neg|negative|nil|no)\s*[.!]?\s*$|\s-\s*$"
+    r"|\b(?:has|have|had) (?:(?!not\b)\w+ )?(?:resolved|disappeared)\b|\b(?:excluded|ruled out)\b"
+    r"|\babsent(?= (?:in|at|throughout|from|within)\b)|\b(?:absent|none|neg|negative|nil|no)\s*[.!]?\s*$|\s-\s*$"
 )
 _ADJECTIVE = re.compile(r"(\w+) negative (?!for\b)(?=\w)")  # "LGE negative DCM"
 # Absent there, or absent so: the rest may be present.
@@ -84,11 +86,18 @@ _DOUBT_FORWARD = (
 # Doubts what comes before it, or both sides.
 _DOUBT_BACK = (
     r"\b(?:can(?:not|'t) be (?:\w+ )?(?:excluded|ruled out)|not (?:be )?(?:\w+ )?(?:excluded|ruled out)"
+    r"|(?:needs? to|must|should|to) be (?:excluded|ruled out)"
     r"|(?:is|are|was|were|remains?) (?:\w+ )?(?:possible|suspected|questionable|equivocal|uncertain"
-    r"|unclear|unlikely|borderline)|(?:to|should) be considered|versus|vs)\b"
+    r"|unclear|unlikely|improbable|borderline)|(?:to|should) be considered|versus|vs)\b"
 )
 DOUBT = re.compile(f"{_DOUBT_FORWARD}|{_DOUBT_BACK}")
 _FORWARD, _BACK = re.compile(_DOUBT_FORWARD), re.compile(_DOUBT_BACK)
+_TO_BE = ("is", "are", "was", "were", "remain", "remains")
+# What follows is presupposed: "no thrombus overlying the infarct".
+_ENDS = re.compile(
+    r"\b(?:despite|beyond|overlying|adjacent to|complicating|in the setting of|to account for"
+    r"|within the area|in (?:the|a) (?=(?:\w+ly )?(?:dilated|infarct|hypertroph|impaired|scar)))"
+)
 _RELATIVE = re.compile(
     r"\b(?:family history|mother|father|brother|sister|sibling|son|daughter|uncle|aunt|cousin"
     r"|grand(?:mother|father)|relative|family member)s?\b"
@@ -101,6 +110,8 @@ _TECHNIQUE = re.compile(
     r"|obtained|given|diagnostic))"
 )
 _LISTS = re.compile(r"\b(?:differentials?|ddx)\b")
+_JOINED = re.compile(r"\b(?:and|n?or|are|were)\b")
+_SEEN = re.compile(r"\b(?:seen|present|noted|shown|identified)\b")
 # Most pieces have no trigger: one search finds out.
 _ANY = re.compile(
     rf"{DENIAL.pattern}|{DOUBT.pattern}|\s-\s*$"
@@ -130,7 +141,8 @@ def normal(text: str) -> str:
     text = (
         text.replace("ischaem", "ischem").replace("oedema", "edema").replace("calibre", "caliber")
     )
-    text = re.sub(r"[\u2010-\u2015\u2212]", "-", text)
+    text = re.sub(r"[\u2010-\u2015\u2212]", "-", text).replace("vs.", "vs")
+    text = re.sub(r"(\d),(\d{1,2})(?=\s*%)", r"\1.\2", text)  # a decimal comma
     text = re.sub(r"\(\s*([-+])\s*\)", r" \1", _ABBREVIATION.sub(" ", text))
     text = _LABEL.sub(r"\1 ", _HEADING.sub("", text))
     return " ".join(re.sub(r"([a-z])-([a-z])", r"\1 \2", text).split())
@@ -186,12 +198,13 @@ def _alone(piece: str) -> Clause:
     whole = ((0, len(piece)),)
     doubted = [m.span() for m in _TECHNIQUE.finditer(piece)]
     if back := _BACK.search(piece):
-        stop = len(piece) if back.group() in ("versus", "vs") else back.end()
-        return Clause(piece, doubted=((0, stop),))
+        return Clause(piece, doubted=(_doubted_by(piece, back),))
     if doubt := _FORWARD.search(piece):
         after = re.search(r"[a-z]{3}", piece[doubt.end() :])
         doubted.append((doubt.end(), len(piece)) if after else whole[0])
     masked = _PSEUDO.sub(lambda m: " " * len(m.group()), piece)
+    doubted += [(m.start(), len(piece)) for m in _COMPARED.finditer(masked)]
+    masked = _COMPARED.sub(lambda m: " " * len(m.group()), masked)
     for rule in (_TECHNIQUE, _FORWARD):
         masked = rule.sub(lambda m: " " * len(m.group()), masked)
     denied: list[Span] = [m.span(1) for m in _ADJECTIVE.finditer(masked)]
@@ -199,10 +212,21 @@ def _alone(piece: str) -> Clause:
     if after := _AFTER.search(masked):
         denied += [(0, after.start())] if after.start() else []
     elif before := DENIAL.search(masked):
-        denied.append((before.end(), len(piece)))
-        if _LOCAL.search(masked):
-            return Clause(piece, doubted=whole)
+        ends = _ENDS.search(masked, before.end())
+        span = (before.end(), ends.start() if ends else len(piece))
+        if _LOCAL.search(masked[before.start() :]) or "elsewhere" in masked:
+            doubted.append(span)
+        else:
+            denied.append(span)
     return Clause(piece, tuple(denied), tuple(doubted))
+
+
+def _doubted_by(piece: str, trigger: re.Match[str]) -> Span:
+    """Words that a trigger behind them doubts; of "there is possible X" those that follow."""
+    if re.match(r"\s*(?:there|it)\b", piece):
+        return trigger.end(), len(piece)
+    both = trigger.group() in ("versus", "vs") or trigger.group().split()[0] in _TO_BE
+    return 0, len(piece) if both else trigger.end()
 
 
 def _reach_forward(made: list[Clause], marks: list[str], at: int) -> None:
@@ -240,6 +264,8 @@ def _reach_back(made: list[Clause], marks: list[str], at: int) -> None:
         text,
     )
     after = _AFTER.search(made[at].text)
+    if after and not (bare or _JOINED.search(text)):
+        return  # "HCM, obstruction not seen": of the last alone
     doubtful = re.fullmatch(
         r"(?:\w+ ){0,2}(?:suspected|possible|not excluded|unclear|equivocal)", text
     )
@@ -248,7 +274,11 @@ def _reach_back(made: list[Clause], marks: list[str], at: int) -> None:
     for before in range(at - 1, -1, -1):
         mark, piece = marks[before], made[before]
         listed = mark == "," and (doubtful or _is_item(piece.text) or (bare and before == at - 1))
-        if not (listed or (mark == ":" and bare and before == at - 1)) or piece.denied:
+        if (
+            _SEEN.search(piece.text)
+            or not (listed or (mark == ":" and bare and before == at - 1))
+            or piece.denied
+        ):
             break
         whole = ((0, len(piece.text)),)
         made[before] = piece._replace(doubted=whole) if doubtful else piece._replace(denied=whole)

@@ -63,8 +63,9 @@ _FUNCTION = re.compile(
     r"\b(?:function\w*|contract\w+|performance|ejection fraction|[lr]?v?ef|systolic)\b"
 )
 _FINE = re.compile(
-    r"(?<!than )(?<!above )(?<!below )\b(?:normal(?:ly)?|preserved|good|unremarkable|inconspicuous"
-    r"|within normal limits|fair|intact|spared|well|ok|hyperkinetic|hyperdynamic|normali[sz]\w+)\b"
+    r"(?<!than )(?<!above )(?<!below )(?<!above the )(?<!below the )\b"
+    r"(?:normal(?:ly)?|preserved|good|unremarkable|inconspicuous|within normal limits|fair|intact"
+    r"|spared|well(?! below)|ok|hyperkinetic|hyperdynamic|normali[sz]\w+)\b"
 )
 _REGION = re.compile(
     r"\b(?:walls?|territor\w+|segments?|region\w*|septum|septal|apex|apical|lateral|inferior|anterior)\b"
@@ -84,6 +85,7 @@ _BUT_THERE = re.compile(  # "no LGE other than at the insertion points"
     r"\bno (?:\w+ ){0,3}(?:lge|enhancement|scar\w*)\b.*\b(?:other than|except|apart from|aside from)\b"
     r"|\b(?:apart from|aside from|other than|except for)\b.*\bno (?:\w+ ){0,3}(?:lge|enhancement|scar)"
 )
+_EVERYWHERE = re.compile(r"\b(?:all|any|every) segments?\b")
 _SHOWN = re.compile(r"\b(?:lge|gadolinium|enhancement)\b.*\b(?:demonstrat|show|reveal|confirm)")
 _OF_INFARCT = re.compile(
     r"\b(?:infarct\w*|(?<!non )(?<!non)ischemi\w+ (?:cardiomyopathy|scar\w*|injury|origin|pattern|etiology))\b"
@@ -94,12 +96,18 @@ _NOT_ISCHEMIC = re.compile(
     r"|patchy|insertion points?|sub ?epicardial)\b"
 )
 _ALL_OVER = re.compile(r"\b(?:diffuse|global|circumferential)\b")
+_CHAMBER = (
+    r"(?:[lr]v|(?:left|right|both|either) ventricles?|ventricles|(?:ascending |thoracic )?aorta)"
+    r"(?: cavity| chamber)?"
+)
 _BARE_NORMAL = re.compile(
-    r"\W*(?:the )?(?:(?:normal|unremarkable|inconspicuous) (?:\w+ )?\w+"
-    r"|(?:\w+ )?\w+(?: is| likewise| also)? (?:normal|unremarkable|inconspicuous|fine))\W*"
+    rf"\W*(?:the )?(?:(?:normal|unremarkable|inconspicuous) {_CHAMBER}"
+    rf"|{_CHAMBER}(?: is| are)?(?: likewise| also)? (?:normal|unremarkable|inconspicuous|fine))\W*"
 )
 _WHOLE_NORMAL = re.compile(
-    r"^(?:a )?(?:normal|unremarkable) (?:cardiac |heart |cmr |study|examination|exam)"
+    r"\W*(?:a )?(?:normal|unremarkable) (?:(?:cardiac|heart|cardiovascular|cmr) )*"
+    r"(?:mri|mr|cmr|heart|study|scan|exam(?:ination)?|magnetic resonance(?: imaging)?)"
+    r"(?: study| scan| exam(?:ination)?)?\W*"
 )
 _DISEASES = (
     ("amyloidosis", re.compile(r"\bamyloid\w*")),
@@ -134,15 +142,14 @@ def said(sentence: str) -> Said:
 
 @functools.lru_cache(maxsize=1 << 16)
 def _said(sentence: str) -> tuple[tuple[str, bool], ...]:
-    if _WHOLE_NORMAL.search(normal(sentence)):
+    if ":" not in sentence and _WHOLE_NORMAL.fullmatch(normal(sentence)):
         return tuple((name, False) for name in FINDINGS)
     found: Said = {}
     before: list[str] = []  # chambers named in the clauses before
-    owner = RV if numbers.side(sentence) == RV else LV
     doubted: set[str] = set()
-    for clause in clauses(sentence):
+    for clause in clauses(numbers.labelled(normal(sentence))):
         named = list(_places(clause.text))
-        for finding, at, there in _of_clause(clause, named, before, owner):
+        for finding, at, there in _of_clause(clause, named, before):
             if clause.doubts(at):
                 doubted.add(finding)
             else:
@@ -190,10 +197,8 @@ def _places(text: str) -> Iterator[tuple[int, str]]:
 Found = Iterator[tuple[str, int, bool]]  # finding, where in the clause, whether present
 
 
-def _of_clause(
-    clause: Clause, named: list[tuple[int, str]], before: list[str], owner: str
-) -> Found:
-    yield from _of_chambers(clause, named, before, owner)
+def _of_clause(clause: Clause, named: list[tuple[int, str]], before: list[str]) -> Found:
+    yield from _of_chambers(clause, named, before)
     yield from _of_tissue(clause)
     for finding, words in _DISEASES:
         if match := words.search(clause.text):
@@ -210,13 +215,8 @@ def _of_clause(
             yield "pericardial_effusion", fluid.start(), not denied
 
 
-def _of_chambers(
-    clause: Clause, named: list[tuple[int, str]], before: list[str], owner: str
-) -> Found:
-    """Sizes, function and thickness, each of the chamber that it is said of.
-
-    `owner`: the chamber of the sentence's numbers.
-    """
+def _of_chambers(clause: Clause, named: list[tuple[int, str]], before: list[str]) -> Found:
+    """Sizes, function and thickness, each of the chamber that it is said of."""
     text = clause.text
 
     def of(at: int, default: str, loose: bool = False) -> list[str]:
@@ -232,19 +232,20 @@ def _of_chambers(
 
     for match in _LARGE.finditer(text):
         there = not (clause.denies(match.start()) or re.match(r"non ?|un", match.group()))
-        if re.match(r"\s+cardiomyopathy", text[match.end() :]):
+        if re.match(r"\s+(?:(?:or|and) \w+ )?cardiomyopathy", text[match.end() :]):
             continue
         sac = match.group().startswith("aneurysm")  # of a ventricle it is no dilation of it
         for place in of(match.start(), "" if there else BOTH):
             if place == AORTA or (place in (LV, RV) and not sac):
                 yield f"{'aortic' if place == AORTA else place}_dilation", match.start(), there
     for match in _SIZE.finditer(text):
-        if _FINE.search(text) and not _LARGE.search(text):
+        fine = _FINE.search(text)
+        if fine and not clause.denies(fine.start()) and not _LARGE.search(text):
             for place in of(match.start(), ""):
                 if place in (LV, RV, AORTA):
                     name = f"{'aortic' if place == AORTA else place}_dilation"
                     yield name, match.start(), False
-    if _BARE_NORMAL.fullmatch(text) and not (_SIZE.search(text) or _FUNCTION.search(text)):
+    if _BARE_NORMAL.fullmatch(text):
         for place in [place for _, place in named]:
             for one in (LV, RV) if place == BOTH else (place,):
                 if one in (LV, RV, AORTA):
@@ -262,15 +263,13 @@ def _of_chambers(
                 yield f"{place}_dysfunction", match.start(), there
     if match := _FUNCTION.search(text):
         whose = of(match.start(), LV, loose=True)
-        if match.group().endswith(("ef", "fraction")) and not {RV, BOTH} & set(
-            whose if named else ()
-        ):
-            whose = [owner]  # an ejection fraction without a chamber is the left ventricle's
+        if match.group().endswith(("ef", "fraction")) and not {RV, BOTH} & {p for _, p in named}:
+            whose = [LV]  # that of the right ventricle was labelled
         yield from _function(clause, match.start(), whose)
     thick = list(_THICK.finditer(text))
     for match in thick:
         septal = re.search(r"\bsept\w+ (?:wall )?hypertroph", text)
-        if LV in of(match.start(), LV) or septal:
+        if (LV in of(match.start(), LV) or septal) and "interatrial" not in text:
             there = not (clause.denies(match.start()) or match.group().startswith("non "))
             yield "lv_hypertrophy", match.start(), there
     if not thick and (wall := _WALL.search(text)) and _FINE.search(text):
@@ -282,6 +281,10 @@ def _by_size(clause: Clause) -> Found:
     """Sizes that are beyond what is normal in everyone; a size within says nothing."""
     for words, finding, least in _BY_SIZE:
         match = words.search(clause.text)
+        if match and numbers.OTHER_SIZE.search(
+            clause.text[max(match.start() - 14, 0) : match.end()]
+        ):
+            continue
         if match and float(match[1]) * (10 if match[2] == "cm" else 1) >= least:
             yield finding, match.start(), True
 
@@ -297,7 +300,7 @@ def _function(clause: Clause, at: int, places: list[str]) -> Found:
         elif weak:
             yield f"{place}_dysfunction", weak.start(), not clause.denies(weak.start())
         elif (fine := _FINE.search(text)) and not _WEAK.search(text):
-            yield f"{place}_dysfunction", fine.start(), False
+            yield f"{place}_dysfunction", fine.start(), clause.denies(fine.start())
         elif (value := stated.get(f"{place}_ef_percent", stated.get("lv_ef_percent"))) is not None:
             yield f"{place}_dysfunction", at, value < EF_WEAK
 
@@ -319,7 +322,7 @@ def _of_tissue(clause: Clause) -> Found:
     if mentions and not re.search(r"pericardial (?:late|delayed|lge|enhancement)", text):
         match = mentions[-1]
         there = not clause.denies(match.start())
-        if not there and _REGION.search(text) and "corresponding" not in text:
+        if not there and _REGION.search(_EVERYWHERE.sub("", text)) and "corresponding" not in text:
             return  # absent there alone
         yield "lge", match.start(), there
         if not there:

@@ -73,6 +73,14 @@ _PATTERNS = {
     "aorta_mm": (rf"\b(?:aortic root|ascending aorta|aorta|sinus\w*)\b{_NEAR}{_MM}",),
     "effusion_mm": (rf"\bpericardial effusion\b{_NEAR}{_MM}",),
 }
+# Not the thickness of the left ventricle's wall, not the width of the aorta now.
+OTHER_SIZE = re.compile(r"atrial|defect|scar|lge|enhanc|aneurysm|previous|\brv\b|\bright\b")
+_BARE_EF = re.compile(
+    r"(?<!lv )(?<!rv )(?<!ventricular )(?<!ventricle )\b(?:ef|ejection fraction)\b"
+)
+_LAST = re.compile(r"\b(?:(lv\w*|left ventric\w+)|rv\w*|right ventric\w+|right heart)\b")
+_NORMAL = re.compile(r"\b(?:normal|unremarkable|inconspicuous|preserved|fine|good|spared)\b")
+_REFERENCE = re.compile(r"\((?:normal|reference|ref)\b[^)]*\)")
 _COMPILED = {name: [re.compile(p) for p in some] for name, some in _PATTERNS.items()}
 _SIDE = re.compile(r"\s*(?:\d+[.)]\s*)?(?:(lv|left ventricle)|rv|right ventricle)\s*:")
 
@@ -91,14 +99,36 @@ def stated(sentences: Iterable[str]) -> dict[str, float]:
 def _stated(sentence: str) -> tuple[tuple[str, float], ...]:
     text = normal(sentence).replace("²", "2")
     if own := side(sentence):
-        text = re.sub(r"\b(ef|edvi?)\b", own + r"\1", text)
+        text = re.sub(r"\b(edvi?)\b", own + r"\1", text)
+    text = labelled(_REFERENCE.sub(" ", text))
     found = []
     for name, patterns in _COMPILED.items():
         matches = next(filter(None, (list(p.finditer(text)) for p in patterns)), [])
+        if name == "lv_wall_mm":
+            matches = [
+                m for m in matches if not OTHER_SIZE.search(text[max(m.start() - 14, 0) : m.end()])
+            ]
         values = [_value(*match.groups()) for match in matches]
+        if name.endswith("ef_percent"):  # or a fraction
+            values = [100 * v if v <= 1 else v for v in values]
         if values:
             found.append((name, max(values) if name == "lv_wall_mm" else values[0]))
     return tuple(found)
+
+
+def labelled(text: str) -> str:
+    """Name the ejection fractions of a right ventricle: "RV dilated, EF 35 %" -> "... rvef 35 %".
+
+    One behind a right ventricle that is said to be normal is the left one's: "RV normal, EF 33 %".
+    """
+    made, start = [], 0
+    for match in _BARE_EF.finditer(text):
+        chambers = list(_LAST.finditer(text, 0, match.start()))
+        right = chambers and not chambers[-1][1]
+        if right and not _NORMAL.search(text[max(chambers[-1].start() - 24, 0) : match.start()]):
+            made += [text[start : match.start()], "rvef"]
+            start = match.end()
+    return "".join([*made, text[start:]])
 
 
 def side(sentence: str) -> str:
