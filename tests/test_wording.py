@@ -194,6 +194,7 @@ SCOPES = {  # what is denied in [], what is doubted in {}
     "No change in effusion.": ["effusion"],
     "No scar elsewhere.": ["{scar}"],
     "LGE in the septum, no scar elsewhere.": ["lge", "{scar}"],
+    "HCM, effusion, none.": ["hcm", "[effusion]"],
     "HCM not excluded.": ["{hcm}"],
     "Rule out amyloidosis.": ["{amyloidosis}"],
     "HCM is ruled out.": ["[hcm]"],

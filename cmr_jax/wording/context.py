@@ -273,12 +273,11 @@ def _reach_back(made: list[Clause], marks: list[str], at: int) -> None:
         return
     for before in range(at - 1, -1, -1):
         mark, piece = marks[before], made[before]
-        listed = mark == "," and (doubtful or _is_item(piece.text) or (bare and before == at - 1))
-        if (
-            _SEEN.search(piece.text)
-            or not (listed or (mark == ":" and bare and before == at - 1))
-            or piece.denied
-        ):
+        if bare:  # "effusion, none": of that alone
+            reached = before == at - 1 and mark in (",", ":")
+        else:
+            reached = mark == "," and (doubtful or _is_item(piece.text))
+        if not reached or piece.denied or _SEEN.search(piece.text):
             break
         whole = ((0, len(piece.text)),)
         made[before] = piece._replace(doubted=whole) if doubtful else piece._replace(denied=whole)
