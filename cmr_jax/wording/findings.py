@@ -142,12 +142,13 @@ def said(sentence: str) -> Said:
 
 @functools.lru_cache(maxsize=1 << 16)
 def _said(sentence: str) -> tuple[tuple[str, bool], ...]:
-    if ":" not in sentence and _WHOLE_NORMAL.fullmatch(normal(sentence)):
+    text = normal(sentence)
+    if ":" not in sentence and _WHOLE_NORMAL.fullmatch(text):
         return tuple((name, False) for name in FINDINGS)
     found: Said = {}
     before: list[str] = []  # chambers named in the clauses before
     doubted: set[str] = set()
-    for clause in clauses(numbers.labelled(normal(sentence))):
+    for clause in clauses(numbers.labelled(text)):
         named = list(_places(clause.text))
         for finding, at, there in _of_clause(clause, named, before):
             if clause.doubts(at):
@@ -159,7 +160,7 @@ def _said(sentence: str) -> tuple[tuple[str, bool], ...]:
             before.append(BOTH)
         else:
             before += [place for _, place in named]
-    if _BUT_THERE.search(normal(sentence)):
+    if _BUT_THERE.search(text):
         found |= {"lge": True}
         for kind in ("infarct", "nonischemic_lge"):
             if found.get(kind) is False:
