@@ -86,7 +86,7 @@ _BUT_THERE = re.compile(  # "no LGE other than at the insertion points"
     r"|\b(?:apart from|aside from|other than|except for)\b.*\bno (?:\w+ ){0,3}(?:lge|enhancement|scar)"
 )
 _EVERYWHERE = re.compile(r"\b(?:all|any|every) segments?\b")
-_SHOWN = re.compile(r"\b(?:lge|gadolinium|enhancement)\b.*\b(?:demonstrat|show|reveal|confirm)")
+_SHOWN = re.compile(r"\b(?:lge|gadolinium|enhancement)\b.*\b(?:demonstrate|show|reveal|confirm)")
 _OF_INFARCT = re.compile(
     r"\b(?:infarct\w*|(?<!non )(?<!non)ischemi\w+ (?:cardiomyopathy|scar\w*|injury|origin|pattern|etiology))\b"
 )
