@@ -57,7 +57,7 @@ _PSEUDO = re.compile(
 )
 _COMPARED = re.compile(r"\bno (?:significant |interval )*(?:increase|decrease) in\b")
 DENIAL = re.compile(
-    r"\b(?:no|not|nor|none|without|absence of|absent|neg(?:ative)?(?: for)?|never|free of|neither|nil"
+    r"\b(?:no|not|nor|none|without|absence of|absent|(?:neg|negative)(?: for)?|never|free of|neither|nil"
     r"|(?:has|have|had) (?:(?!not\b)\w+ )?(?:resolved|disappeared)|resolution of|excludes?|excluded"
     r"|rules? out|ruled out|rather than|lack of|fail(?:s|ed)? to|(?:is|are|argues?) against)\b"
 )
