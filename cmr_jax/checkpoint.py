@@ -18,9 +18,8 @@ from cmr_jax.types import TrainState
 
 FOLDER = "checkpoints"
 BEST = "val/best"  # of a save's metrics: the more, the better
-UNREADABLE = (
-    "[]\\"  # in a path: TensorStore writes there, and does not find it (seen with Orbax 0.12)
-)
+# Characters of a path under which TensorStore writes, and does not find it again (seen with Orbax 0.12).
+UNREADABLE = "[]\\"
 WORST = -1.0  # of a save without a look at the val split
 
 

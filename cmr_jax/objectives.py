@@ -37,7 +37,7 @@ class Learned(Protocol):
 
 
 def pairing_of(batch: Batch, positives: Positives) -> Pairing:
-    """Which texts belong to which exams of the global batch.
+    """Pair the texts and the exams of the global batch.
 
     An exam may be in a batch twice: at the end of an epoch, or where its site is drawn more often.
     """

@@ -112,7 +112,7 @@ def test_another_version_of_jax_asks_for_flags(monkeypatch, caplog):
 
 
 def test_private_names_of_libraries_are_where_they_were():
-    """What is private may move with any version: then the locked versions have to wait."""
+    """Private names may move with any version; an upgrade then has to wait."""
     from jax._src import clusters
 
     for kind in ("OmpiCluster", "GkeTpuCluster", "GceTpuCluster"):

@@ -191,7 +191,7 @@ def test_rephrased_reports_stay_positives_of_each_other():
 
 
 def test_equal_remainders_of_reports_are_equal():
-    """What is left of two reports may be the same words: then it is one group."""
+    """Two reports that are cut down to the same words are in one group."""
     groups = {
         int(record["report_group"][0])
         for lines in (LINES, (*LINES[:2], "Dilated RV."))

@@ -81,13 +81,13 @@ SENTENCES = {
 }
 
 
-def told(what: str) -> dict[str, bool]:
+def labels(what: str) -> dict[str, bool]:
     return {word[1:]: word[0] == "+" for word in what.split()}
 
 
 @pytest.mark.parametrize("sentence", SENTENCES)
 def test_a_sentence_says_this(sentence):
-    assert findings.said(sentence) == told(SENTENCES[sentence])
+    assert findings.said(sentence) == labels(SENTENCES[sentence])
 
 
 def test_a_normal_exam_has_nothing():
@@ -177,7 +177,7 @@ DELICATE = {  # read wrongly once
 
 @pytest.mark.parametrize("sentence", DELICATE)
 def test_a_delicate_sentence_is_not_reversed(sentence):
-    assert findings.said(sentence) == told(DELICATE[sentence])
+    assert findings.said(sentence) == labels(DELICATE[sentence])
 
 
 SCOPES = {  # what is denied in [], what is doubted in {}
@@ -331,12 +331,12 @@ QUESTIONS = {  # of people who do not speak as reports do
 
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_a_question_is_understood_as_a_report_would_say_it(question):
-    assert findings.said(plain.reported(question)) == told(QUESTIONS[question])
+    assert findings.said(plain.reported(question)) == labels(QUESTIONS[question])
 
 
 @pytest.mark.parametrize("sentence", SENTENCES)
 def test_what_reports_say_is_still_said(sentence):
-    assert findings.said(plain.reported(sentence)) == told(SENTENCES[sentence])
+    assert findings.said(plain.reported(sentence)) == labels(SENTENCES[sentence])
 
 
 def test_words_that_training_hears_are_understood_as_a_question():

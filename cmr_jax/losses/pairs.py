@@ -150,7 +150,7 @@ Counting = tuple[Bool[Array, " b"], Bool[Array, " n"]]
 
 
 def counted(kind: Kind, own: Sides, exams_positive, texts_positive) -> Counting:
-    """Which rows of exams and of texts count: those with a positive, where a row needs one; else all
+    """Select the rows of exams and of texts that count: those with a positive, where a row needs one; else all
     texts that exist, and exams that have any."""
     if kind.needs_positive:
         return exams_positive, texts_positive

@@ -169,7 +169,7 @@ def _slopes(
 
 
 def _counting(kind: Kind, own: Sides, rows: Any, columns: Any) -> Counting:
-    """Which rows count, from what is known of all of them."""
+    """Select the rows that count from their finished sums."""
     n = own.text.shape[0]
     if kind.needs_positive:
         return counted(kind, own, rows.count > 0, columns.count[:n] > 0)

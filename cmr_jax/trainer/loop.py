@@ -67,7 +67,7 @@ def fit(
             values: dict[str, float] = {}
             if at % cfg.run.log_every == 0 or last:
                 monitor.settle()
-                values |= told(parts) | meter.report(at, feed.waited)
+                values |= step_metrics(parts) | meter.report(at, feed.waited)
             metrics = {}
             if tools.validation and (at % cfg.run.eval_every == 0 or at == cfg.optim.steps):
                 monitor.settle()
@@ -108,7 +108,7 @@ def to_device(batch: Batch, mesh: jax.sharding.Mesh) -> Batch:
     return jax.tree.map(put, batch)
 
 
-def told(parts: step.Parts) -> dict[str, float]:
+def step_metrics(parts: step.Parts) -> dict[str, float]:
     """A step's numbers by the names that a journal has for them; those that are none left out."""
     parts = jax.device_get({name: value for name, value in parts.items() if name != step.FINITE})
     named = {n if "/" in n else f"train/{n}": float(value) for n, value in parts.items()}

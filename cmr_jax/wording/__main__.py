@@ -12,7 +12,7 @@ from absl import app, flags
 
 from cmr_jax import cli
 from cmr_jax.wording import findings, numbers
-from cmr_jax.wording.context import Clause, clauses
+from cmr_jax.wording.context import Clause, normal
 
 _EXPLAIN = flags.DEFINE_string("explain", None, "Text of a report, or of its impression.")
 
@@ -29,7 +29,10 @@ def main(argv: list[str]) -> None:
 def explained(sentence: str) -> str:
     """Lines for people: clauses, findings, numbers."""
     said = {True: "present", False: "absent"}
-    lines = [sentence, "  clauses   " + " | ".join(map(_marked, clauses(sentence)))]
+    lines = [
+        sentence,
+        "  clauses   " + " | ".join(map(_marked, findings.read_clauses(normal(sentence)))),
+    ]
     found = ", ".join(f"{name} {said[there]}" for name, there in findings.said(sentence).items())
     lines.append(f"  findings  {found or 'none'}")
     if stated := numbers.stated([sentence]):

@@ -71,7 +71,7 @@ _AFTER = re.compile(  # denies what stands before it
 _ADJECTIVE = re.compile(r"(\w+) negative (?!for\b)(?=\w)")  # "LGE negative DCM"
 # Absent there, or absent so: the rest may be present.
 _LOCAL = re.compile(
-    r"\b(?:elsewhere|no (?:other|further|additional|new|more)|remote from|transmural|subendocardial"
+    r"\b(?:no (?:other|further|additional|new|more)|remote from|transmural|subendocardial"
     r"|sub ?epicardial|mid ?wall|extensive|large|severe|gross|marked|massive)\b"
 )
 # Doubts what comes after it, or the whole clause where nothing does.
@@ -93,7 +93,7 @@ _DOUBT_BACK = (
 DOUBT = re.compile(f"{_DOUBT_FORWARD}|{_DOUBT_BACK}")
 _FORWARD, _BACK = re.compile(_DOUBT_FORWARD), re.compile(_DOUBT_BACK)
 _TO_BE = ("is", "are", "was", "were", "remain", "remains")
-# What follows is presupposed: "no thrombus overlying the infarct".
+# These words presuppose the finding that follows: "no thrombus overlying the infarct".
 _ENDS = re.compile(
     r"\b(?:despite|beyond|overlying|adjacent to|complicating|in the setting of|to account for"
     r"|within the area|in (?:the|a) (?=(?:\w+ly )?(?:dilated|infarct|hypertroph|impaired|scar)))"
@@ -127,11 +127,11 @@ class Clause(NamedTuple):
     doubted: tuple[Span, ...] = ()
 
     def denies(self, at: int) -> bool:
-        """Whether what stands at that place is said to be absent."""
+        """Return whether the words at this position are denied."""
         return any(start <= at < stop for start, stop in self.denied)
 
     def doubts(self, at: int) -> bool:
-        """Whether the clause says neither that it is present nor that it is absent."""
+        """Return whether the words at this position are left open: neither present nor absent."""
         return any(start <= at < stop for start, stop in self.doubted)
 
 
@@ -192,7 +192,7 @@ def _statements(piece: str) -> list[tuple[str, str]]:
 
 
 def _alone(piece: str) -> Clause:
-    """What the triggers of a piece say of its own words."""
+    """Find what the triggers of a piece deny and doubt within the piece."""
     if not _ANY.search(piece):
         return Clause(piece)
     whole = ((0, len(piece)),)

@@ -148,13 +148,13 @@ def _said(sentence: str) -> tuple[tuple[str, bool], ...]:
     found: Said = {}
     before: list[str] = []  # chambers named in the clauses before
     doubted: set[str] = set()
-    for clause in clauses(numbers.labelled(text)):
+    for clause in read_clauses(text):
         named = list(_places(clause.text))
         for finding, at, there in _of_clause(clause, named, before):
             if clause.doubts(at):
                 doubted.add(finding)
             else:
-                # What is present outweighs: "normal size, but dilated at the apex".
+                # Present wins over absent: "normal size, but dilated at the apex".
                 found[finding] = found.get(finding, False) or there
         if len(named) == 2 and _together(clause.text, named) and {LV, RV} == {p for _, p in named}:
             before.append(BOTH)
@@ -168,6 +168,11 @@ def _said(sentence: str) -> tuple[tuple[str, bool], ...]:
     if "infarct" in doubted:  # "infarct versus myocarditis: subendocardial LGE"
         found.pop("infarct", None)
     return tuple(found.items())
+
+
+def read_clauses(text: str) -> list[Clause]:
+    """Clauses of a normalised sentence, each ejection fraction of a right ventricle named so."""
+    return clauses(numbers.labelled(text))
 
 
 def said_by_all(sentences: Iterable[str]) -> Said:
@@ -307,7 +312,7 @@ def _function(clause: Clause, at: int, places: list[str]) -> Found:
 
 
 def _together(text: str, named: list[tuple[int, str]]) -> bool:
-    """Whether two chambers stand as one: "left and right ventricles", "LV and RV"."""
+    """Return whether two chambers are named together: "left and right ventricles", "LV and RV"."""
     (first, _), (second, _) = named
     return bool(re.fullmatch(r".*\b(?:and|n?or)\s*(?:the\s+)?", text[first:second])) and (
         len(text[first:second].split()) <= 4
