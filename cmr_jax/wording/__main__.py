@@ -2,8 +2,9 @@
 
     python -m cmr_jax.wording --explain="No effusion, LV dilated, EF 30 %."
 
-Prints each sentence in clauses, with what is denied in [brackets] and what is doubted in {braces}, then
-the findings that it states as present or absent, and its numbers.
+Prints each sentence in clauses, with what is denied in [brackets], what is doubted in {braces} and what is
+skipped in <angles> (techniques, relatives, local absences); then the findings that it states as present,
+absent or uncertain, with grade, places and the words that say so, and its numbers.
 """
 
 import re
@@ -11,7 +12,7 @@ import re
 from absl import app, flags
 
 from cmr_jax import cli
-from cmr_jax.wording import findings, numbers
+from cmr_jax.wording import findings, numbers, statements
 from cmr_jax.wording.context import Clause, normal
 
 _EXPLAIN = flags.DEFINE_string("explain", None, "Text of a report, or of its impression.")
@@ -28,22 +29,27 @@ def main(argv: list[str]) -> None:
 
 def explained(sentence: str) -> str:
     """Lines for people: clauses, findings, numbers."""
-    said = {True: "present", False: "absent"}
     lines = [
         sentence,
         "  clauses   " + " | ".join(map(_marked, findings.read_clauses(normal(sentence)))),
     ]
-    found = ", ".join(f"{name} {said[there]}" for name, there in findings.said(sentence).items())
-    lines.append(f"  findings  {found or 'none'}")
+    found = [_stated(s, sentence) for s in statements.read(sentence)] or ["none"]
+    lines += [f"  findings  {found[0]}", *(f"            {line}" for line in found[1:])]
     if stated := numbers.stated([sentence]):
         lines.append("  numbers   " + ", ".join(f"{n} {v:g}" for n, v in stated.items()))
     return "\n".join(lines)
 
 
+def _stated(statement: statements.Statement, sentence: str) -> str:
+    more = "".join(f", {detail}" for detail in (statement.grade, *statement.places) if detail)
+    name, state = statement.finding, statement.state.value
+    return f"{name} {state}{more} ({statement.words(sentence)!r})"
+
+
 def _marked(clause: Clause) -> str:
     """The words of a clause with its scopes in brackets and braces."""
     text = clause.text
-    kinds = ((clause.denied, "[]"), (clause.doubted, "{}"))
+    kinds = ((clause.denied, "[]"), (clause.doubted, "{}"), (clause.skipped, "<>"))
     marks = [
         (s, m) for spans, marks in kinds for span in spans for s, m in zip(span, marks, strict=True)
     ]

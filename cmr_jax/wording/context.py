@@ -1,4 +1,4 @@
-"""Clauses of a sentence, and what is denied or doubted in each.
+"""Clauses of a sentence, and what is denied, doubted or beside the point in each.
 
 Follows NegEx and ConText (Chapman 2001, J Biomed Inform 34:301; Harkema 2009, 42:839): triggers act
 forward ("no X") or backward ("X is not seen"), reach over the items of a list, and end at a new
@@ -77,12 +77,14 @@ _LOCAL = re.compile(
 # Doubts what comes after it, or the whole clause where nothing does.
 _DOUBT_FORWARD = (
     r"\?|\b(?:cannot (?:\w+ )?exclude|can(?:not|'t) rule out|(?:^\s*|to )(?:rule out|exclude)|r/o"
-    r"|possib(?:le|ly|ility)|questionable|equivocal|indeterminate|borderline|query|if"
+    r"|possib(?:le|ly|ility)|probabl[ey]|presum\w+|questionable|equivocal|indeterminate|borderline|query"
     r"|may (?:be|represent|reflect|indicate)|might|could (?:be|represent|reflect)"
     r"|consider|concern(?:ing)? for|favou?red over|likely than|raises? the"
-    r"|evaluate[d]? for|(?:family )?history of|differential|ddx|discriminate|suspicion|suspicious"
+    r"|differential|ddx|discriminate|suspicion|suspicious"
     r"|suspected|suggestive of|less likely|unlikely|unclear|uncertain)\b"
 )
+# What follows is no statement about this exam: a condition, the question, the past.
+_ASIDE = r"\b(?:if|evaluate[d]? for|history of)\b"
 # Doubts what comes before it, or both sides.
 _DOUBT_BACK = (
     r"\b(?:can(?:not|'t) be (?:\w+ )?(?:excluded|ruled out)|not (?:be )?(?:\w+ )?(?:excluded|ruled out)"
@@ -90,8 +92,8 @@ _DOUBT_BACK = (
     r"|(?:is|are|was|were|remains?) (?:\w+ )?(?:possible|suspected|questionable|equivocal|uncertain"
     r"|unclear|unlikely|improbable|borderline)|(?:to|should) be considered|versus|vs)\b"
 )
-DOUBT = re.compile(f"{_DOUBT_FORWARD}|{_DOUBT_BACK}")
-_FORWARD, _BACK = re.compile(_DOUBT_FORWARD), re.compile(_DOUBT_BACK)
+DOUBT = re.compile(f"{_DOUBT_FORWARD}|{_ASIDE}|{_DOUBT_BACK}")
+_FORWARD, _BACK = re.compile(f"{_DOUBT_FORWARD}|(?P<aside>{_ASIDE})"), re.compile(_DOUBT_BACK)
 _TO_BE = ("is", "are", "was", "were", "remain", "remains")
 # These words presuppose the finding that follows: "no thrombus overlying the infarct".
 _ENDS = re.compile(
@@ -120,19 +122,35 @@ _ANY = re.compile(
 
 
 class Clause(NamedTuple):
-    """A piece that says one thing: lower-case words, and the parts that are denied or doubted."""
+    """A piece that says one thing: lower-case words, and the parts that are denied, doubted or skipped.
+
+    Skipped is what states nothing about this exam's findings: a technique, a relative, a local absence.
+    """
 
     text: str
     denied: tuple[Span, ...] = ()
     doubted: tuple[Span, ...] = ()
+    skipped: tuple[Span, ...] = ()
 
     def denies(self, at: int) -> bool:
         """Return whether the words at this position are denied."""
-        return any(start <= at < stop for start, stop in self.denied)
+        return _inside(at, self.denied)
 
     def doubts(self, at: int) -> bool:
         """Return whether the words at this position are left open: neither present nor absent."""
-        return any(start <= at < stop for start, stop in self.doubted)
+        return _inside(at, self.doubted)
+
+    def skips(self, at: int) -> bool:
+        """Return whether the words at this position state nothing about this exam."""
+        return _inside(at, self.skipped)
+
+    def leaves_open(self, at: int) -> bool:
+        """Return whether the words at this position are neither affirmed nor denied."""
+        return self.doubts(at) or self.skips(at)
+
+
+def _inside(at: int, spans: tuple[Span, ...]) -> bool:
+    return any(start <= at < stop for start, stop in spans)
 
 
 def normal(text: str) -> str:
@@ -152,15 +170,16 @@ def clauses(sentence: str) -> list[Clause]:
     """Clauses of one sentence, in order."""
     text = normal(sentence)
     if _RELATIVE.search(text) or _METHOD.search(text):
-        return [Clause(text, doubted=((0, len(text)),))]
+        return [Clause(text, skipped=((0, len(text)),))]
     pieces, marks = _pieces(text)
     made = [_alone(piece) for piece in pieces]
     if _LISTS.search(text):  # "differential: A, B such as C"
         first = next(at for at, piece in enumerate(pieces) if _LISTS.search(piece))
         rest = [Clause(p, doubted=((0, len(p)),)) for p in pieces[first:]]
         return made[:first] + rest
+    closing = _list_ends(pieces, marks)
     for at in range(len(made)):
-        _reach_forward(made, marks, at)
+        _reach_forward(made, marks, closing[at], at)
         _reach_back(made, marks, at)
     return made
 
@@ -192,18 +211,20 @@ def _statements(piece: str) -> list[tuple[str, str]]:
 
 
 def _alone(piece: str) -> Clause:
-    """Find what the triggers of a piece deny and doubt within the piece."""
+    """Find what the triggers of a piece deny, doubt and skip within the piece."""
     if not _ANY.search(piece):
         return Clause(piece)
     whole = ((0, len(piece)),)
-    doubted = [m.span() for m in _TECHNIQUE.finditer(piece)]
+    doubted: list[Span] = []
+    skipped = [m.span() for m in _TECHNIQUE.finditer(piece)]
     if back := _BACK.search(piece):
         return Clause(piece, doubted=(_doubted_by(piece, back),))
     if doubt := _FORWARD.search(piece):
         after = re.search(r"[a-z]{3}", piece[doubt.end() :])
-        doubted.append((doubt.end(), len(piece)) if after else whole[0])
+        kind = skipped if doubt["aside"] else doubted
+        kind.append((doubt.end(), len(piece)) if after else whole[0])
     masked = _PSEUDO.sub(lambda m: " " * len(m.group()), piece)
-    doubted += [(m.start(), len(piece)) for m in _COMPARED.finditer(masked)]
+    skipped += [(m.start(), len(piece)) for m in _COMPARED.finditer(masked)]
     masked = _COMPARED.sub(lambda m: " " * len(m.group()), masked)
     for rule in (_TECHNIQUE, _FORWARD):
         masked = rule.sub(lambda m: " " * len(m.group()), masked)
@@ -215,10 +236,10 @@ def _alone(piece: str) -> Clause:
         ends = _ENDS.search(masked, before.end())
         span = (before.end(), ends.start() if ends else len(piece))
         if _LOCAL.search(masked[before.start() :]) or "elsewhere" in masked:
-            doubted.append(span)
+            skipped.append(span)
         else:
             denied.append(span)
-    return Clause(piece, tuple(denied), tuple(doubted))
+    return Clause(piece, tuple(denied), tuple(doubted), tuple(skipped))
 
 
 def _doubted_by(piece: str, trigger: re.Match[str]) -> Span:
@@ -229,31 +250,33 @@ def _doubted_by(piece: str, trigger: re.Match[str]) -> Span:
     return 0, len(piece) if both else trigger.end()
 
 
-def _reach_forward(made: list[Clause], marks: list[str], at: int) -> None:
-    """Carry a denial or a doubt at the end of a piece over the items of the list that follow."""
+def _reach_forward(made: list[Clause], marks: list[str], closing: int, at: int) -> None:
+    """Carry what holds at the end of a piece over the items of the list that follow."""
     here = made[at]
     end = len(here.text) - 1
-    denies, doubts = here.denies(end), here.doubts(end)
-    closing = _list_end(made, marks, at)
+    kind = next((k for k in ("denied", "doubted", "skipped") if _inside(end, getattr(here, k))), "")
     following = at + 1
-    if not (denies or doubts) or following >= len(made) or marks[at] != ",":
+    if not kind or following >= len(made) or marks[at] != ",":
         return
     piece = made[following]
-    if piece.denied or piece.doubted or not (_is_item(piece.text) or following <= closing):
+    if any(piece[1:]) or not (_is_item(piece.text) or following <= closing):
         return
     whole = ((0, len(piece.text)),)
-    made[following] = piece._replace(denied=whole) if denies else piece._replace(doubted=whole)
+    made[following] = piece._replace(**{kind: whole})
 
 
-def _list_end(made: list[Clause], marks: list[str], at: int) -> int:
-    """The last piece of a list that ends in "or" or "nor"; `at` where there is none."""
-    for end in range(at + 1, len(made)):
-        text = made[end].text
-        if marks[end - 1] != "," or _STATEMENT.search(text):
-            return at
+def _list_ends(pieces: list[str], marks: list[str]) -> list[int]:
+    """For each piece the last one of a list after it that ends in "or" or "nor"; itself if there is none."""
+    ends = list(range(len(pieces)))
+    for at in reversed(range(len(pieces) - 1)):
+        text = pieces[at + 1]
+        if marks[at] != "," or _STATEMENT.search(text):
+            continue
         if re.search(r"\bn?or\b", text):
-            return end
-    return at
+            ends[at] = at + 1
+        elif ends[at + 1] > at + 1:
+            ends[at] = ends[at + 1]
+    return ends
 
 
 def _reach_back(made: list[Clause], marks: list[str], at: int) -> None:

@@ -8,7 +8,7 @@ published prompts; `tests/test_wording.py` holds them to sentences of either kin
 import functools
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from cmr_jax.wording import numbers
 from cmr_jax.wording.context import Clause, clauses, normal
@@ -132,6 +132,7 @@ _BY_SIZE = [
     (re.compile(words + r"[^;\d]{0,24}?(\d+(?:\.\d+)?)\s*(mm|cm)\b"), finding, least)
     for words, finding, least in _SIZES
 ]
+_EF = {"lv_ef_percent": "lv_dysfunction", "rv_ef_percent": "rv_dysfunction"}
 EF_WEAK = 50  # percent, as the reports' own grade begins
 
 
@@ -146,20 +147,18 @@ def _said(sentence: str) -> tuple[tuple[str, bool], ...]:
     if ":" not in sentence and _WHOLE_NORMAL.fullmatch(text):
         return tuple((name, False) for name in FINDINGS)
     found: Said = {}
-    before: list[str] = []  # chambers named in the clauses before
     doubted: set[str] = set()
-    for clause in read_clauses(text):
-        named = list(_places(clause.text))
-        for finding, at, there in _of_clause(clause, named, before):
-            if clause.doubts(at):
-                doubted.add(finding)
-            else:
-                # Present wins over absent: "normal size, but dilated at the apex".
-                found[finding] = found.get(finding, False) or there
-        if len(named) == 2 and _together(clause.text, named) and {LV, RV} == {p for _, p in named}:
-            before.append(BOTH)
-        else:
-            before += [place for _, place in named]
+    parts = read_clauses(text)
+    for finding, clause, at, there in mentions(parts):
+        if clause.doubts(at):
+            doubted.add(finding)
+        elif not clause.skips(at):
+            # Present wins over absent: "normal size, but dilated at the apex".
+            found[finding] = found.get(finding, False) or there
+    if not any(part.doubted or part.skipped for part in parts):
+        for name, value in numbers.stated([sentence]).items():
+            if name in _EF:  # "normal EF (LV 63 %, RV 60 %)"
+                found.setdefault(_EF[name], value < EF_WEAK)
     if _BUT_THERE.search(text):
         found |= {"lge": True}
         for kind in ("infarct", "nonischemic_lge"):
@@ -168,6 +167,28 @@ def _said(sentence: str) -> tuple[tuple[str, bool], ...]:
     if "infarct" in doubted:  # "infarct versus myocarditis: subendocardial LGE"
         found.pop("infarct", None)
     return tuple(found.items())
+
+
+class Mention(NamedTuple):
+    """Words of a clause that name a finding; the clause may doubt or skip them."""
+
+    finding: str
+    clause: Clause
+    at: int  # where in the clause's text
+    there: bool
+
+
+def mentions(parts: Iterable[Clause]) -> Iterator[Mention]:
+    """Findings that the clauses of a sentence name, in order."""
+    before: list[str] = []  # chambers named in the clauses before
+    for clause in parts:
+        named = list(_places(clause.text))
+        for finding, at, there in _of_clause(clause, named, before):
+            yield Mention(finding, clause, at, there)
+        if len(named) == 2 and _together(clause.text, named) and {LV, RV} == {p for _, p in named}:
+            before.append(BOTH)
+        else:
+            before += [place for _, place in named]
 
 
 def read_clauses(text: str) -> list[Clause]:
@@ -324,9 +345,17 @@ def _of_tissue(clause: Clause) -> Found:
     text = clause.text
     infarct = _OF_INFARCT.search(text)
     # The last that is no mere technique: "LGE showing no scar" names the technique first.
-    mentions = [m for m in _ENHANCES.finditer(text) if not clause.doubts(m.start())]
-    if mentions and not re.search(r"pericardial (?:late|delayed|lge|enhancement)", text):
-        match = mentions[-1]
+    named = list(_ENHANCES.finditer(text))
+    clear = [m for m in named if not clause.leaves_open(m.start())]
+    if not clear and (hedged := [m for m in named if clause.doubts(m.start())]):
+        at = hedged[-1].start()
+        yield "lge", at, True
+        if _NOT_ISCHEMIC.search(text):
+            yield "nonischemic_lge", at, True
+        elif _LAYER_OF_INFARCT.search(text):
+            yield "infarct", at, True
+    if clear and not re.search(r"pericardial (?:late|delayed|lge|enhancement)", text):
+        match = clear[-1]
         there = not clause.denies(match.start())
         if not there and _REGION.search(_EVERYWHERE.sub("", text)) and "corresponding" not in text:
             return  # absent there alone
@@ -339,11 +368,11 @@ def _of_tissue(clause: Clause) -> Found:
             yield "nonischemic_lge", match.start(), True
         elif _LAYER_OF_INFARCT.search(text) and not _ALL_OVER.search(text):
             yield "infarct", match.start(), True
-    if not mentions and _SHOWN.search(text) and (kind := _NOT_ISCHEMIC.search(text)):
+    if not clear and _SHOWN.search(text) and (kind := _NOT_ISCHEMIC.search(text)):
         yield "lge", kind.start(), True
         yield "nonischemic_lge", kind.start(), True
     if infarct and not re.search(r"\bnon ?ischemic\b", text):
         there = not clause.denies(infarct.start())
         yield "infarct", infarct.start(), there
-        if there and not mentions and _SHOWN.search(text):
+        if there and not clear and _SHOWN.search(text):
             yield "lge", infarct.start(), True

@@ -13,7 +13,7 @@ import json
 import pathlib
 import sys
 
-from cmr_jax.wording import findings
+from cmr_jax.wording import findings, statements
 from cmr_jax.wording import numbers as measurements
 from data_prep.reports.impression import sentences
 
@@ -27,9 +27,8 @@ NAMES = {  # of labelled files
 
 
 def read(text: str) -> dict[str, str]:
-    """Findings of a text: "present" or "absent"; what is doubted or not mentioned is left out."""
-    found = findings.said_by_all(sentences(text))
-    return {name: "present" if there else "absent" for name, there in found.items()}
+    """Findings of a text: "present", "absent" or "uncertain"; what is not mentioned is left out."""
+    return {name: state.value for name, state in statements.states(sentences(text)).items()}
 
 
 def numbers(text: str) -> dict[str, float]:
@@ -39,7 +38,7 @@ def numbers(text: str) -> dict[str, float]:
 
 
 def main(paths: list[str]) -> None:
-    """Print precision, recall and F1 of present and absent for each finding, and exact matches."""
+    """Print exact matches, and for each finding F1 of present and absent and hedges read as such."""
     for path in paths:
         counts = {name: collections.Counter() for name in findings.FINDINGS}
         exact = texts = 0
@@ -50,7 +49,8 @@ def main(paths: list[str]) -> None:
         print(f"{path}: {exact} of {texts} texts read without an error")
         total = sum(counts.values(), collections.Counter())
         for name, c in [*counts.items(), ("all", total)]:
-            print(f"  {name:22s}" + "".join(_cell(c, state) for state in ("present", "absent")))
+            cells = "".join(_cell(c, state) for state in ("present", "absent"))
+            print(f"  {name:22s}{cells}  uncertain {c['hit uncertain']} of {c['uncertain']}")
 
 
 def count(row: dict, found: dict[str, str], counts: dict) -> int:
@@ -60,6 +60,7 @@ def count(row: dict, found: dict[str, str], counts: dict) -> int:
         gold = row["labels"].get(name, "not mentioned")
         allowed = {gold, *row.get("accept", {}).get(name, [])}
         allowed |= {"not mentioned"} if "uncertain" in allowed else set()
+        counts[name]["uncertain"] += gold == "uncertain"
         said = found.get(name, "not mentioned")
         if said in allowed:
             counts[name][f"hit {said}"] += said == gold

@@ -1,0 +1,147 @@
+"""Typed statements of a sentence: finding, state, grade, places, and the words that say so.
+
+`findings.said` is the short form that training and search use; this one serves people and whoever
+compares reports.
+"""
+
+import difflib
+import enum
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from cmr_jax.wording import findings
+from cmr_jax.wording.context import Clause, Span, normal
+from cmr_jax.wording.findings import Mention
+
+
+class State(enum.Enum):
+    """What is said of a finding."""
+
+    PRESENT = "present"
+    ABSENT = "absent"
+    UNCERTAIN = "uncertain"
+
+
+class Statement(NamedTuple):
+    """What a sentence says of one finding."""
+
+    finding: str  # of `findings.FINDINGS`
+    state: State
+    grade: str  # "mild", "moderate to severe", ...; "" where none is given
+    places: tuple[str, ...]  # walls, levels and territories, in the order of the text
+    span: Span  # characters of the sentence
+
+    def words(self, sentence: str) -> str:
+        """The words that say so."""
+        return sentence[slice(*self.span)]
+
+
+_GRADE = re.compile(
+    r"\b(?:(?P<borderline>borderline)|(?P<trivial>trivial|trace|minimal(?:ly)?|tiny|physiologic\w*)"
+    r"|(?P<mild>mild(?:ly)?|slight(?:ly)?|small|discrete)|(?P<moderate>moderate(?:ly)?)"
+    r"|(?P<severe>severe(?:ly)?|marked(?:ly)?|gross(?:ly)?|massive(?:ly)?|large|extensive))\b"
+)
+_UP_TO = re.compile(r"\s*(?:-|to)\s*")
+_WALL = r"(?:septal|septum|lateral|anterior|inferior)"
+_PLACE = re.compile(
+    r"\b(?:(?P<anteroseptal>antero ?sept\w+)|(?P<inferoseptal>infero ?sept\w+)"
+    r"|(?P<anterolateral>antero ?lateral)|(?P<inferolateral>(?:infero|postero) ?lateral)"
+    r"|(?P<septal>sept(?:al|um))|(?P<lateral>lateral)|(?P<anterior>anterior(?! descending))"
+    r"|(?P<inferior>inferior|diaphragmatic)|(?P<insertion_points>insertion points?)"
+    r"|(?P<basal>basal|basis)|(?P<mid>mid ?(?:ventric\w+|cavity)|mid(?= " + _WALL + r"))"
+    r"|(?P<apical>apex|apical)|(?P<LAD>lad|left anterior descending)|(?P<RCA>rca|right coronary)"
+    r"|(?P<LCx>l?cx|(?:left )?circumflex))\b"
+)
+PLACED = ("lv_hypertrophy", "lge", "infarct", "nonischemic_lge")
+_TOKEN = re.compile(r"[^\W_]+|%")
+_CHAMBER = re.compile(r"^[lr]v(?=ef$)")  # which `findings.read_clauses` may have put before
+
+
+def read(sentence: str) -> list[Statement]:
+    """Statements of one sentence, in the order of `findings.FINDINGS`."""
+    said = findings.said(sentence)
+    parts = findings.read_clauses(normal(sentence))
+    named = list(findings.mentions(parts))
+    states = {m.finding: State.UNCERTAIN for m in named if m.clause.doubts(m.at)}
+    states |= {f: State.PRESENT if there else State.ABSENT for f, there in said.items()}
+    return [
+        _statement(sentence, finding, states[finding], named, parts)
+        for finding in findings.FINDINGS
+        if finding in states
+    ]
+
+
+def states(sentences: Iterable[str]) -> dict[str, State]:
+    """State of each finding that an impression names: present in any sentence wins, then absent."""
+    found: dict[str, State] = {}
+    order = list(State)
+    for sentence in sentences:
+        for statement in read(sentence):
+            before = found.get(statement.finding, State.UNCERTAIN)
+            found[statement.finding] = min(before, statement.state, key=order.index)
+    return found
+
+
+def _statement(
+    sentence: str, finding: str, state: State, named: list[Mention], parts: list[Clause]
+) -> Statement:
+    mention = next((m for m in named if m.finding == finding and _is(m, state)), None)
+    if mention is None:  # "normal study": the sentence as a whole says so
+        return Statement(finding, state, "", (), (0, len(sentence)))
+    grade, places = "", ()
+    if state is not State.ABSENT:
+        grade = _grade(mention, named)
+        places = _places(mention, named, parts) if finding in PLACED else ()
+    return Statement(finding, state, grade, places, _span(sentence, mention.clause))
+
+
+def _is(mention: Mention, state: State) -> bool:
+    if mention.clause.doubts(mention.at):
+        return state is State.UNCERTAIN
+    if mention.clause.skips(mention.at):
+        return False
+    return state is (State.PRESENT if mention.there else State.ABSENT)
+
+
+def _grade(mention: Mention, named: list[Mention]) -> str:
+    """The last grade before the mention, else the first behind it; other findings keep theirs."""
+    text, at = mention.clause.text, mention.at
+    others = [m.at for m in named if m.clause is mention.clause and m.at != at]
+    start = max((o for o in others if o < at), default=0)
+    stop = min((o for o in others if o > at), default=len(text))
+    grades = [m for m in _GRADE.finditer(text) if start <= m.start() < stop]
+    before = [m for m in grades if m.start() <= at]
+    if not grades:
+        return ""
+    chosen = grades.index(before[-1]) if before else 0
+    if chosen and _UP_TO.fullmatch(text[grades[chosen - 1].end() : grades[chosen].start()]):
+        return f"{grades[chosen - 1].lastgroup} to {grades[chosen].lastgroup}"
+    return str(grades[chosen].lastgroup)
+
+
+def _places(mention: Mention, named: list[Mention], parts: list[Clause]) -> tuple[str, ...]:
+    """Places in the mention's clause and in those that follow and name no finding of their own."""
+    speak = [m.clause for m in named if m.clause is not mention.clause]
+    first = next(i for i, part in enumerate(parts) if part is mention.clause)
+    found: list[str] = []
+    for part in parts[first:]:
+        if any(part is other for other in speak):
+            break
+        for match in _PLACE.finditer(part.text):
+            name = str(match.lastgroup).replace("_", " ")
+            if name not in found and not part.denies(match.start()):
+                found.append(name)
+    return tuple(found)
+
+
+def _span(sentence: str, clause: Clause) -> Span:
+    """Where the words of a clause lie in the sentence, which was normalised since."""
+    tokens = list(_TOKEN.finditer(sentence))
+    here = [_CHAMBER.sub("", normal(t.group())) for t in tokens]
+    wanted = [_CHAMBER.sub("", word) for word in _TOKEN.findall(clause.text)]
+    matcher = difflib.SequenceMatcher(None, here, wanted, autojunk=False)
+    blocks = [b for b in matcher.get_matching_blocks() if b.size]
+    if not blocks:
+        return 0, len(sentence)
+    return tokens[blocks[0].a].start(), tokens[blocks[-1].a + blocks[-1].size - 1].end()
