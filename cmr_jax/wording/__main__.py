@@ -14,6 +14,7 @@ from absl import app, flags
 from cmr_jax import cli
 from cmr_jax.wording import findings, numbers, statements
 from cmr_jax.wording.context import Clause, normal
+from cmr_jax.wording.languages import NOT_UNDERSTOOD
 
 _EXPLAIN = flags.DEFINE_string("explain", None, "Text of a report, or of its impression.")
 
@@ -29,6 +30,8 @@ def main(argv: list[str]) -> None:
 
 def explained(sentence: str) -> str:
     """Lines for people: clauses, findings, numbers."""
+    if normal(sentence).startswith(NOT_UNDERSTOOD):
+        return f"{sentence}\n  not understood: denial or doubt in words of another language; nothing is read"
     lines = [
         sentence,
         "  clauses   " + " | ".join(map(_marked, findings.read_clauses(normal(sentence)))),

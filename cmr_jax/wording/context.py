@@ -9,6 +9,8 @@ look like a denial and are none ("no change").
 import re
 from typing import NamedTuple
 
+from cmr_jax.wording import languages
+
 Span = tuple[int, int]
 
 _MARK = re.compile(
@@ -44,6 +46,10 @@ _ABBREVIATION = re.compile(
     r"\((?:[lr][va]|(?:[lr]v)?ef|[dl]?lge|dge|[lr]vh|hcm|dcm|tte|tee|cmr|mri)\)"
 )
 
+# "Mid-wall, linear LGE" is "mid-wall linear LGE".
+_LAYER = re.compile(
+    r"\b((?:mid|sub)[ -]?(?:wall|\w+cardial)|intramural|transmural|patchy), (?=(?:\w+ ){0,2}(?:d?lge|late|scar))"
+)
 # "LGE: none" is "LGE none"; a heading says nothing.
 _HEADING = re.compile(r"^\s*(?:impression|conclusions?|summary|findings|comments?|opinion)\s*:\s*")
 _LABEL = re.compile(r"((?:^|[.;,] )(?!\w+ (?:or|versus|vs)\b)(?:\w+ ){0,2}\w+)\s*:\s+")
@@ -154,22 +160,23 @@ def _inside(at: int, spans: tuple[Span, ...]) -> bool:
 
 
 def normal(text: str) -> str:
-    """Lower case, one space, American, no numbering."""
+    """Lower case, one space, American English, no numbering."""
     text = re.sub(r"^\s*(?:\d+[.)]|[-*•])\s*", "", text.lower())
+    text = languages.english(text)
     text = (
         text.replace("ischaem", "ischem").replace("oedema", "edema").replace("calibre", "caliber")
     )
     text = re.sub(r"[\u2010-\u2015\u2212]", "-", text).replace("vs.", "vs")
     text = re.sub(r"(\d),(\d{1,2})(?=\s*%)", r"\1.\2", text)  # a decimal comma
     text = re.sub(r"\(\s*([-+])\s*\)", r" \1", _ABBREVIATION.sub(" ", text))
-    text = _LABEL.sub(r"\1 ", _HEADING.sub("", text))
+    text = _LABEL.sub(r"\1 ", _HEADING.sub("", _LAYER.sub(r"\1 ", text)))
     return " ".join(re.sub(r"([a-z])-([a-z])", r"\1 \2", text).split())
 
 
 def clauses(sentence: str) -> list[Clause]:
     """Clauses of one sentence, in order."""
     text = normal(sentence)
-    if _RELATIVE.search(text) or _METHOD.search(text):
+    if _RELATIVE.search(text) or _METHOD.search(text) or text.startswith(languages.NOT_UNDERSTOOD):
         return [Clause(text, skipped=((0, len(text)),))]
     pieces, marks = _pieces(text)
     made = [_alone(piece) for piece in pieces]
@@ -234,7 +241,9 @@ def _alone(piece: str) -> Clause:
         denied += [(0, after.start())] if after.start() else []
     elif before := DENIAL.search(masked):
         ends = _ENDS.search(masked, before.end())
-        span = (before.end(), ends.start() if ends else len(piece))
+        # "..., B nor C": the list that was denied before goes on.
+        goes_on = before.group() == "nor" and piece[: before.start()].strip()
+        span = (0 if goes_on else before.end(), ends.start() if ends else len(piece))
         if _LOCAL.search(masked[before.start() :]) or "elsewhere" in masked:
             skipped.append(span)
         else:

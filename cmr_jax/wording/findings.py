@@ -95,6 +95,7 @@ _NOT_ISCHEMIC = re.compile(
     r"\b(?:non ?ischemic (?:pattern|origin)|mid ?(?:wall|myocardi\w+)|intramyocardial|intramural"
     r"|patchy|insertion points?|sub ?epicardial)\b"
 )
+_OF_KIND = re.compile(r"(?<!non )\bischemic(?: type| pattern(?: of)?)? $")
 _ALL_OVER = re.compile(r"\b(?:diffuse|global|circumferential)\b")
 _CHAMBER = (
     r"(?:[lr]v|(?:left|right|both|either) ventricles?|ventricles|(?:ascending |thoracic )?aorta)"
@@ -181,14 +182,25 @@ class Mention(NamedTuple):
 def mentions(parts: Iterable[Clause]) -> Iterator[Mention]:
     """Findings that the clauses of a sentence name, in order."""
     before: list[str] = []  # chambers named in the clauses before
-    for clause in parts:
+    parts = list(parts)
+    for number, clause in enumerate(parts):
         named = list(_places(clause.text))
+        if clause.denied and not (
+            named or before
+        ):  # "no dilatation, hypertrophy or dysfunction of the LV"
+            named = _named_next(clause, parts[number + 1 : number + 2])
         for finding, at, there in _of_clause(clause, named, before):
             yield Mention(finding, clause, at, there)
         if len(named) == 2 and _together(clause.text, named) and {LV, RV} == {p for _, p in named}:
             before.append(BOTH)
         else:
             before += [place for _, place in named]
+
+
+def _named_next(clause: Clause, following: list[Clause]) -> list[tuple[int, str]]:
+    """The ventricle that the next item of a denied list names, as if at the end of this clause."""
+    places = [p for item in following if item.denies(0) for _, p in _places(item.text)]
+    return [(len(clause.text), p) for p in places if p in (LV, RV)][:1]
 
 
 def read_clauses(text: str) -> list[Clause]:
@@ -335,8 +347,8 @@ def _function(clause: Clause, at: int, places: list[str]) -> Found:
 def _together(text: str, named: list[tuple[int, str]]) -> bool:
     """Return whether two chambers are named together: "left and right ventricles", "LV and RV"."""
     (first, _), (second, _) = named
-    return bool(re.fullmatch(r".*\b(?:and|n?or)\s*(?:the\s+)?", text[first:second])) and (
-        len(text[first:second].split()) <= 4
+    return bool(re.fullmatch(r".*\b(?:and|n?or)\s*(?:of\s+)?(?:the\s+)?", text[first:second])) and (
+        len(text[first:second].split()) <= 5
     )
 
 
@@ -357,6 +369,9 @@ def _of_tissue(clause: Clause) -> Found:
     if clear and not re.search(r"pericardial (?:late|delayed|lge|enhancement)", text):
         match = clear[-1]
         there = not clause.denies(match.start())
+        if not there and _OF_KIND.search(text, 0, match.start()):
+            yield "infarct", match.start(), False  # "no ischemic scar": another may be there
+            return
         if not there and _REGION.search(_EVERYWHERE.sub("", text)) and "corresponding" not in text:
             return  # absent there alone
         yield "lge", match.start(), there
@@ -366,7 +381,8 @@ def _of_tissue(clause: Clause) -> Found:
             return
         if _NOT_ISCHEMIC.search(text):
             yield "nonischemic_lge", match.start(), True
-        elif _LAYER_OF_INFARCT.search(text) and not _ALL_OVER.search(text):
+        mixed = len(clear) > 1 or not _NOT_ISCHEMIC.search(text)  # "and subepicardial scar"
+        if mixed and _LAYER_OF_INFARCT.search(text) and not _ALL_OVER.search(text):
             yield "infarct", match.start(), True
     if not clear and _SHOWN.search(text) and (kind := _NOT_ISCHEMIC.search(text)):
         yield "lge", kind.start(), True

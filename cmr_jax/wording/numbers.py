@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from cmr_jax.wording.context import normal
+from cmr_jax.wording.languages import NOT_UNDERSTOOD
 
 _NUMBER = r"(\d+(?:\.\d+)?)"
 _SPAN = rf"{_NUMBER}(?:\s*(?:%\s*)?(?:-|to)\s*{_NUMBER})?"  # "45-50": its middle
@@ -64,6 +65,7 @@ _PATTERNS = {
         rf"\blv ?edvi\b{_FROM}{_SPAN}",
         rf"\b{_LV_EDV}(?: index)?{_FROM}{_SPAN}\s*ml/m",
         rf"\b{_LV_EDV}\b[^;]{{0,40}}?index\w* {_SPAN}",
+        rf"\b{_LV_EDV}{_NEAR}\d+(?:\.\d+)?\s*(?:ml|cc)\s*[,;(/]\s*{_SPAN}\s*ml/m",
     ),
     "rv_edvi_ml_m2": (rf"\brv ?edvi\b{_NEAR}{_SPAN}", rf"\brv ?edv\b{_NEAR}{_SPAN}\s*ml/m"),
     "lv_wall_mm": (
@@ -77,6 +79,10 @@ _PATTERNS = {
 OTHER_SIZE = re.compile(r"atrial|defect|scar|lge|enhanc|aneurysm|previous|\brv\b|\bright\b")
 _BARE_EF = re.compile(
     r"(?<!lv )(?<!rv )(?<!ventricular )(?<!ventricle )\b(?:ef|ejection fraction)\b"
+)
+# "LV dilated (EDV 212 ml)": the volume is that of the ventricle before it, if that is the left one.
+_LV_BEFORE = re.compile(
+    r"(\b(?:lv|left ventric\w+)\b(?:(?!\brv|\bright\b|edv).){0,60}?(?<!v)(?<!v ))(edvi?\b|end diastolic volume\b)"
 )
 _LAST = re.compile(r"\b(?:(lv\w*|left ventric\w+)|rv\w*|right ventric\w+|right heart)\b")
 _NORMAL = re.compile(r"\b(?:normal|unremarkable|inconspicuous|preserved|fine|good|spared)\b")
@@ -98,9 +104,11 @@ def stated(sentences: Iterable[str]) -> dict[str, float]:
 @functools.lru_cache(maxsize=1 << 16)
 def _stated(sentence: str) -> tuple[tuple[str, float], ...]:
     text = normal(sentence).replace("²", "2")
+    if text.startswith(NOT_UNDERSTOOD):
+        return ()
     if own := side(sentence):
         text = re.sub(r"\b(edvi?)\b", own + r"\1", text)
-    text = labelled(_REFERENCE.sub(" ", text))
+    text = _LV_BEFORE.sub(r"\1lv \2", labelled(_REFERENCE.sub(" ", text)))
     found = []
     for name, patterns in _COMPILED.items():
         matches = next(filter(None, (list(p.finditer(text)) for p in patterns)), [])

@@ -10,6 +10,7 @@ import pathlib
 import re
 import tomllib
 
+from cmr_jax.wording import rules
 from cmr_jax.wording.context import normal
 
 FILE = pathlib.Path(__file__).parent / "plain.toml"
@@ -18,14 +19,11 @@ FILE = pathlib.Path(__file__).parent / "plain.toml"
 @functools.lru_cache(maxsize=1 << 12)
 def reported(sentence: str) -> str:
     """The sentence as a report might say it, in lower case; a question is no doubt."""
-    text = normal(sentence).replace("?", "")
-    for pattern, instead in _rules():
-        text = pattern.sub(instead, text)
-    return " ".join(text.split())
+    return rules.rewritten(normal(sentence).replace("?", ""), _rules())
 
 
 @functools.cache
-def _rules() -> list[tuple[re.Pattern[str], str]]:
+def _rules() -> list[rules.Rule]:
     tables = tomllib.loads(FILE.read_text())
     words: dict[str, str] = {}
 
@@ -34,5 +32,5 @@ def _rules() -> list[tuple[re.Pattern[str], str]]:
 
     for name, pattern in tables.pop("words").items():
         words[name] = filled(pattern)
-    rules = [rule for table in tables.values() for rule in table["rules"]]
-    return [(re.compile(filled(pattern)), instead) for pattern, instead in rules]
+    pairs = [rule for table in tables.values() for rule in table["rules"]]
+    return rules.compiled((filled(pattern), instead) for pattern, instead in pairs)

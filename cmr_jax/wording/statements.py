@@ -142,6 +142,6 @@ def _span(sentence: str, clause: Clause) -> Span:
     wanted = [_CHAMBER.sub("", word) for word in _TOKEN.findall(clause.text)]
     matcher = difflib.SequenceMatcher(None, here, wanted, autojunk=False)
     blocks = [b for b in matcher.get_matching_blocks() if b.size]
-    if not blocks:
+    if 2 * sum(b.size for b in blocks) < len(wanted):  # translated
         return 0, len(sentence)
     return tokens[blocks[0].a].start(), tokens[blocks[-1].a + blocks[-1].size - 1].end()

@@ -1,0 +1,80 @@
+"""German, Spanish and French sentences of reports in the English that the rules read.
+
+`languages.toml` holds the words.  A sentence whose words of denial or doubt were not all translated is
+not understood: nothing is read from it, rather than the opposite of what it says.
+"""
+
+import functools
+import pathlib
+import re
+import tomllib
+import unicodedata
+from typing import NamedTuple
+
+from cmr_jax.wording import rules
+
+FILE = pathlib.Path(__file__).parent / "languages.toml"
+NOT_UNDERSTOOD = "(not understood) "
+_WORD = re.compile(r"[a-z]+")
+
+
+class Language(NamedTuple):
+    """Words of one language."""
+
+    signs: frozenset[str]
+    stems: frozenset[str]
+    open: re.Pattern[str]
+    rules: list[rules.Rule]
+
+    def signs_in(self, words: set[str]) -> int:
+        """Count the words that only this language has."""
+        forms = {form for w in words if len(w) > 6 for form in (w, w[:-1], w[:-2])}
+        return len(words & self.signs) + len(forms & self.stems)
+
+
+def english(text: str) -> str:
+    """Translate a lower-case sentence; English stays as it is.
+
+    Where denial or doubt is left untranslated, the sentence comes back behind `NOT_UNDERSTOOD`.
+    """
+    if text.startswith(NOT_UNDERSTOOD):
+        return text
+    plain = _unaccented(text)
+    words = set(_WORD.findall(plain))
+    language = max(languages().values(), key=lambda language: language.signs_in(words))
+    if not language.signs_in(words):
+        return text if _denials_without_rules().isdisjoint(words) else NOT_UNDERSTOOD + text
+    translated = rules.rewritten(plain, language.rules)
+    return NOT_UNDERSTOOD + text if language.open.search(translated) else translated
+
+
+def _unaccented(text: str) -> str:
+    if text.isascii():
+        return text
+    apart = unicodedata.normalize("NFKD", text.replace("ß", "ss").replace("œ", "oe"))
+    return "".join(c for c in apart if not unicodedata.combining(c)).replace("’", "'")
+
+
+@functools.cache
+def _tables() -> dict[str, dict]:
+    return tomllib.loads(FILE.read_text())["languages"]
+
+
+@functools.cache
+def _denials_without_rules() -> frozenset[str]:
+    return frozenset(tomllib.loads(FILE.read_text())["no_rules"].split())
+
+
+@functools.cache
+def languages() -> dict[str, Language]:
+    """Languages by their ISO 639 code."""
+    found = {}
+    for code, table in _tables().items():
+        signs = table["signs"].split()
+        found[code] = Language(
+            frozenset(w for w in signs if not w.endswith("-")),
+            frozenset(w.removesuffix("-") for w in signs if w.endswith("-")),
+            re.compile(table["open"]),
+            rules.compiled(table["rules"]),
+        )
+    return found

@@ -1,0 +1,18 @@
+"""Rewriting rules in files: what a pattern finds is put as the second text has it, in order."""
+
+import re
+from collections.abc import Iterable, Sequence
+
+Rule = tuple[re.Pattern[str], str]
+
+
+def compiled(pairs: Iterable[Sequence[str]]) -> list[Rule]:
+    """Rules of pairs of a regular expression and the text instead."""
+    return [(re.compile(pattern), instead) for pattern, instead in pairs]
+
+
+def rewritten(text: str, rules: Iterable[Rule]) -> str:
+    """The text after all rules, with one space between words."""
+    for pattern, instead in rules:
+        text = pattern.sub(instead, text)
+    return " ".join(text.split())
