@@ -168,6 +168,7 @@ def normal(text: str) -> str:
     )
     text = re.sub(r"[\u2010-\u2015\u2212]", "-", text).replace("vs.", "vs")
     text = re.sub(r"(\d),(\d{1,2})(?=\s*%)", r"\1.\2", text)  # a decimal comma
+    text = re.sub(r"\b(max|min|approx|ca)\.(?= ?\d)", r"\1", text)
     text = re.sub(r"\(\s*([-+])\s*\)", r" \1", _ABBREVIATION.sub(" ", text))
     text = _LABEL.sub(r"\1 ", _HEADING.sub("", _LAYER.sub(r"\1 ", text)))
     return " ".join(re.sub(r"([a-z])-([a-z])", r"\1 \2", text).split())

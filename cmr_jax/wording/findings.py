@@ -88,14 +88,20 @@ _BUT_THERE = re.compile(  # "no LGE other than at the insertion points"
 _EVERYWHERE = re.compile(r"\b(?:all|any|every) segments?\b")
 _SHOWN = re.compile(r"\b(?:lge|gadolinium|enhancement)\b.*\b(?:demonstrate|show|reveal|confirm)")
 _OF_INFARCT = re.compile(
-    r"\b(?:infarct\w*|(?<!non )(?<!non)ischemi\w+ (?:cardiomyopathy|scar\w*|injury|origin|pattern|etiology))\b"
+    r"\b(?:(?<!non )infarct\w*|(?<!non )(?<!non)ischemi\w+ (?:cardiomyopathy|scar\w*|injury|origin|pattern|etiology))\b"
 )
 _LAYER_OF_INFARCT = re.compile(r"(?<!non )\b(?:subendocardial|transmural)\b")
 _NOT_ISCHEMIC = re.compile(
-    r"\b(?:non ?ischemic (?:pattern|origin)|mid ?(?:wall|myocardi\w+)|intramyocardial|intramural"
+    r"\b(?:non ?ischemic (?:pattern|origin)|non ?infarct|mid ?(?:wall|myocardi\w+)|intramyocardial|intramural"
     r"|patchy|insertion points?|sub ?epicardial)\b"
 )
-_OF_KIND = re.compile(r"(?<!non )\bischemic(?: type| pattern(?: of)?)? $")
+# "no ischemic scar", "no scar of an infarct", "no LGE in a non-ischemic pattern"
+_KIND = re.compile(
+    r"(?P<not>non )?(?:(?P<joined>non)?ischemic|infarct(?:ion)?)(?: type| pattern(?: of)?| related)? $"
+)
+_KIND_AFTER = re.compile(
+    r" (?:of|in|with|from)(?: an?)?(?: old)? (?:pattern of )?(?:(?P<not>non ?)?ischemic|infarct)"
+)
 _ALL_OVER = re.compile(r"\b(?:diffuse|global|circumferential)\b")
 _CHAMBER = (
     r"(?:[lr]v|(?:left|right|both|either) ventricles?|ventricles|(?:ascending |thoracic )?aorta)"
@@ -125,14 +131,9 @@ _DISEASES = (
         ),
     ),
 )
-_SIZES = (  # words, finding, least mm: wall, Elliott 2014 (ESC); aortic root, Kawel-Boehm 2020
-    (r"\b(?:septum|septal|posterior wall|wall thickness\w*)\b", "lv_hypertrophy", 13),
-    (r"\b(?:sinus(?:es)? of valsalva|aortic root|ascending aorta)\b", "aortic_dilation", 40),
-)
-_BY_SIZE = [
-    (re.compile(words + r"[^;\d]{0,24}?(\d+(?:\.\d+)?)\s*(mm|cm)\b"), finding, least)
-    for words, finding, least in _SIZES
-]
+# Least mm: wall, Elliott 2014 (ESC); aortic root, Kawel-Boehm 2020.
+_LARGE_MM = {"lv_wall_mm": ("lv_hypertrophy", 13), "aorta_mm": ("aortic_dilation", 40)}
+_BEFORE = re.compile(r"\b(?:previous\w*|prior|former\w*)\b")
 _EF = {"lv_ef_percent": "lv_dysfunction", "rv_ef_percent": "rv_dysfunction"}
 EF_WEAK = 50  # percent, as the reports' own grade begins
 
@@ -318,20 +319,18 @@ def _of_chambers(clause: Clause, named: list[tuple[int, str]], before: list[str]
 
 def _by_size(clause: Clause) -> Found:
     """Sizes that are beyond what is normal in everyone; a size within says nothing."""
-    for words, finding, least in _BY_SIZE:
-        match = words.search(clause.text)
-        if match and numbers.OTHER_SIZE.search(
-            clause.text[max(match.start() - 14, 0) : match.end()]
-        ):
-            continue
-        if match and float(match[1]) * (10 if match[2] == "cm" else 1) >= least:
-            yield finding, match.start(), True
+    for name, value, at in numbers.measured(clause.text):
+        finding, least = _LARGE_MM.get(name, ("", 0))
+        if finding and value >= least:
+            yield finding, at, True
 
 
 def _function(clause: Clause, at: int, places: list[str]) -> Found:
     text = clause.text
     if re.search(r"\bdiastolic (?:dys)?function|\blongitudinal function", text):
         return
+    if _BEFORE.search(text, 0, at):
+        return  # "previous EF 25 %, now 55 %"
     weak, stated = _POOR.search(text), numbers.stated([text])
     for place in (p for p in places if p in (LV, RV)):
         if re.search(r"\b(?:low|lower limit of) normal\b", text):
@@ -342,6 +341,14 @@ def _function(clause: Clause, at: int, places: list[str]) -> Found:
             yield f"{place}_dysfunction", fine.start(), clause.denies(fine.start())
         elif (value := stated.get(f"{place}_ef_percent", stated.get("lv_ef_percent"))) is not None:
             yield f"{place}_dysfunction", at, value < EF_WEAK
+
+
+def _of_kind(text: str, enhancement: re.Match[str]) -> str:
+    """The finding that is denied where a denied enhancement is of one kind; "" where it is of any."""
+    match = _KIND.search(text, 0, enhancement.start()) or _KIND_AFTER.match(text, enhancement.end())
+    if not match:
+        return ""
+    return "nonischemic_lge" if match["not"] or match.groupdict().get("joined") else "infarct"
 
 
 def _together(text: str, named: list[tuple[int, str]]) -> bool:
@@ -369,8 +376,10 @@ def _of_tissue(clause: Clause) -> Found:
     if clear and not re.search(r"pericardial (?:late|delayed|lge|enhancement)", text):
         match = clear[-1]
         there = not clause.denies(match.start())
-        if not there and _OF_KIND.search(text, 0, match.start()):
-            yield "infarct", match.start(), False  # "no ischemic scar": another may be there
+        if not there and (kind := _of_kind(text, match)):
+            if kind == "infarct":
+                yield "lge", match.start(), False
+            yield kind, match.start(), False  # the other kind may be there
             return
         if not there and _REGION.search(_EVERYWHERE.sub("", text)) and "corresponding" not in text:
             return  # absent there alone

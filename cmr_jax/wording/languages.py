@@ -40,7 +40,7 @@ def english(text: str) -> str:
     if text.startswith(NOT_UNDERSTOOD):
         return text
     plain = _unaccented(text)
-    words = set(_WORD.findall(plain))
+    words = set(_WORD.findall(plain)) | ({"eszett"} if "ß" in text else set())
     language = max(languages().values(), key=lambda language: language.signs_in(words))
     if not language.signs_in(words):
         return text if _denials_without_rules().isdisjoint(words) else NOT_UNDERSTOOD + text

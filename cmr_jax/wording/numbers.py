@@ -28,9 +28,7 @@ _FROM = (
     rf"(?:{_NEAR}\bfrom {_NUMBER[1:-1]}{_UNIT}(?=to\b)|{_NEAR}{_NUMBER[1:-1]}{_UNIT}->\s*)?"
     rf"{_NEAR}(?:, ?)?"
 )
-_WALLS = (
-    r"(?:hypertrophy|hypertrophied|lvh|wall thickness|wall thickening|posterior wall|septum|septal)"
-)
+_WALLS = r"(?:hypertrophy|hypertrophied|lvh|wall thickness|wall thickening|posterior wall|septum|septal|walls?)"
 _LV_EDV = r"(?:lv ?edv|(?:lv|left ventricular) end diastolic volume)\b"
 _LOOSE = r"(?:[^.;\d]|\.(?= ?\d)){0,40}?"
 
@@ -76,13 +74,22 @@ _PATTERNS = {
     "effusion_mm": (rf"\bpericardial effusion\b{_NEAR}{_MM}",),
 }
 # Not the thickness of the left ventricle's wall, not the width of the aorta now.
-OTHER_SIZE = re.compile(r"atrial|defect|scar|lge|enhanc|aneurysm|previous|\brv\b|\bright\b")
+_OTHER_SIZE = re.compile(
+    r"effusion|thromb|mass\b|tumou?r|cyst|atrial|defect|scar|lge|enhanc|aneurysm|previous|\brv\b|\bright\b"
+)
 _BARE_EF = re.compile(
     r"(?<!lv )(?<!rv )(?<!ventricular )(?<!ventricle )\b(?:ef|ejection fraction)\b"
 )
 # "LV dilated (EDV 212 ml)": the volume is that of the ventricle before it, if that is the left one.
 _LV_BEFORE = re.compile(
-    r"(\b(?:lv|left ventric\w+)\b(?:(?!\brv|\bright\b|edv).){0,60}?(?<!v)(?<!v ))(edvi?\b|end diastolic volume\b)"
+    r"(\b(?:lv(?:edv)?|left ventric\w+)\b(?:(?!\brv|\bright\b|edv).){0,60}?(?<!v)(?<!v ))"
+    r"(edvi?\b|end diastolic volume\b)"
+)
+_VOLUME_OF = re.compile(r"\b(edvi?|end diastolic volume) of (?:the )?(?:lv|left ventricle)\b")
+# "EF was 25 % in 2019, now 55 %" is "EF now 55 %".
+_EARLIER = re.compile(
+    rf"\b({_EF}|{_RIGHT})\b[^;%]{{0,30}}?{_NUMBER[1:-1]}\s*%(?:(?!\b[lr]v|right|left)[^;]){{0,25}}?"
+    r"(?= (?:now|current(?:ly)?|today)\b[^;\d]{0,12}\d+(?:\.\d+)?\s*%)"
 )
 _LAST = re.compile(r"\b(?:(lv\w*|left ventric\w+)|rv\w*|right ventric\w+|right heart)\b")
 _NORMAL = re.compile(r"\b(?:normal|unremarkable|inconspicuous|preserved|fine|good|spared)\b")
@@ -106,29 +113,41 @@ def _stated(sentence: str) -> tuple[tuple[str, float], ...]:
     text = normal(sentence).replace("²", "2")
     if text.startswith(NOT_UNDERSTOOD):
         return ()
+    text = _VOLUME_OF.sub(r"lv \1", text)
     if own := side(sentence):
         text = re.sub(r"\b(edvi?)\b", own + r"\1", text)
     text = _LV_BEFORE.sub(r"\1lv \2", labelled(_REFERENCE.sub(" ", text)))
+    return tuple((name, value) for name, value, _ in measured(text))
+
+
+def measured(text: str) -> list[tuple[str, float, int]]:
+    """Name, value and place of each number in normalised, labelled text; one of each name."""
     found = []
     for name, patterns in _COMPILED.items():
         matches = next(filter(None, (list(p.finditer(text)) for p in patterns)), [])
-        if name == "lv_wall_mm":
-            matches = [
-                m for m in matches if not OTHER_SIZE.search(text[max(m.start() - 14, 0) : m.end()])
-            ]
-        values = [_value(*match.groups()) for match in matches]
+        if name in ("lv_wall_mm", "aorta_mm"):
+            matches = [m for m in matches if not _other(text, m)]
+        values = [(_value(*match.groups()), match.start()) for match in matches]
         if name.endswith("ef_percent"):  # or a fraction
-            values = [100 * v if v <= 1 else v for v in values]
+            values = [(100 * v if v <= 1 else v, at) for v, at in values]
         if values:
-            found.append((name, max(values) if name == "lv_wall_mm" else values[0]))
-    return tuple(found)
+            found.append((name, *(max(values) if name == "lv_wall_mm" else values[0])))
+    return found
+
+
+def _other(text: str, match: re.Match[str]) -> bool:
+    """Whether a size is of something else; before a bare "wall" that may stand further away."""
+    reach = 40 if re.match(r"walls?\b(?! thick)", match.group()) else 14
+    return bool(_OTHER_SIZE.search(text, max(match.start() - reach, 0), match.end()))
 
 
 def labelled(text: str) -> str:
     """Name the ejection fractions of a right ventricle: "RV dilated, EF 35 %" -> "... rvef 35 %".
 
     One behind a right ventricle that is said to be normal is the left one's: "RV normal, EF 33 %".
+    Earlier values are left out.
     """
+    text = _EARLIER.sub(r"\1", text)
     made, start = [], 0
     for match in _BARE_EF.finditer(text):
         chambers = list(_LAST.finditer(text, 0, match.start()))
