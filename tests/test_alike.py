@@ -75,6 +75,11 @@ def test_shares_of_words_are_what_is_asked():
     assert alike.groups([["55."], ["57."]]) == [0, 0]
 
 
+def test_words_of_any_script_count():
+    assert alike.groups([["左心室扩大。"], ["左心室正常。"], ["左心室扩大。"]]) == [0, 1, 0]
+    assert alike.groups([["Левый желудочек расширен."], ["Перикард без выпота."]]) == [0, 1]
+
+
 def test_the_command_writes_what_training_reads(tiny, tmp_path):
     out = tmp_path / "new" / "alike.csv"
     told = run("cmr_jax.alike", f"--data={tiny}", f"--out={out}").stdout

@@ -172,6 +172,9 @@ def test_groups_ignore_order_case_and_numbering():
     assert group_of("A scar of 2.5 cm.") != group_of("A scar of 2 cm. 5.")
     assert group_of("EF 62. Normal.") != group_of("EF 26. Normal.")
     assert group_of("Normal LV.\nNo LGE.") == group_of("no lge. normal LV")
+    assert group_of("左心室扩大。无延迟强化。") != group_of("左心室正常。无延迟强化。")
+    assert group_of("左心室扩大。无延迟强化。") == group_of("无延迟强化。左心室扩大。")
+    assert group_of("ЛЖ расширен.") != group_of("ПЖ расширен.")
 
 
 def test_evaluation_sees_every_exam_once(tiny, smoke, tokenizer):

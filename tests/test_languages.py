@@ -39,7 +39,9 @@ def test_a_sentence_of_another_language_is_read(sentence):
     assert findings.said(sentence) == wanted
 
 
-@pytest.mark.parametrize("sentence", ["Geen LGE, EF 30 %.", "Senza LGE.", "Nie LGE, kein Befund."])
+@pytest.mark.parametrize(
+    "sentence", ["Geen LGE, EF 30 %.", "Senza LGE.", "Nie LGE.", "Não há LGE.", "无LGE", "LGE нет"]
+)
 def test_untranslated_denial_is_not_understood(sentence):
     assert normal(sentence).startswith(languages.NOT_UNDERSTOOD)
     assert findings.said(sentence) == {}

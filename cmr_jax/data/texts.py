@@ -146,7 +146,7 @@ def group_of(text: str) -> int:
     Numbers keep their sign and their decimals.
     """
     text = re.sub(r"(^|[.;\n])\s*\d+[.)]\s+", r"\1 ", text.lower())
-    parts = re.split(r"(?:\.(?!\d)|[;\n])+", text)
-    words = [re.sub(r"[^a-z0-9 .-]+|-(?!\d)", "", part) for part in parts]
+    parts = re.split(r"(?:\.(?!\d)|[;。；\n])+", text)
+    words = [re.sub(r"[^\w .-]+|_|-(?!\d)", "", part) for part in parts]
     key = "|".join(sorted(filter(None, (" ".join(w.split()) for w in words))))
     return zlib.crc32(key.encode()) & 0x7FFFFFFF

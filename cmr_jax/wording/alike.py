@@ -18,6 +18,7 @@ from cmr_jax.wording.context import DENIAL, DOUBT, normal
 
 LEAST = 0.8  # of the words of both, that both have (Dice 1945)
 CLOSE = 0.1  # share by which numbers may differ: what two readers of one exam differ by
+_WORD = re.compile(r"[^\W\d_]+")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _SHORT = (  # one name for each chamber, however it is written
     (r"\bleft ventric(?:le|ular)\b", "lv"),
@@ -94,7 +95,7 @@ def _words(texts: list[str]) -> sparse.csr_array:
     """(texts, words) of 0 or 1."""
     known: dict[str, int] = {}
     rows = [
-        sorted({known.setdefault(word, len(known)) for word in re.findall(r"[a-z]+", text)})
+        sorted({known.setdefault(word, len(known)) for word in _WORD.findall(text)})
         for text in texts
     ]
     at = np.concatenate([np.full(len(row), i) for i, row in enumerate(rows)])

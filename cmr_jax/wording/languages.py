@@ -16,6 +16,7 @@ from cmr_jax.wording import rules
 FILE = pathlib.Path(__file__).parent / "languages.toml"
 NOT_UNDERSTOOD = "(not understood) "
 _WORD = re.compile(r"[a-z]+")
+_NOT_LATIN = re.compile(r"[\u0400-\u1cff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
 
 class Language(NamedTuple):
@@ -43,7 +44,8 @@ def english(text: str) -> str:
     words = set(_WORD.findall(plain)) | ({"eszett"} if "ß" in text else set())
     language = max(languages().values(), key=lambda language: language.signs_in(words))
     if not language.signs_in(words):
-        return text if _denials_without_rules().isdisjoint(words) else NOT_UNDERSTOOD + text
+        unknown = _NOT_LATIN.search(text) or not _denials_without_rules().isdisjoint(words)
+        return NOT_UNDERSTOOD + text if unknown else text
     translated = rules.rewritten(plain, language.rules)
     return NOT_UNDERSTOOD + text if language.open.search(translated) else translated
 
