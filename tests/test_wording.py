@@ -185,6 +185,16 @@ DELICATE = {  # read wrongly once
     "Lateral wall 15 mm thick.": "+lv_hypertrophy",
     "Thrombus at the wall, 15 mm.": "",
     "Wall thickness max. 20 mm.": "+lv_hypertrophy",
+    "No LGE, but pericardial effusion.": "-lge -infarct -nonischemic_lge +pericardial_effusion",
+    "No infarct, but LV dilatation.": "-infarct +lv_dilation",
+    "Possible amyloidosis, however LGE.": "+lge",
+    "No effusion, inferior infarct.": "-pericardial_effusion",
+    "EF quantified at 1.5 T was 48 %.": "",
+    "LVEF was 35 % (scar now 12 %).": "+lv_dysfunction +lge",
+    "Chest wall lipoma of 25 mm.": "",
+    "Aortic wall thickness 14 mm.": "",
+    "LV 25 % scar.": "+lge",
+    "Non-ischemic LGE.": "+lge +nonischemic_lge",
 }
 
 
@@ -265,6 +275,17 @@ STATED = {  # finding, state, grade, places, words
     "RV dilated, EF 35 %.": [
         ("rv_dilation", "present", "", (), "RV dilated"),
         ("rv_dysfunction", "present", "", (), "EF 35 %"),
+    ],
+    "LGE of the septum sparing the apex.": [("lge", "present", "", ("septal",), "LGE of the septum sparing the apex")],
+    "LGE of the lateral wall, stent in the LAD.": [("lge", "present", "", ("lateral",), "LGE of the lateral wall")],
+    "Anterolateral, inferolateral and septal LGE.": [
+        ("lge", "present", "", ("anterolateral", "inferolateral", "septal"), "inferolateral and septal LGE")
+    ],
+    "LGE in the inferior wall and severe MR.": [
+        ("lge", "present", "", ("inferior",), "LGE in the inferior wall and severe MR")
+    ],
+    "Mild-moderate LV dilatation.": [
+        ("lv_dilation", "present", "mild to moderate", (), "Mild-moderate LV dilatation")
     ],
     "Family history of HCM.": [],
 }  # fmt: skip

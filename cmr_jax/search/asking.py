@@ -76,7 +76,7 @@ def understood(words: str) -> findings.Said:
 
 def beyond(words: str) -> list[str]:
     """Pieces of words that name no finding: for those, likeness to the words is all there is."""
-    pieces = [p for s in sentences(words) for p in context.clauses(plain.reported(s))]
+    pieces = [p for s in sentences(words) for p in context.split(plain.reported(s))]
     texts = [piece.text.strip(" .!") for piece in pieces if not findings.said(piece.text)]
     return [text for text in texts if _WORD.search(context.DENIAL.sub("", text))]
 

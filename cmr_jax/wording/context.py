@@ -39,6 +39,10 @@ _NEW = re.compile(rf"\b{_PREDICATE} (?:\w+ )+(and) {_PREDICATE} (?:\w+ ){{0,4}}{
 _GRADED = re.compile(
     r"\b(?:mild|moderate|severe|small|trivial|trace|large|normal|extensive|focal)\b"
 )
+_LOCATED = re.compile(
+    r"\b(?:sept\w+|\w*lateral|\w*anterior|inferior|apical|basal|subendocardial|subepicardial|transmural|mid ?wall"
+    r"|intramural|diffuse|patchy|phenotype)\b"
+)
 _PLACED = re.compile(r"\b(?:in|at|within|along|involving) (?:the )?\w")
 
 # Behind the words that it stands for: "ejection fraction (EF) of 30 %".
@@ -167,16 +171,21 @@ def normal(text: str) -> str:
         text.replace("ischaem", "ischem").replace("oedema", "edema").replace("calibre", "caliber")
     )
     text = re.sub(r"[\u2010-\u2015\u2212]", "-", text).replace("vs.", "vs")
-    text = re.sub(r"(\d),(\d{1,2})(?=\s*%)", r"\1.\2", text)  # a decimal comma
+    text = re.sub(r"(\d),(\d{1,2})(?=\s*(?:%|mm|cm|ml))", r"\1.\2", text)  # a decimal comma
     text = re.sub(r"\b(max|min|approx|ca)\.(?= ?\d)", r"\1", text)
     text = re.sub(r"\(\s*([-+])\s*\)", r" \1", _ABBREVIATION.sub(" ", text))
-    text = _LABEL.sub(r"\1 ", _HEADING.sub("", _LAYER.sub(r"\1 ", text)))
+    text = _HEADING.sub("", _LAYER.sub(r"\1 ", text))
+    text = _LABEL.sub(r"\1 ", _LABEL.sub(r"\1 ", text))  # "LV: size: normal"
     return " ".join(re.sub(r"([a-z])-([a-z])", r"\1 \2", text).split())
 
 
 def clauses(sentence: str) -> list[Clause]:
     """Clauses of one sentence, in order."""
-    text = normal(sentence)
+    return split(normal(sentence))
+
+
+def split(text: str) -> list[Clause]:
+    """Clauses of a normalised sentence."""
     if _RELATIVE.search(text) or _METHOD.search(text) or text.startswith(languages.NOT_UNDERSTOOD):
         return [Clause(text, skipped=((0, len(text)),))]
     pieces, marks = _pieces(text)
@@ -202,7 +211,14 @@ def _pieces(text: str) -> tuple[list[str], list[str]]:
             marks.append(word)
         marks[-1:] = [mark.group() if mark else ""]
         start = mark.end() if mark else len(text)
-    kept = [(p, m) for p, m in zip(pieces, marks, strict=True) if p.strip()]
+    kept: list[tuple[str, str]] = []
+    for piece, mark in zip(pieces, marks, strict=True):
+        if piece.strip():
+            kept.append((piece, mark))
+        elif kept and (
+            mark[:1].isalpha() or mark == "("
+        ):  # ", but": the word counts, not the comma
+            kept[-1] = (kept[-1][0], mark)
     return [p for p, _ in kept], [m for _, m in kept]
 
 
@@ -271,8 +287,9 @@ def _reach_forward(made: list[Clause], marks: list[str], closing: int, at: int) 
     piece = made[following]
     if any(piece[1:]) or not (_is_item(piece.text) or following <= closing):
         return
-    whole = ((0, len(piece.text)),)
-    made[following] = piece._replace(**{kind: whole})
+    if kind == "denied" and following > closing and _LOCATED.search(piece.text):
+        kind = "skipped"  # "no effusion, inferior infarct": more likely a statement than an item
+    made[following] = piece._replace(**{kind: ((0, len(piece.text)),)})
 
 
 def _list_ends(pieces: list[str], marks: list[str]) -> list[int]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from cmr_jax.wording import numbers
-from cmr_jax.wording.context import Clause, clauses, normal
+from cmr_jax.wording.context import Clause, normal, split
 
 FINDINGS = (
     "lv_dilation",
@@ -82,7 +82,7 @@ _ENHANCES = re.compile(
     r"|contrast uptake|scar\w*|fibrosis)\b"
 )
 _BUT_THERE = re.compile(  # "no LGE other than at the insertion points"
-    r"\bno (?:\w+ ){0,3}(?:lge|enhancement|scar\w*)\b.*\b(?:other than|except|apart from|aside from)\b"
+    r"\b(?:no|without) (?:\w+ ){0,3}(?:lge|enhancement|scar\w*)\b.*\b(?:other than|except|apart from|aside from)\b"
     r"|\b(?:apart from|aside from|other than|except for)\b.*\bno (?:\w+ ){0,3}(?:lge|enhancement|scar)"
 )
 _EVERYWHERE = re.compile(r"\b(?:all|any|every) segments?\b")
@@ -90,10 +90,10 @@ _SHOWN = re.compile(r"\b(?:lge|gadolinium|enhancement)\b.*\b(?:demonstrate|show|
 _OF_INFARCT = re.compile(
     r"\b(?:(?<!non )infarct\w*|(?<!non )(?<!non)ischemi\w+ (?:cardiomyopathy|scar\w*|injury|origin|pattern|etiology))\b"
 )
-_LAYER_OF_INFARCT = re.compile(r"(?<!non )\b(?:subendocardial|transmural)\b")
+_LAYER_OF_INFARCT = re.compile(r"(?<!non )(?<!not )(?<!no )\b(?:subendocardial|transmural)\b")
 _NOT_ISCHEMIC = re.compile(
-    r"\b(?:non ?ischemic (?:pattern|origin)|non ?infarct|mid ?(?:wall|myocardi\w+)|intramyocardial|intramural"
-    r"|patchy|insertion points?|sub ?epicardial)\b"
+    r"\b(?:non ?ischemic (?:pattern|origin|lge|late|scar|fibrosis)|non ?infarct|mid ?(?:wall|myocardi\w+)"
+    r"|intramyocardial|intramural|patchy|insertion points?|sub ?epicardial)\b"
 )
 # "no ischemic scar", "no scar of an infarct", "no LGE in a non-ischemic pattern"
 _KIND = re.compile(
@@ -206,7 +206,7 @@ def _named_next(clause: Clause, following: list[Clause]) -> list[tuple[int, str]
 
 def read_clauses(text: str) -> list[Clause]:
     """Clauses of a normalised sentence, each ejection fraction of a right ventricle named so."""
-    return clauses(numbers.labelled(text))
+    return split(numbers.labelled(text))
 
 
 def said_by_all(sentences: Iterable[str]) -> Said:

@@ -9,7 +9,7 @@ import pathlib
 import re
 import tomllib
 import unicodedata
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from cmr_jax.wording import rules
 
@@ -19,20 +19,26 @@ _WORD = re.compile(r"[a-z]+")
 _NOT_LATIN = re.compile(r"[\u0400-\u1cff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
 
+# A strong sign counts twice.  English words outvote weaker evidence: "the ampulla of Vater is normal".
+_ENGLISH = frozenset(("the", "of", "with", "is", "are", "and", "for", "was", "from", "without"))
+
+
 class Language(NamedTuple):
     """Words of one language."""
 
     signs: frozenset[str]
-    stems: frozenset[str]
+    stems: frozenset[str]  # of signs with endings of one or two letters
+    weak: frozenset[str]  # signs that English reports use too, as abbreviations or names
     open: re.Pattern[str]
     rules: list[rules.Rule]
 
-    def signs_in(self, words: set[str]) -> int:
-        """Count the words that only this language has."""
+    def evidence(self, words: set[str]) -> int:
+        """Count the words that only this language has, strong ones twice."""
         forms = {form for w in words if len(w) > 6 for form in (w, w[:-1], w[:-2])}
-        return len(words & self.signs) + len(forms & self.stems)
+        return 2 * len(words & self.signs) + 2 * len(forms & self.stems) + len(words & self.weak)
 
 
+@functools.lru_cache(maxsize=1 << 16)
 def english(text: str) -> str:
     """Translate a lower-case sentence; English stays as it is.
 
@@ -42,10 +48,11 @@ def english(text: str) -> str:
         return text
     plain = _unaccented(text)
     words = set(_WORD.findall(plain)) | ({"eszett"} if "ß" in text else set())
-    language = max(languages().values(), key=lambda language: language.signs_in(words))
-    if not language.signs_in(words):
+    evidence, code = max((v.evidence(words), k) for k, v in languages().items())
+    if evidence < max(2, 1 + len(words & _ENGLISH)):
         unknown = _NOT_LATIN.search(text) or not _denials_without_rules().isdisjoint(words)
         return NOT_UNDERSTOOD + text if unknown else text
+    language = languages()[code]
     translated = rules.rewritten(plain, language.rules)
     return NOT_UNDERSTOOD + text if language.open.search(translated) else translated
 
@@ -58,24 +65,25 @@ def _unaccented(text: str) -> str:
 
 
 @functools.cache
-def _tables() -> dict[str, dict]:
-    return tomllib.loads(FILE.read_text())["languages"]
+def _file() -> dict[str, Any]:
+    return tomllib.loads(FILE.read_text())
 
 
 @functools.cache
 def _denials_without_rules() -> frozenset[str]:
-    return frozenset(tomllib.loads(FILE.read_text())["no_rules"].split())
+    return frozenset(_file()["no_rules"].split())
 
 
 @functools.cache
 def languages() -> dict[str, Language]:
     """Languages by their ISO 639 code."""
     found = {}
-    for code, table in _tables().items():
+    for code, table in _file()["languages"].items():
         signs = table["signs"].split()
         found[code] = Language(
             frozenset(w for w in signs if not w.endswith("-")),
             frozenset(w.removesuffix("-") for w in signs if w.endswith("-")),
+            frozenset(table["weak"].split()),
             re.compile(table["open"]),
             rules.compiled(table["rules"]),
         )

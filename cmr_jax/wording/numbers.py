@@ -21,7 +21,12 @@ _RIGHT = (
     r"|(?:rv|right ventric\w+) (?:ejection fraction|ef))"
 )
 _NOT_RIGHT = r"(?<!rv )(?<!right ventricular )(?<!right ventricle )"
-_PERCENT = r"\s*(?:%|percent\b|per cent\b|(?=[.;,)]| and\b|$))"
+_PERCENT = r"\s*(?:%|percent\b|per cent\b)(?! (?:scar|lge|of|smaller|larger))"
+# Without a sign the value stands beside the word: "EF 28."
+_BARE = (
+    r"\s*(?:of|is|was|at|ok|good|normal|preserved|:|=)?\s*(?:about|approximately|around|ca|~)?\s*"
+)
+_END = r"(?!\s*%)(?=\s*(?:\.(?!\d)|[;)]|,(?!\d)|and\b|$))"
 # "dropped from 45 % to 29 %", "44 % -> 52 %": what counts is now.
 _UNIT = r"(?:\s*(?:%|mm|cm|ml(?:/m2)?))?\s*"
 _FROM = (
@@ -50,14 +55,24 @@ USUAL = {
     "aorta_mm": Usual(38, 7),
     "effusion_mm": Usual(12, 6),
 }
+PLAUSIBLE = {  # beyond these a number is of something else, or mistyped
+    "lv_ef_percent": (3, 95), "rv_ef_percent": (3, 95), "lv_edv_ml": (20, 900),
+    "lv_edvi_ml_m2": (15, 450), "rv_edvi_ml_m2": (15, 450), "lv_wall_mm": (2, 60),
+    "aorta_mm": (10, 120), "effusion_mm": (1, 80),
+}  # fmt: skip
 # Tried in order; the first that matches counts, of wall thickness the largest.
 _PATTERNS = {
     "lv_ef_percent": (
-        rf"\b{_NOT_RIGHT}{_EF}\b{_FROM}{_SPAN}{_PERCENT}",
+        rf"\b{_NOT_RIGHT}{_EF}\b{_FROM}(?<!by ){_SPAN}{_PERCENT}",
+        rf"\b{_NOT_RIGHT}{_EF}\b{_BARE}{_SPAN}{_END}",
         rf"\b{_SPAN}\s*% (?:left ventricular |lv )?(?:ejection fraction|ef)\b",
-        rf"\blv {_SPAN}\s*%",
+        rf"\blv {_SPAN}{_PERCENT}",
     ),
-    "rv_ef_percent": (rf"\b{_RIGHT}\b{_FROM}{_SPAN}{_PERCENT}", rf"\brv {_SPAN}\s*%"),
+    "rv_ef_percent": (
+        rf"\b{_RIGHT}\b{_FROM}(?<!by ){_SPAN}{_PERCENT}",
+        rf"\b{_RIGHT}\b{_BARE}{_SPAN}{_END}",
+        rf"\brv {_SPAN}{_PERCENT}",
+    ),
     "lv_edv_ml": (rf"\b{_LV_EDV}{_FROM}{_SPAN}\s*(?:ml|cc)\b(?!\s*/\s*m)",),
     "lv_edvi_ml_m2": (
         rf"\blv ?edvi\b{_FROM}{_SPAN}",
@@ -73,23 +88,30 @@ _PATTERNS = {
     "aorta_mm": (rf"\b(?:aortic root|ascending aorta|aorta|sinus\w*)\b{_NEAR}{_MM}",),
     "effusion_mm": (rf"\bpericardial effusion\b{_NEAR}{_MM}",),
 }
-# Not the thickness of the left ventricle's wall, not the width of the aorta now.
-_OTHER_SIZE = re.compile(
-    r"effusion|thromb|mass\b|tumou?r|cyst|atrial|defect|scar|lge|enhanc|aneurysm|previous|\brv\b|\bright\b"
-)
+# What a thickness beside "wall" or "septum", or a width beside "aorta", may be of instead.
+_OTHER_SIZE = {
+    "lv_wall_mm": re.compile(
+        r"effusion|thromb|mass\b|tumou?r|cyst|lipoma|fibroma|nodule|atri|aort|pericardi|defect|scar|lge|enhanc"
+        r"|aneurysm|previous|chest|abdominal|leaflet|papillary|catheter|flattening|pfo|motion|edd\b|esd\b|diameter"
+        r"|\b(?:rv|la|ra)\b|\bright\b"
+    ),
+    "aorta_mm": re.compile(
+        r"thromb|abscess|coronary|abdominal|pulmonary|lvot|coarct|distance|previous|\brv\b"
+    ),
+}
 _BARE_EF = re.compile(
     r"(?<!lv )(?<!rv )(?<!ventricular )(?<!ventricle )\b(?:ef|ejection fraction)\b"
 )
 # "LV dilated (EDV 212 ml)": the volume is that of the ventricle before it, if that is the left one.
 _LV_BEFORE = re.compile(
-    r"(\b(?:lv(?:edv)?|left ventric\w+)\b(?:(?!\brv|\bright\b|edv).){0,60}?(?<!v)(?<!v ))"
-    r"(edvi?\b|end diastolic volume\b)"
+    r"(\b(?:lv(?:edv)?|left ventric\w+)\b(?:(?!\brv|\bright\b|edv)[^;]){0,60}?(?<!v)(?<!v ))"
+    r"(edvi?\b|end diastolic volume\b)(?! of the r)"
 )
 _VOLUME_OF = re.compile(r"\b(edvi?|end diastolic volume) of (?:the )?(?:lv|left ventricle)\b")
 # "EF was 25 % in 2019, now 55 %" is "EF now 55 %".
 _EARLIER = re.compile(
-    rf"\b({_EF}|{_RIGHT})\b[^;%]{{0,30}}?{_NUMBER[1:-1]}\s*%(?:(?!\b[lr]v|right|left)[^;]){{0,25}}?"
-    r"(?= (?:now|current(?:ly)?|today)\b[^;\d]{0,12}\d+(?:\.\d+)?\s*%)"
+    rf"\b({_EF}|{_RIGHT})\b[^;%]{{0,30}}?{_NUMBER[1:-1]}\s*%(?:(?!\b[lr]v|right|left|scar|lge)[^;]){{0,25}}?"
+    r"(?= (?:now|current(?:ly)?|today)\b[^;\d]{0,12}\d+(?:\.\d+)?\s*%(?! (?:scar|lge)))"
 )
 _LAST = re.compile(r"\b(?:(lv\w*|left ventric\w+)|rv\w*|right ventric\w+|right heart)\b")
 _NORMAL = re.compile(r"\b(?:normal|unremarkable|inconspicuous|preserved|fine|good|spared)\b")
@@ -125,20 +147,22 @@ def measured(text: str) -> list[tuple[str, float, int]]:
     found = []
     for name, patterns in _COMPILED.items():
         matches = next(filter(None, (list(p.finditer(text)) for p in patterns)), [])
-        if name in ("lv_wall_mm", "aorta_mm"):
-            matches = [m for m in matches if not _other(text, m)]
+        if other := _OTHER_SIZE.get(name):
+            matches = [m for m in matches if not other.search(text, _start(text, m), m.end())]
         values = [(_value(*match.groups()), match.start()) for match in matches]
         if name.endswith("ef_percent"):  # or a fraction
-            values = [(100 * v if v <= 1 else v, at) for v, at in values]
+            values = [(100 * v if v < 1 else v, at) for v, at in values]
+        least, most = PLAUSIBLE[name]
+        values = [(v, at) for v, at in values if least <= v <= most]
         if values:
             found.append((name, *(max(values) if name == "lv_wall_mm" else values[0])))
     return found
 
 
-def _other(text: str, match: re.Match[str]) -> bool:
-    """Whether a size is of something else; before a bare "wall" that may stand further away."""
+def _start(text: str, match: re.Match[str]) -> int:
+    """Where to look for the owner of a size; before a bare "wall" it may stand further away."""
     reach = 40 if re.match(r"walls?\b(?! thick)", match.group()) else 14
-    return bool(_OTHER_SIZE.search(text, max(match.start() - reach, 0), match.end()))
+    return max(match.start() - reach, 0)
 
 
 def labelled(text: str) -> str:

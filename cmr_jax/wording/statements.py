@@ -42,13 +42,21 @@ _GRADE = re.compile(
     r"|(?P<mild>mild(?:ly)?|slight(?:ly)?|small|discrete)|(?P<moderate>moderate(?:ly)?)"
     r"|(?P<severe>severe(?:ly)?|marked(?:ly)?|gross(?:ly)?|massive(?:ly)?|large|extensive))\b"
 )
-_UP_TO = re.compile(r"\s*(?:-|to)\s*")
+_UP_TO = re.compile(r"\s*(?:-|to|/)?\s*")  # `normal` takes the hyphen out of "mild-moderate"
+_SPARED_BEFORE = re.compile(r"\b(?:spar(?:ing|es)|except(?: for| the)?|excluding)\b[^,]*$")
+_SPARED_AFTER = re.compile(r"\W+(?:walls? )?(?:is |are )?(?:spared|free|normal)\b")
+# A clause that is about something else than the extent of the finding before it.
+_ELSE = re.compile(
+    r"kine[ts]|aneurysm|stent|thromb|pericard|normal|patent|stenos|occlu|spared|free|leaflet"
+)
+_AND = re.compile(r"\band\b|\bnext to\b")
 _WALL = r"(?:septal|septum|lateral|anterior|inferior)"
 _PLACE = re.compile(
     r"\b(?:(?P<anteroseptal>antero ?sept\w+)|(?P<inferoseptal>infero ?sept\w+)"
     r"|(?P<anterolateral>antero ?lateral)|(?P<inferolateral>(?:infero|postero) ?lateral)"
-    r"|(?P<septal>sept(?:al|um))|(?P<lateral>lateral)|(?P<anterior>anterior(?! descending))"
-    r"|(?P<inferior>inferior|diaphragmatic)|(?P<insertion_points>insertion points?)"
+    r"|(?P<septal>sept(?:al|um))|(?P<lateral>lateral(?! papillary))"
+    r"|(?P<anterior>anterior(?! descending| mitral| leaflet| pericard))|(?P<posterior>posterior(?! leaflet))"
+    r"|(?P<inferior>inferior(?! vena)|diaphragmatic)|(?P<insertion_points>insertion points?)"
     r"|(?P<basal>basal|basis)|(?P<mid>mid ?(?:ventric\w+|cavity)|mid(?= " + _WALL + r"))"
     r"|(?P<apical>apex|apical)|(?P<LAD>lad|left anterior descending)|(?P<RCA>rca|right coronary)"
     r"|(?P<LCx>l?cx|(?:left )?circumflex))\b"
@@ -111,6 +119,8 @@ def _grade(mention: Mention, named: list[Mention]) -> str:
     start = max((o for o in others if o < at), default=0)
     stop = min((o for o in others if o > at), default=len(text))
     grades = [m for m in _GRADE.finditer(text) if start <= m.start() < stop]
+    # Over an "and" a grade is of something else: "LGE and severe MR".
+    grades = [m for m in grades if not _AND.search(text, *sorted((m.end(), at)))]
     before = [m for m in grades if m.start() <= at]
     if not grades:
         return ""
@@ -121,18 +131,30 @@ def _grade(mention: Mention, named: list[Mention]) -> str:
 
 
 def _places(mention: Mention, named: list[Mention], parts: list[Clause]) -> tuple[str, ...]:
-    """Places in the mention's clause and in those that follow and name no finding of their own."""
+    """Places in the mention's clause, in those of places alone before it ("anterolateral, septal and
+    apical LGE"), and in those behind it that go on with the extent."""
     speak = [m.clause for m in named if m.clause is not mention.clause]
     first = next(i for i, part in enumerate(parts) if part is mention.clause)
+    stop = first + 1
+    while stop < len(parts) and not _ends_extent(parts[stop], speak):
+        stop += 1
+    start = first
+    while start and not _PLACE.sub("", parts[start - 1].text).strip():
+        start -= 1
     found: list[str] = []
-    for part in parts[first:]:
-        if any(part is other for other in speak):
-            break
+    for part in parts[start:stop]:
         for match in _PLACE.finditer(part.text):
             name = str(match.lastgroup).replace("_", " ")
-            if name not in found and not part.denies(match.start()):
+            spared = _SPARED_BEFORE.search(part.text, 0, match.start()) or _SPARED_AFTER.match(
+                part.text, match.end()
+            )
+            if name not in found and not (spared or part.denies(match.start())):
                 found.append(name)
     return tuple(found)
+
+
+def _ends_extent(part: Clause, speak: list[Clause]) -> bool:
+    return any(part is other for other in speak) or bool(_ELSE.search(part.text))
 
 
 def _span(sentence: str, clause: Clause) -> Span:
