@@ -117,6 +117,7 @@ _LAST = re.compile(r"\b(?:(lv\w*|left ventric\w+)|rv\w*|right ventric\w+|right h
 _NORMAL = re.compile(r"\b(?:normal|unremarkable|inconspicuous|preserved|fine|good|spared)\b")
 _REFERENCE = re.compile(r"\((?:normal|reference|ref)\b[^)]*\)")
 _COMPILED = {name: [re.compile(p) for p in some] for name, some in _PATTERNS.items()}
+_DIGIT = re.compile(r"\d")
 _SIDE = re.compile(r"\s*(?:\d+[.)]\s*)?(?:(lv|left ventricle)|rv|right ventricle)\s*:")
 
 
@@ -132,6 +133,8 @@ def stated(sentences: Iterable[str]) -> dict[str, float]:
 
 @functools.lru_cache(maxsize=1 << 16)
 def _stated(sentence: str) -> tuple[tuple[str, float], ...]:
+    if not _DIGIT.search(sentence):
+        return ()
     text = normal(sentence).replace("²", "2")
     if text.startswith(NOT_UNDERSTOOD):
         return ()
@@ -144,6 +147,8 @@ def _stated(sentence: str) -> tuple[tuple[str, float], ...]:
 
 def measured(text: str) -> list[tuple[str, float, int]]:
     """Name, value and place of each number in normalised, labelled text; one of each name."""
+    if not _DIGIT.search(text):
+        return []
     found = []
     for name, patterns in _COMPILED.items():
         matches = next(filter(None, (list(p.finditer(text)) for p in patterns)), [])
