@@ -133,7 +133,7 @@ _DISEASES = (
 )
 # Least mm: wall, Elliott 2014 (ESC); aortic root, Kawel-Boehm 2020.
 _LARGE_MM = {"lv_wall_mm": ("lv_hypertrophy", 13), "aorta_mm": ("aortic_dilation", 40)}
-_BEFORE = re.compile(r"\b(?:previous\w*|prior|former\w*)\b")
+_EARLIER = re.compile(r"\b(?:previous\w*|prior|former\w*)\b")
 _EF = {"lv_ef_percent": "lv_dysfunction", "rv_ef_percent": "rv_dysfunction"}
 EF_WEAK = 50  # percent, as the reports' own grade begins
 
@@ -151,12 +151,12 @@ def _said(sentence: str) -> tuple[tuple[str, bool], ...]:
     found: Said = {}
     doubted: set[str] = set()
     parts = read_clauses(text)
-    for finding, clause, at, there in mentions(parts):
+    for finding, clause, at, present in mentions(parts):
         if clause.doubts(at):
             doubted.add(finding)
         elif not clause.skips(at):
             # Present wins over absent: "normal size, but dilated at the apex".
-            found[finding] = found.get(finding, False) or there
+            found[finding] = found.get(finding, False) or present
     if not any(part.doubted or part.skipped for part in parts):
         for name, value in numbers.stated([sentence]).items():
             if name in _EF:  # "normal EF (LV 63 %, RV 60 %)"
@@ -172,12 +172,12 @@ def _said(sentence: str) -> tuple[tuple[str, bool], ...]:
 
 
 class Mention(NamedTuple):
-    """Words of a clause that name a finding; the clause may doubt or skip them."""
+    """Words of a clause that affirm or deny a finding; the clause may doubt or skip them."""
 
     finding: str
     clause: Clause
-    at: int  # where in the clause's text
-    there: bool
+    at: int  # position in the clause's text
+    present: bool
 
 
 def mentions(parts: Iterable[Clause]) -> Iterator[Mention]:
@@ -186,12 +186,10 @@ def mentions(parts: Iterable[Clause]) -> Iterator[Mention]:
     parts = list(parts)
     for number, clause in enumerate(parts):
         named = list(_places(clause.text))
-        if clause.denied and not (
-            named or before
-        ):  # "no dilatation, hypertrophy or dysfunction of the LV"
+        if clause.denied and not (named or before):
             named = _named_next(clause, parts[number + 1 : number + 2])
-        for finding, at, there in _of_clause(clause, named, before):
-            yield Mention(finding, clause, at, there)
+        for finding, at, present in _of_clause(clause, named, before):
+            yield Mention(finding, clause, at, present)
         if len(named) == 2 and _together(clause.text, named) and {LV, RV} == {p for _, p in named}:
             before.append(BOTH)
         else:
@@ -199,7 +197,10 @@ def mentions(parts: Iterable[Clause]) -> Iterator[Mention]:
 
 
 def _named_next(clause: Clause, following: list[Clause]) -> list[tuple[int, str]]:
-    """The ventricle that the next item of a denied list names, as if at the end of this clause."""
+    """The ventricle that the next item of a denied list names, as if at the end of this clause.
+
+    "No dilatation, hypertrophy or dysfunction of the LV" denies a dilatation of the left ventricle alone.
+    """
     places = [p for item in following if item.denies(0) for _, p in _places(item.text)]
     return [(len(clause.text), p) for p in places if p in (LV, RV)][:1]
 
@@ -329,7 +330,7 @@ def _function(clause: Clause, at: int, places: list[str]) -> Found:
     text = clause.text
     if re.search(r"\bdiastolic (?:dys)?function|\blongitudinal function", text):
         return
-    if _BEFORE.search(text, 0, at):
+    if _EARLIER.search(text, 0, at):
         return  # "previous EF 25 %, now 55 %"
     weak, stated = _POOR.search(text), numbers.stated([text])
     for place in (p for p in places if p in (LV, RV)):

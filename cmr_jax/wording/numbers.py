@@ -1,6 +1,6 @@
-"""Numbers that an impression states: ejection fractions, volumes by body surface, lengths.
+"""Numbers that an impression states: ejection fractions, volumes, volumes by body surface, lengths.
 
-Each with what is usual of it, so that a model may be asked for how far from that a heart is.
+`USUAL` holds mean and spread of each, so that a model can learn deviations from the mean.
 """
 
 import functools
@@ -122,8 +122,7 @@ _SIDE = re.compile(r"\s*(?:\d+[.)]\s*)?(?:(lv|left ventricle)|rv|right ventricle
 
 
 def stated(sentences: Iterable[str]) -> dict[str, float]:
-    """By name, in the unit of the name; what is not stated is not there, and of several the first
-    counts."""
+    """Return the numbers that are stated, in the unit of the name; the first of several counts."""
     found: dict[str, float] = {}
     for sentence in sentences:
         for name, value in _stated(sentence):
@@ -165,7 +164,7 @@ def measured(text: str) -> list[tuple[str, float, int]]:
 
 
 def _start(text: str, match: re.Match[str]) -> int:
-    """Where to look for the owner of a size; before a bare "wall" it may stand further away."""
+    """Start of the words that may name the owner of a size: "thrombus at the apical wall, 15 mm"."""
     reach = 40 if re.match(r"walls?\b(?! thick)", match.group()) else 14
     return max(match.start() - reach, 0)
 

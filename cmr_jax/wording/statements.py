@@ -72,7 +72,7 @@ def read(sentence: str) -> list[Statement]:
     parts = findings.read_clauses(normal(sentence))
     named = list(findings.mentions(parts))
     states = {m.finding: State.UNCERTAIN for m in named if m.clause.doubts(m.at)}
-    states |= {f: State.PRESENT if there else State.ABSENT for f, there in said.items()}
+    states |= {f: State.PRESENT if present else State.ABSENT for f, present in said.items()}
     return [
         _statement(sentence, finding, states[finding], named, parts)
         for finding in findings.FINDINGS
@@ -109,7 +109,7 @@ def _is(mention: Mention, state: State) -> bool:
         return state is State.UNCERTAIN
     if mention.clause.skips(mention.at):
         return False
-    return state is (State.PRESENT if mention.there else State.ABSENT)
+    return state is (State.PRESENT if mention.present else State.ABSENT)
 
 
 def _grade(mention: Mention, named: list[Mention]) -> str:
