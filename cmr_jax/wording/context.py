@@ -50,6 +50,17 @@ _ABBREVIATION = re.compile(
     r"\((?:[lr][va]|(?:[lr]v)?ef|[dl]?lge|dge|[lr]vh|hcm|dcm|tte|tee|cmr|mri)\)"
 )
 
+_NORMAL_LIST = re.compile(
+    r"\b((?:normal|unremarkable) (?:[\w-]+ ){0,4}(?:size|volumes?|dimensions?|thickness)(?:,| and|, and) )"
+    r"(?=wall thickness|(?:global )?(?:systolic )?function(?! of))"
+)
+_SHORT = [
+    (re.compile(r"\bnl\b"), "normal"),
+    (re.compile(r"\bfxn\b"), "function"),
+    (re.compile(r"\basc\.? (?:ao|aorta)\b"), "ascending aorta"),
+    (_NORMAL_LIST, r"\1normal "),  # "normal size, wall thickness and function"
+    (_NORMAL_LIST, r"\1normal "),
+]
 # "Mid-wall, linear LGE" is "mid-wall linear LGE".
 _LAYER = re.compile(
     r"\b((?:mid|sub)[ -]?(?:wall|\w+cardial)|intramural|transmural|patchy), (?=(?:\w+ ){0,2}(?:d?lge|late|scar))"
@@ -69,14 +80,16 @@ _COMPARED = re.compile(r"\bno (?:significant |interval )*(?:increase|decrease) i
 DENIAL = re.compile(
     r"\b(?:no|not|nor|none|without|absence of|absent|(?:neg|negative)(?: for)?|never|free of|neither|nil"
     r"|(?:has|have|had) (?:(?!not\b)\w+ )?(?:resolved|disappeared)|resolution of|excludes?|excluded"
-    r"|rules? out|ruled out|rather than|lack of|fail(?:s|ed)? to|(?:is|are|argues?) against)\b"
+    r"|rules? out|ruled out|rather than|lack of|fail(?:s|ed)? to|below the threshold (?:for|of)"
+    r"|(?:is|are|argues?) against)\b"
 )
 _AFTER = re.compile(  # denies what stands before it
     r"\b(?:(?:(?:is|are|was|were|be|been|could|can) )*(?:not|no longer)|cannot be|can't be)(?: \w+){0,2}?"
     r" (?:seen|present|identified|detected|evident|visible|visuali[sz]ed|demonstrated|found"
     r"|appreciated|noted|observed|shown|apparent|excessive|supported|favou?red|confirmed|met|fulfilled)\b"
     r"|\b(?:has|have|had) (?:(?!not\b)\w+ )?(?:resolved|disappeared)\b|\b(?:excluded|ruled out)\b"
-    r"|\babsent(?= (?:in|at|throughout|from|within)\b)|\b(?:absent|none|neg|negative|nil|no)\s*[.!]?\s*$|\s-\s*$"
+    r"|\babsent(?= (?:in|at|throughout|from|within)\b)"
+    r"|\b(?:absent|lacking|none|neg|negative|nil|no)\s*[.!]?\s*$|\s-\s*$"
 )
 _ADJECTIVE = re.compile(r"(\w+) negative (?!for\b)(?=\w)")  # "LGE negative DCM"
 # Absent there, or absent so: the rest may be present.
@@ -93,8 +106,11 @@ _DOUBT_FORWARD = (
     r"|differential|ddx|discriminate|suspicion|suspicious"
     r"|suspected|suggestive of|less likely|unlikely|unclear|uncertain)\b"
 )
-# What follows is no statement about this exam: a condition, the question, the past.
-_ASIDE = r"\b(?:if|evaluate[d]? for|history of)\b"
+# What follows is no statement about this exam: a condition, the question, the past, what another modality suggested.
+_ASIDE = (
+    r"\b(?:if|evaluate[d]? for|history of"
+    r"|(?:echo\w*|tte|ct|ultrasound) (?:had )?suggested)\b"
+)
 # Doubts what comes before it, or both sides.
 _DOUBT_BACK = (
     r"\b(?:can(?:not|'t) be (?:\w+ )?(?:excluded|ruled out)|not (?:be )?(?:\w+ )?(?:excluded|ruled out)"
@@ -127,7 +143,7 @@ _SEEN = re.compile(r"\b(?:seen|present|noted|shown|identified)\b")
 # Most pieces have no trigger: one search finds out.
 _ANY = re.compile(
     rf"{DENIAL.pattern}|{DOUBT.pattern}|\s-\s*$"
-    r"|\b(?:imag|sequence|acqui|protocol|technique|non ?diagnostic)"
+    r"|\b(?:imag|sequence|acqui|protocol|technique|non ?diagnostic|lacking)"
 )
 
 
@@ -173,6 +189,8 @@ def normal(text: str) -> str:
     text = re.sub(r"[\u2010-\u2015\u2212]", "-", text).replace("vs.", "vs")
     text = re.sub(r"(\d),(\d{1,2})(?=\s*(?:%|mm|cm|ml))", r"\1.\2", text)  # a decimal comma
     text = re.sub(r"\b(max|min|approx|ca)\.(?= ?\d)", r"\1", text)
+    for pattern, instead in _SHORT:
+        text = pattern.sub(instead, text)
     text = re.sub(r"\(\s*([-+])\s*\)", r" \1", _ABBREVIATION.sub(" ", text))
     text = _HEADING.sub("", _LAYER.sub(r"\1 ", text))
     text = _LABEL.sub(r"\1 ", _LABEL.sub(r"\1 ", text))  # "LV: size: normal"

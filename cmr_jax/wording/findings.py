@@ -72,28 +72,36 @@ _REGION = re.compile(
 )
 _THICK = re.compile(
     r"\b(?:non )?(?:hypertroph(?:y|ied)|thickened|thickening|lvh"
-    r"|increased (?:\w+ ){0,2}(?:thickness|(?:lv|ventricular|myocardial) mass))\b"
+    r"|increased? (?:in )?(?:\w+ ){0,2}(?:thickness|(?:lv|ventricular|myocardial) mass))\b"
 )
 _WALL = re.compile(r"\b(?:wall )?thickness\b")
 _ENHANCES = re.compile(
     r"\b(?:(?:late|delayed) (?:myocardial |gadolinium |contrast |hyper ?)*enhancement|d?lge|dge"
-    r"|hyper ?enhancement|(?:sub ?endocardial|transmural|mid ?wall|sub ?epicardial|intramural|septal"
-    r"|patchy) enhancement|(?:(?<=no )|(?<=free of )|(?<=myocardial )|(?<=abnormal ))enhancement"
+    r"|hyper ?enhancement|(?:sub ?endocardial|transmural|mid ?wall|(?:sub ?)?epicardial|intramural|septal"
+    r"|patchy) enhancement|enhancement(?= (?:in|of|along) the \w+ (?:wall|septum))"
+    r"|(?:(?<=no )|(?<=pattern of )|(?<=free of )|(?<=myocardial )|(?<=abnormal ))enhancement"
     r"|contrast uptake|scar\w*|fibrosis)\b"
 )
 _BUT_THERE = re.compile(  # "no LGE other than at the insertion points"
     r"\b(?:no|without) (?:\w+ ){0,3}(?:lge|enhancement|scar\w*)\b.*\b(?:other than|except|apart from|aside from)\b"
     r"|\b(?:apart from|aside from|other than|except for)\b.*\bno (?:\w+ ){0,3}(?:lge|enhancement|scar)"
 )
+_ADJECTIVE = re.compile(
+    r"\W*(?:a |the )?(?:\w+ly )?(?:dilated|enlarged|hypertrophied|thickened|impaired|hypokinetic)\W*"
+)
+_ITEM = re.compile(r"^|\b(?:or|and) ")
 _EVERYWHERE = re.compile(r"\b(?:all|any|every) segments?\b")
 _SHOWN = re.compile(r"\b(?:lge|gadolinium|enhancement)\b.*\b(?:demonstrate|show|reveal|confirm)")
 _OF_INFARCT = re.compile(
     r"\b(?:(?<!non )infarct\w*|(?<!non )(?<!non)ischemi\w+ (?:cardiomyopathy|scar\w*|injury|origin|pattern|etiology))\b"
 )
-_LAYER_OF_INFARCT = re.compile(r"(?<!non )(?<!not )(?<!no )\b(?:subendocardial|transmural)\b")
+_LAYER_OF_INFARCT = re.compile(
+    r"(?<!non )(?<!not )(?<!no )\b(?:subendocardial|transmural|full thickness)\b"
+)
 _NOT_ISCHEMIC = re.compile(
-    r"\b(?:non ?ischemic (?:pattern|origin|lge|late|scar|fibrosis)|non ?infarct|mid ?(?:wall|myocardi\w+)"
-    r"|intramyocardial|intramural|patchy|insertion points?|sub ?epicardial)\b"
+    r"\b(?:non ?ischemic (?:pattern|origin|lge|late|scar|fibrosis)|(?:is|are|was) non ?ischemic"
+    r"|non ?infarct|mid ?(?:wall|myocardi\w+)"
+    r"|intramyocardial|intramural|patchy|insertion points?|(?:sub ?)?epicardial)\b"
 )
 # "no ischemic scar", "no scar of an infarct", "no LGE in a non-ischemic pattern"
 _KIND = re.compile(
@@ -161,6 +169,8 @@ def _said(sentence: str) -> tuple[tuple[str, bool], ...]:
         for name, value in numbers.stated([sentence]).items():
             if name in _EF:  # "normal EF (LV 63 %, RV 60 %)"
                 found.setdefault(_EF[name], value < EF_WEAK)
+            elif value >= _LARGE_MM.get(name, ("", float("inf")))[1]:
+                found.setdefault(_LARGE_MM[name][0], True)
     if _BUT_THERE.search(text):
         found |= {"lge": True}
         for kind in ("infarct", "nonischemic_lge"):
@@ -188,6 +198,8 @@ def mentions(parts: Iterable[Clause]) -> Iterator[Mention]:
         named = list(_places(clause.text))
         if clause.denied and not (named or before):
             named = _named_next(clause, parts[number + 1 : number + 2])
+        elif not named and _ADJECTIVE.fullmatch(clause.text):  # "dilated, hypertrophied RV"
+            named = [p for part in parts[number + 1 : number + 2] for p in _places(part.text)][:1]
         for finding, at, present in _of_clause(clause, named, before):
             yield Mention(finding, clause, at, present)
         if len(named) == 2 and _together(clause.text, named) and {LV, RV} == {p for _, p in named}:
@@ -382,7 +394,8 @@ def _of_tissue(clause: Clause) -> Found:
                 yield "lge", match.start(), False
             yield kind, match.start(), False  # the other kind may be there
             return
-        if not there and _REGION.search(_EVERYWHERE.sub("", text)) and "corresponding" not in text:
+        own = text[max(m.end() for m in _ITEM.finditer(text, 0, match.start())) :]
+        if not there and _REGION.search(_EVERYWHERE.sub("", own)) and "corresponding" not in text:
             return  # absent there alone
         yield "lge", match.start(), there
         if not there:

@@ -153,13 +153,14 @@ def measured(text: str) -> list[tuple[str, float, int]]:
         matches = next(filter(None, (list(p.finditer(text)) for p in patterns)), [])
         if other := _OTHER_SIZE.get(name):
             matches = [m for m in matches if not other.search(text, _start(text, m), m.end())]
-        values = [(_value(*match.groups()), match.start()) for match in matches]
+        largest = name == "lv_wall_mm"
+        values = [(_value(*m.groups(), largest=largest), m.start()) for m in matches]
         if name.endswith("ef_percent"):  # or a fraction
             values = [(100 * v if v < 1 else v, at) for v, at in values]
         least, most = PLAUSIBLE[name]
         values = [(v, at) for v, at in values if least <= v <= most]
         if values:
-            found.append((name, *(max(values) if name == "lv_wall_mm" else values[0])))
+            found.append((name, *(max(values) if largest else values[0])))
     return found
 
 
@@ -192,9 +193,10 @@ def side(sentence: str) -> str:
     return "" if match is None else "lv" if match[1] else "rv"
 
 
-def _value(low: str, high: str | None, unit: str = "") -> float:
-    """The middle of a span, in mm where the unit is a length."""
-    return (float(low) + float(high or low)) / 2 * (10 if unit == "cm" else 1)
+def _value(low: str, high: str | None, unit: str = "", largest: bool = False) -> float:
+    """The middle of a span, or its upper end; in mm where the unit is a length."""
+    value = float(high or low) if largest else (float(low) + float(high or low)) / 2
+    return value * (10 if unit == "cm" else 1)
 
 
 def away(name: str, value: float) -> float:
