@@ -67,7 +67,7 @@ def _plain(sentences: Iterable[str]) -> str:
 
 
 def _key(text: str, sentences: Iterable[str]) -> tuple:
-    """What must be equal."""
+    """Findings, number of numbers and turning words, which must be equal."""
     turning = (m.group() for rule in (_TURNING, DENIAL, DOUBT) for m in rule.finditer(text))
     told = findings.bits(findings.said_by_all(sentences))
     return (
@@ -78,7 +78,7 @@ def _key(text: str, sentences: Iterable[str]) -> tuple:
 
 
 def _leaders(texts: list[str], least: float) -> list[int]:
-    """Of each text, the place of the first that it is alike to: perhaps its own."""
+    """Index of the first near-duplicate of each text; its own if it has none before."""
     words, numbers = _words(texts), _numbers(texts)
     size = np.asarray(words.sum(1)).ravel()
     leader = np.full(len(texts), -1)
@@ -104,7 +104,7 @@ def _words(texts: list[str]) -> sparse.csr_array:
 
 
 def _numbers(texts: list[str]) -> Float[np.ndarray, "n k"]:
-    """Of each text, from the smallest."""
+    """Numbers of each text, in ascending order."""
     return np.array([sorted(map(float, _NUMBER.findall(text))) for text in texts])
 
 

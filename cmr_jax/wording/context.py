@@ -106,7 +106,7 @@ _DOUBT_FORWARD = (
     r"|differential|ddx|discriminate|suspicion|suspicious"
     r"|suspected|suggestive of|less likely|unlikely|unclear|uncertain)\b"
 )
-# What follows is no statement about this exam: a condition, the question, the past, what another modality suggested.
+# No statement about this exam follows: a condition, the question, the past, another modality.
 _ASIDE = (
     r"\b(?:if|evaluate[d]? for|history of"
     r"|(?:echo\w*|tte|ct|ultrasound) (?:had )?suggested)\b"

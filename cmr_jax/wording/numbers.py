@@ -88,7 +88,7 @@ _PATTERNS = {
     "aorta_mm": (rf"\b(?:aortic root|ascending aorta|aorta|sinus\w*)\b{_NEAR}{_MM}",),
     "effusion_mm": (rf"\bpericardial effusion\b{_NEAR}{_MM}",),
 }
-# What a thickness beside "wall" or "septum", or a width beside "aorta", may be of instead.
+# Other structures whose size may stand beside "wall", "septum" or "aorta".
 _OTHER_SIZE = {
     "lv_wall_mm": re.compile(
         r"effusion|thromb|mass\b|tumou?r|cyst|lipoma|fibroma|nodule|atri|aort|pericardi|defect|scar|lge|enhanc"

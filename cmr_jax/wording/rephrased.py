@@ -11,7 +11,7 @@ from cmr_jax.wording.findings import Said
 
 FILE = pathlib.Path(__file__).parent / "phrases.toml"
 THERE, ABSENT = "there", "absent"
-# What goes without saying beside something else: a scar of an infarct enhances.
+# Statements implied by another: the scar of an infarct enhances.
 IMPLIED = {
     ("infarct", True): (("lge", True),),
     ("nonischemic_lge", True): (("lge", True),),
@@ -29,7 +29,7 @@ def said_otherwise(what: Said, rng: np.random.Generator) -> str:
 
 
 def without_implied(what: Said) -> Said:
-    """What is said, but for what goes without saying beside the rest."""
+    """Leave out statements that the others imply."""
     implied = {x for thing in what.items() for x in IMPLIED.get(thing, ())}
     return dict(thing for thing in what.items() if thing not in implied)
 

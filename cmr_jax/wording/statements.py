@@ -16,7 +16,7 @@ from cmr_jax.wording.findings import Mention
 
 
 class State(enum.Enum):
-    """What is said of a finding."""
+    """State of a finding in a text."""
 
     PRESENT = "present"
     ABSENT = "absent"
@@ -24,7 +24,7 @@ class State(enum.Enum):
 
 
 class Statement(NamedTuple):
-    """What a sentence says of one finding."""
+    """A sentence about one finding."""
 
     finding: str  # of `findings.FINDINGS`
     state: State
