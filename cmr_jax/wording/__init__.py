@@ -1,5 +1,4 @@
-"""What the sentences of an impression say: findings that are there or are not, and numbers.
+"""Rules that read findings and numbers from the sentences of an impression, and say them otherwise.
 
-Rules, written from published case reports, not learned.  Training may use what they find; nothing
-else ever needs it.
+Written from published case reports, not learned.  Training and search use what they find.
 """
