@@ -110,6 +110,21 @@ def test_what_was_not_understood_and_what_nobody_has_is_said(page, address):
     assert page.locator("#filters").get_attribute("open") is not None
 
 
+def test_a_late_answer_does_not_replace_a_newer_one(page, address):
+    """The first search is held back until the second was answered."""
+    held = []
+    page.route("**/api/search", lambda route: held.append(route) if not held else route.continue_())
+    page.goto(f"{address}#/?words=LGE")
+    while not held:
+        page.wait_for_timeout(20)
+    page.goto(f"{address}#/?words=LGE&age_from=90")
+    until(page, "document.getElementById('status').textContent.includes('loosen')")
+    held[0].continue_()
+    page.wait_for_timeout(1500)
+    assert "loosen" in page.text_content("#status")
+    assert page.locator(".hit").count() == 0
+
+
 def test_hearts_move(page):
     search(page, "LGE")
     until(page, "document.querySelector('.hit img').naturalWidth > 100")

@@ -9,7 +9,7 @@ const FILTERS = ["vendor", "site", "sex", "has", "age_from", "age_to", "finding"
 
 const by = (id) => document.getElementById(id);
 const main = by("main"), status = by("status"), ask = by("ask");
-let leave = () => {}, key = () => false, picked = null, asked = "";
+let leave = () => {}, key = () => false, picked = null, asked = "", turn = 0;
 
 function tell(words) {
   status.textContent = words;
@@ -62,7 +62,7 @@ function capital(words) {
   return words[0].toUpperCase() + words.slice(1);
 }
 
-async function search(query) {
+async function search(query, current) {
   restore(query);
   asked = by("words").value;
   if (!asked && !like()) {
@@ -72,6 +72,7 @@ async function search(query) {
   }
   tell("searching …");
   const found = await post("/api/search", { words: asked, like: like(), where: typed(), k: 24 });
+  if (!current()) return;
   main.replaceChildren(hits(found.hits, pick));
   const n = found.hits.length;
   const none = found.nobody_has.length ? found.nobody_has.map(capital).join(". ") : "No exam: loosen the filters";
@@ -88,7 +89,9 @@ function pick(exam, button) {
   location.hash = `#/compare/${encodeURIComponent(picked.exam)}/${encodeURIComponent(exam)}`;
 }
 
+// An answer that comes after the address has changed again belongs to nobody: it is dropped.
 async function route() {
+  const mine = ++turn, current = () => mine === turn;
   leave();
   leave = () => {};
   key = () => false;
@@ -101,15 +104,17 @@ async function route() {
     if (reading) {
       tell("opening …");
       const opened = await show(ids.slice(0, 2), asked);
+      if (!current()) { opened.leave(); return; }
       ({ leave, key } = opened);
       const back = element("p", {}, element("a", { href: address(like()) }, "Back to the search"));
       main.replaceChildren(back, opened.page);
       main.querySelector("h1").focus();
       tell("");
     } else {
-      await search(new URLSearchParams(query ?? ""));
+      await search(new URLSearchParams(query ?? ""), current);
     }
   } catch (error) {
+    if (!current()) return;
     main.replaceChildren();
     tell(error.message);
   }
