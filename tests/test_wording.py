@@ -11,7 +11,7 @@ import pytest
 from cmr_jax.evals import questions
 from cmr_jax.wording import findings, numbers, plain, rephrased, statements
 from cmr_jax.wording.__main__ import explained
-from cmr_jax.wording.context import clauses
+from cmr_jax.wording.context import normal, split
 from data_prep.phantom.protocol import profile
 from data_prep.phantom.report import impression
 from data_prep.phantom.study import Study
@@ -246,7 +246,7 @@ SCOPES = {  # what is denied in [], doubted in {}, skipped in <>
 
 @pytest.mark.parametrize("sentence", SCOPES)
 def test_denial_and_doubt_reach_as_far_as_they_should(sentence):
-    found = clauses(sentence)
+    found = split(normal(sentence))
     for wanted in SCOPES[sentence]:
         word = wanted.strip("[]{}<>")
         (clause,) = (c for c in found if word in c.text)

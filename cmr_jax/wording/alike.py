@@ -13,20 +13,22 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy import sparse
 
-from cmr_jax.wording import findings
+from cmr_jax.wording import findings, rules
 from cmr_jax.wording.context import DENIAL, DOUBT, normal
 
 LEAST = 0.8  # of the words of both, that both have (Dice 1945)
 CLOSE = 0.1  # share by which numbers may differ: what two readers of one exam differ by
 _WORD = re.compile(r"[^\W\d_]+")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
-_SHORT = (  # one name for each chamber, however it is written
-    (r"\bleft ventric(?:le|ular)\b", "lv"),
-    (r"\bright ventric(?:le|ular)\b", "rv"),
-    (r"\bleft atri(?:um|al)\b", "la"),
-    (r"\bright atri(?:um|al)\b", "ra"),
-    (r"\blate gadolinium enhancement\b", "lge"),
-    (r"\bejection fraction\b", "ef"),
+_SHORT = rules.compiled(  # one name for each chamber, however it is written
+    (
+        (r"\bleft ventric(?:le|ular)\b", "lv"),
+        (r"\bright ventric(?:le|ular)\b", "rv"),
+        (r"\bleft atri(?:um|al)\b", "la"),
+        (r"\bright atri(?:um|al)\b", "ra"),
+        (r"\blate gadolinium enhancement\b", "lge"),
+        (r"\bejection fraction\b", "ef"),
+    )
 )
 _TURNING = re.compile(
     r"\b(?:left|right|bi\w+|[lr][va]|lvef|rvef|interventricular|interatrial"
@@ -61,9 +63,7 @@ def groups(impressions: Sequence[Sequence[str]], least: float = LEAST) -> list[i
 def _plain(sentences: Iterable[str]) -> str:
     """Sentences in the order of the alphabet: theirs says nothing."""
     text = "\n".join(sorted(normal(sentence) for sentence in sentences))
-    for words, short in _SHORT:
-        text = re.sub(words, short, text)
-    return text
+    return rules.applied(text, _SHORT)
 
 
 def _key(text: str, sentences: Iterable[str]) -> tuple:

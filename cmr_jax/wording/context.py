@@ -9,7 +9,7 @@ look like a denial and are none ("no change").
 import re
 from typing import NamedTuple
 
-from cmr_jax.wording import languages
+from cmr_jax.wording import languages, rules
 
 Span = tuple[int, int]
 
@@ -189,21 +189,15 @@ def normal(text: str) -> str:
     text = re.sub(r"[\u2010-\u2015\u2212]", "-", text).replace("vs.", "vs")
     text = re.sub(r"(\d),(\d{1,2})(?=\s*(?:%|mm|cm|ml))", r"\1.\2", text)  # a decimal comma
     text = re.sub(r"\b(max|min|approx|ca)\.(?= ?\d)", r"\1", text)
-    for pattern, instead in _SHORT:
-        text = pattern.sub(instead, text)
+    text = rules.applied(text, _SHORT)
     text = re.sub(r"\(\s*([-+])\s*\)", r" \1", _ABBREVIATION.sub(" ", text))
     text = _HEADING.sub("", _LAYER.sub(r"\1 ", text))
     text = _LABEL.sub(r"\1 ", _LABEL.sub(r"\1 ", text))  # "LV: size: normal"
     return " ".join(re.sub(r"([a-z])-([a-z])", r"\1 \2", text).split())
 
 
-def clauses(sentence: str) -> list[Clause]:
-    """Clauses of one sentence, in order."""
-    return split(normal(sentence))
-
-
 def split(text: str) -> list[Clause]:
-    """Clauses of a normalised sentence."""
+    """Clauses of a normalised sentence, in order."""
     if _RELATIVE.search(text) or _METHOD.search(text) or text.startswith(languages.NOT_UNDERSTOOD):
         return [Clause(text, skipped=((0, len(text)),))]
     pieces, marks = _pieces(text)
@@ -231,11 +225,10 @@ def _pieces(text: str) -> tuple[list[str], list[str]]:
         start = mark.end() if mark else len(text)
     kept: list[tuple[str, str]] = []
     for piece, mark in zip(pieces, marks, strict=True):
+        outweighs = mark[:1].isalpha() or mark == "("  # ", but": the word counts, not the comma
         if piece.strip():
             kept.append((piece, mark))
-        elif kept and (
-            mark[:1].isalpha() or mark == "("
-        ):  # ", but": the word counts, not the comma
+        elif kept and outweighs:
             kept[-1] = (kept[-1][0], mark)
     return [p for p, _ in kept], [m for _, m in kept]
 

@@ -105,7 +105,7 @@ _NOT_ISCHEMIC = re.compile(
 )
 # "no ischemic scar", "no scar of an infarct", "no LGE in a non-ischemic pattern"
 _KIND = re.compile(
-    r"(?P<not>non )?(?:(?P<joined>non)?ischemic|infarct(?:ion)?)(?: type| pattern(?: of)?| related)? $"
+    r"(?P<not>non ?)?(?:ischemic|infarct(?:ion)?)(?: type| pattern(?: of)?| related)? $"
 )
 _KIND_AFTER = re.compile(
     r" (?:of|in|with|from)(?: an?)?(?: old)? (?:pattern of )?(?:(?P<not>non ?)?ischemic|infarct)"
@@ -361,7 +361,7 @@ def _of_kind(text: str, enhancement: re.Match[str]) -> str:
     match = _KIND.search(text, 0, enhancement.start()) or _KIND_AFTER.match(text, enhancement.end())
     if not match:
         return ""
-    return "nonischemic_lge" if match["not"] or match.groupdict().get("joined") else "infarct"
+    return "nonischemic_lge" if match["not"] else "infarct"
 
 
 def _together(text: str, named: list[tuple[int, str]]) -> bool:

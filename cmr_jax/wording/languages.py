@@ -32,9 +32,8 @@ class Language(NamedTuple):
     open: re.Pattern[str]
     rules: list[rules.Rule]
 
-    def evidence(self, words: set[str]) -> int:
-        """Count the words that only this language has, strong ones twice."""
-        forms = {form for w in words if len(w) > 6 for form in (w, w[:-1], w[:-2])}
+    def evidence(self, words: set[str], forms: set[str]) -> int:
+        """Count the words that only this language has, strong ones twice; `forms` without endings."""
         return 2 * len(words & self.signs) + 2 * len(forms & self.stems) + len(words & self.weak)
 
 
@@ -48,7 +47,8 @@ def english(text: str) -> str:
         return text
     plain = _unaccented(text)
     words = set(_WORD.findall(plain)) | ({"eszett"} if "ß" in text else set())
-    evidence, code = max((v.evidence(words), k) for k, v in languages().items())
+    forms = {form for w in words if len(w) > 6 for form in (w, w[:-1], w[:-2])}
+    evidence, code = max((v.evidence(words, forms), k) for k, v in languages().items())
     if evidence < max(2, 1 + len(words & _ENGLISH)):
         unknown = _NOT_LATIN.search(text) or not _denials_without_rules().isdisjoint(words)
         return NOT_UNDERSTOOD + text if unknown else text

@@ -11,8 +11,13 @@ def compiled(pairs: Iterable[Sequence[str]]) -> list[Rule]:
     return [(re.compile(pattern), instead) for pattern, instead in pairs]
 
 
-def rewritten(text: str, rules: Iterable[Rule]) -> str:
-    """The text after all rules, with one space between words."""
+def applied(text: str, rules: Iterable[Rule]) -> str:
+    """The text after all rules."""
     for pattern, instead in rules:
         text = pattern.sub(instead, text)
-    return " ".join(text.split())
+    return text
+
+
+def rewritten(text: str, rules: Iterable[Rule]) -> str:
+    """The text after all rules, with one space between words."""
+    return " ".join(applied(text, rules).split())
