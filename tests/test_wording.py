@@ -489,7 +489,20 @@ def test_words_that_training_hears_are_understood_as_a_question():
         ("RV: EDVi 95, EF 54%.", {"rv_ef_percent": 54, "rv_edvi_ml_m2": 95}),
         ("LVEDV 320 mL.", {"lv_edv_ml": 320}),
         ("LV dilated (EDV 212 ml, 118 ml/m2).", {"lv_edv_ml": 212, "lv_edvi_ml_m2": 118}),
-        ("RV dilated (EDV 212 ml).", {}),
+        ("RV dilated (EDV 212 ml).", {"rv_edv_ml": 212}),
+        ("LVEDV / LVESV: 143 / 55 ml.", {"lv_edv_ml": 143, "lv_esv_ml": 55}),
+        ("LVEDV 240 ml previously, now 210 ml.", {"lv_edv_ml": 210}),
+        ("LVEDVI of 89 mL per square meter.", {"lv_edvi_ml_m2": 89}),
+        ("LVEDVi | 74 | 60-95 ml/m2 || LVEF | 66 | 57-75 %", {"lv_edvi_ml_m2": 74, "lv_ef_percent": 66}),
+        ("LA volume 98 ml, LA EF 31 %.", {}),
+        ("LGE in 22% of LV mass (29 g); total LV mass 134 g.", {"lv_mass_g": 134}),
+        ("LV mass index 112 g/m2, body mass index 28.", {"lv_massi_g_m2": 112}),
+        ("Native T1 1180 ms (1.5 T, normal 970-1030), ECV 0.52.", {"t1_ms": 1180, "ecv_percent": 52}),
+        ("Post-contrast T1 450 ms, liver T2* 4 ms.", {}),
+        ("Myocardial T2* 8 ms, T2 62 ms.", {"t2star_ms": 8, "t2_ms": 62}),
+        ("LVEF/RVEF 62/58 %.", {"lv_ef_percent": 62, "rv_ef_percent": 58}),
+        ("Sinus 41 x 40 mm, ascending aorta 43 mm, descending aorta 24 mm.", {"aorta_mm": 43}),
+        ("Pericardial fluid up to 1.5 cm, pleural effusion 35 mm.", {"effusion_mm": 15}),
         ("EDVi of the LV 98 ml/m2.", {"lv_edvi_ml_m2": 98}),
         ("EF was 25 % in 2019, now 55 %.", {"lv_ef_percent": 55}),
         ("RVEF 30 %, now 45 %.", {"rv_ef_percent": 45}),
@@ -500,6 +513,11 @@ def test_words_that_training_hears_are_understood_as_a_question():
 )
 def test_numbers_are_read_with_their_units(sentence, expected):
     assert numbers.stated([sentence]) == expected
+
+
+def test_a_heading_holds_until_a_ventricle_is_named():
+    found = numbers.stated(["RV: not dilated.", "EDV 139 ml, EF 59 %.", "LV normal.", "EF 61 %."])
+    assert found == {"rv_edv_ml": 139, "rv_ef_percent": 59, "lv_ef_percent": 61}
 
 
 def test_numbers_of_the_phantom_are_those_that_are_true():

@@ -52,7 +52,7 @@ class AddSaid(grain.transforms.Map):
         """A ValueError for what no rule reads: such a head would learn nothing, and not say so."""
         for option, names, known in (
             ("outputs", self.findings, findings.FINDINGS),
-            ("numbers", self.numbers, tuple(numbers.USUAL)),
+            ("numbers", self.numbers, tuple(numbers.NUMBERS)),
         ):
             if unknown := sorted(set(names) - set(known)):
                 raise ValueError(

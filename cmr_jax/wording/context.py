@@ -6,10 +6,11 @@ statement, a subject with a predicate or a number of its own ("no effusion, LV d
 look like a denial and are none ("no change").
 """
 
+import functools
 import re
 from typing import NamedTuple
 
-from cmr_jax.wording import languages, rules
+from cmr_jax.wording import languages
 
 Span = tuple[int, int]
 
@@ -54,12 +55,21 @@ _NORMAL_LIST = re.compile(
     r"\b((?:normal|unremarkable) (?:[\w-]+ ){0,4}(?:size|volumes?|dimensions?|thickness)(?:,| and|, and) )"
     r"(?=wall thickness|(?:global )?(?:systolic )?function(?! of))"
 )
-_SHORT = [
-    (re.compile(r"\bnl\b"), "normal"),
-    (re.compile(r"\bfxn\b"), "function"),
-    (re.compile(r"\basc\.? (?:ao|aorta)\b"), "ascending aorta"),
-    (_NORMAL_LIST, r"\1normal "),  # "normal size, wall thickness and function"
-    (_NORMAL_LIST, r"\1normal "),
+_SHORT = [  # letters without which a rule finds nothing, the rule, what stands instead
+    ("nl", re.compile(r"\bnl\b"), "normal"),
+    ("fxn", re.compile(r"\bfxn\b"), "function"),
+    ("asc", re.compile(r"\basc\.? (?:ao|aorta)\b"), "ascending aorta"),
+    ("q", re.compile(r"\s*(?:/|\bper\b) ?(?:square met(?:er|re)s?|qm)\b"), "/m2"),
+    ("m2", re.compile(r"\s*(?:/|\bper\b) ?m2\b"), "/m2"),
+    ("between", re.compile(r"\bbetween (\d+(?:\.\d+)?) ?(?:%|mm|ml)? and (?=\d)"), r"\1-"),
+    ("v)", re.compile(r"\b(ef|edvi?|esvi?) ?\(([lr]v)\)"), r"\2 \1"),
+    (
+        "/",
+        re.compile(r"\blv ?ef ?/ ?rv ?ef\b([^\d;.]{0,12})(\d+) ?%? ?/ ?(?=\d)"),
+        r"lvef\1\2 %, rvef ",
+    ),
+    ("a", _NORMAL_LIST, r"\1normal "),  # "normal size, wall thickness and function"
+    ("a", _NORMAL_LIST, r"\1normal "),
 ]
 # "Mid-wall, linear LGE" is "mid-wall linear LGE".
 _LAYER = re.compile(
@@ -68,7 +78,13 @@ _LAYER = re.compile(
 # "LGE: none" is "LGE none"; a heading says nothing.
 _HEADING = re.compile(r"^\s*(?:impression|conclusions?|summary|findings|comments?|opinion)\s*:\s*")
 _LABEL = re.compile(r"((?:^|[.;,] )(?!\w+ (?:or|versus|vs)\b)(?:\w+ ){0,2}\w+)\s*:\s+")
-_METHOD = re.compile(r"^\s*(?:protocol|technique|sequences?|methods?|indication|question)\b")
+_NUMBERING = re.compile(r"^\s*(?:\d+[.)]|[-*•])\s*")
+_DASH = re.compile(r"[\u2010-\u2015\u2212]")
+_DECIMAL_COMMA = re.compile(r"(\d),(\d{1,2})(?=\s*(?:%|mm|cm|ml))")
+_ABOUT = re.compile(r"\b(max|min|approx|ca)\.(?= ?\d)")
+_SIGN = re.compile(r"\(\s*([-+])\s*\)")
+_HYPHEN = re.compile(r"([a-z])-([a-z])")
+_METHOD = re.compile(r"\s*(?:protocol|technique|sequences?|methods?|indication|question)\b")
 
 # Triggers.  What only looks like a denial comes first, and nothing is read from its place.
 _PSEUDO = re.compile(
@@ -137,6 +153,10 @@ _TECHNIQUE = re.compile(
     r"(?=(?: \w+){0,4} (?:can|could|was|were|is)? ?not (?:be )?(?:assess|evaluat|interpret|perform|acquired"
     r"|obtained|given|diagnostic))"
 )
+_BARE = re.compile(
+    r"(?:none|neg|negative|absent|nil|no|not (?:seen|detected|present|found|identified)|-)[.!]?"
+)
+_DOUBTFUL = re.compile(r"(?:\w+ ){0,2}(?:suspected|possible|not excluded|unclear|equivocal)")
 _LISTS = re.compile(r"\b(?:differentials?|ddx)\b")
 _JOINED = re.compile(r"\b(?:and|n?or|are|were)\b")
 _SEEN = re.compile(r"\b(?:seen|present|noted|shown|identified)\b")
@@ -179,26 +199,31 @@ def _inside(at: int, spans: tuple[Span, ...]) -> bool:
     return any(start <= at < stop for start, stop in spans)
 
 
+@functools.lru_cache(maxsize=1 << 12)
 def normal(text: str) -> str:
     """Lower case, one space, American English, no numbering."""
-    text = re.sub(r"^\s*(?:\d+[.)]|[-*•])\s*", "", text.lower())
-    text = languages.english(text)
-    text = (
-        text.replace("ischaem", "ischem").replace("oedema", "edema").replace("calibre", "caliber")
-    )
-    text = re.sub(r"[\u2010-\u2015\u2212]", "-", text).replace("vs.", "vs")
-    text = re.sub(r"(\d),(\d{1,2})(?=\s*(?:%|mm|cm|ml))", r"\1.\2", text)  # a decimal comma
-    text = re.sub(r"\b(max|min|approx|ca)\.(?= ?\d)", r"\1", text)
-    text = rules.applied(text, _SHORT)
-    text = re.sub(r"\(\s*([-+])\s*\)", r" \1", _ABBREVIATION.sub(" ", text))
-    text = _HEADING.sub("", _LAYER.sub(r"\1 ", text))
-    text = _LABEL.sub(r"\1 ", _LABEL.sub(r"\1 ", text))  # "LV: size: normal"
-    return " ".join(re.sub(r"([a-z])-([a-z])", r"\1 \2", text).split())
+    text = languages.english(_NUMBERING.sub("", text.lower()))
+    text = text.replace("ischaem", "ischem").replace("oedema", "edema").replace("calibre", "caliber")
+    text = text.replace("vs.", "vs").replace("m^2", "m2")
+    if not text.isascii():
+        text = _DASH.sub("-", text).replace("m²", "m2")
+    if "," in text:
+        text = _LAYER.sub(r"\1 ", _DECIMAL_COMMA.sub(r"\1.\2", text))
+    text = _ABOUT.sub(r"\1", text)
+    for letters, pattern, instead in _SHORT:
+        if letters in text:
+            text = pattern.sub(instead, text)
+    if "(" in text:
+        text = _SIGN.sub(r" \1", _ABBREVIATION.sub(" ", text))
+    if ":" in text:
+        text = _HEADING.sub("", text)
+        text = _LABEL.sub(r"\1 ", _LABEL.sub(r"\1 ", text))  # "LV: size: normal"
+    return " ".join(_HYPHEN.sub(r"\1 \2", text).split())
 
 
 def split(text: str) -> list[Clause]:
     """Clauses of a normalised sentence, in order."""
-    if _RELATIVE.search(text) or _METHOD.search(text) or text.startswith(languages.NOT_UNDERSTOOD):
+    if _RELATIVE.search(text) or _METHOD.match(text) or text.startswith(languages.NOT_UNDERSTOOD):
         return [Clause(text, skipped=((0, len(text)),))]
     pieces, marks = _pieces(text)
     made = [_alone(piece) for piece in pieces]
@@ -235,6 +260,8 @@ def _pieces(text: str) -> tuple[list[str], list[str]]:
 
 def _statements(piece: str) -> list[tuple[str, str]]:
     """A piece split where "and" begins a statement: "no effusion and the RV is dilated"."""
+    if not _AND.search(piece):
+        return [(piece, "")]
     denial = DENIAL.search(piece)
     if denial and not _AFTER.search(piece):
         for word in _AND.finditer(piece, denial.end()):
@@ -245,6 +272,7 @@ def _statements(piece: str) -> list[tuple[str, str]]:
     return [(piece, "")]
 
 
+@functools.lru_cache(maxsize=1 << 14)
 def _alone(piece: str) -> Clause:
     """Find what the triggers of a piece deny, doubt and skip within the piece."""
     if not _ANY.search(piece):
@@ -319,17 +347,14 @@ def _list_ends(pieces: list[str], marks: list[str]) -> list[int]:
 
 def _reach_back(made: list[Clause], marks: list[str], at: int) -> None:
     """Carry a denial or a doubt that stands behind ("LGE: none", "A, B and C are absent")."""
+    if not at:
+        return
     text = made[at].text.strip()
-    bare = re.fullmatch(
-        r"(?:none|neg|negative|absent|nil|no|not (?:seen|detected|present|found|identified)|-)[.!]?",
-        text,
-    )
+    bare = _BARE.fullmatch(text)
     after = _AFTER.search(made[at].text)
     if after and not (bare or _JOINED.search(text)):
         return  # "HCM, obstruction not seen": of the last alone
-    doubtful = re.fullmatch(
-        r"(?:\w+ ){0,2}(?:suspected|possible|not excluded|unclear|equivocal)", text
-    )
+    doubtful = _DOUBTFUL.fullmatch(text)
     if not (bare or after or doubtful):
         return
     for before in range(at - 1, -1, -1):

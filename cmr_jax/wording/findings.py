@@ -7,7 +7,7 @@ published prompts; `tests/test_wording.py` holds them to sentences of either kin
 
 import functools
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from cmr_jax.wording import numbers
@@ -89,6 +89,12 @@ _BUT_THERE = re.compile(  # "no LGE other than at the insertion points"
 _ADJECTIVE = re.compile(
     r"\W*(?:a |the )?(?:\w+ly )?(?:dilated|enlarged|hypertrophied|thickened|impaired|hypokinetic)\W*"
 )
+_VOLUMES = re.compile(r"\bvolumes\b")
+_CARDIOMYOPATHY = re.compile(r"\s+(?:(?:or|and) \w+ )?cardiomyopathy")
+_OTHER_FUNCTION = re.compile(r"\bdiastolic\b|\blongitudinal\b")
+_NOT_SYSTOLIC = re.compile(r"\bdiastolic (?:dys)?function|\blongitudinal function")
+_LOW_NORMAL = re.compile(r"\b(?:low|lower limit of) normal\b")
+_SEPTAL_HYPERTROPHY = re.compile(r"\bsept\w+ (?:wall )?hypertroph")
 _ITEM = re.compile(r"^|\b(?:or|and) ")
 _EVERYWHERE = re.compile(r"\b(?:all|any|every) segments?\b")
 _SHOWN = re.compile(r"\b(?:lge|gadolinium|enhancement)\b.*\b(?:demonstrate|show|reveal|confirm)")
@@ -139,6 +145,11 @@ _DISEASES = (
         ),
     ),
 )
+_INFILTRATE = re.compile(r"(?<!fat )(?<!fatty )\binfiltrati(?:on|ve)\b")
+_FLUID = re.compile(r"\b(?:effusions?|fluid)\b")
+_PERICARDIAL = re.compile(r"pericardi|tamponade|heart")
+_ELSEWHERE = re.compile(r"pleura|bilateral|sided|joint|abdom|ascit|perihepat")
+_OTHERWISE = ("other than", "except", "apart from", "aside from")
 # Least mm: wall, Elliott 2014 (ESC); aortic root, Kawel-Boehm 2020.
 _LARGE_MM = {"lv_wall_mm": ("lv_hypertrophy", 13), "aorta_mm": ("aortic_dilation", 40)}
 _EARLIER = re.compile(r"\b(?:previous\w*|prior|former\w*)\b")
@@ -171,7 +182,7 @@ def _said(sentence: str) -> tuple[tuple[str, bool], ...]:
                 found.setdefault(_EF[name], value < EF_WEAK)
             elif value >= _LARGE_MM.get(name, ("", float("inf")))[1]:
                 found.setdefault(_LARGE_MM[name][0], True)
-    if _BUT_THERE.search(text):
+    if any(words in text for words in _OTHERWISE) and _BUT_THERE.search(text):
         found |= {"lge": True}
         for kind in ("infarct", "nonischemic_lge"):
             if found.get(kind) is False:
@@ -200,7 +211,7 @@ def mentions(parts: Iterable[Clause]) -> Iterator[Mention]:
             named = _named_next(clause, parts[number + 1 : number + 2])
         elif not named and _ADJECTIVE.fullmatch(clause.text):  # "dilated, hypertrophied RV"
             named = [p for part in parts[number + 1 : number + 2] for p in _places(part.text)][:1]
-        for finding, at, present in _of_clause(clause, named, before):
+        for finding, at, present in _of_clause(clause, tuple(named), tuple(before)):
             yield Mention(finding, clause, at, present)
         if len(named) == 2 and _together(clause.text, named) and {LV, RV} == {p for _, p in named}:
             before.append(BOTH)
@@ -242,92 +253,166 @@ def opposite(told: Any) -> Any:
     return ((told & IS_THERE) << 1) | ((told >> 1) & IS_THERE)
 
 
+# Kinds of words: a rule is tried where a text has a word of its kind, which saves most searches.
+PLACE, LARGE, SIZE, NORMAL, WEAK, FUNCTION, THICK, TISSUE, DISEASE, FLUID = (1 << n for n in range(10))
+# Letters one of which stands in each word that the rules of a kind look for.
+_LETTERS = {
+    PLACE: "ventric|[lr]v|heart|chamber|cavit|atri|[lr]a|both|aort|sinus|pulmon|cava|mitral|tricusp|corona"
+    "|valv|pericard",
+    LARGE: "dilat|enlarg|ecta|aneurysm|increased",
+    SIZE: "size|dimension|width|calib|volume|chamber|diameter",
+    NORMAL: "normal|unremark|inconspic|fine",
+    WEAK: "dysfunction|impair|cardiomyop|hypo",
+    FUNCTION: "function|contract|performance|fraction|ef|systolic",
+    THICK: "hypertroph|thick|lvh|increase",
+    TISSUE: "enhanc|lge|dge|uptake|scar|fibro|gadolin|infarct|ischemi",
+    DISEASE: "amyloid|cardiomyop|cm|hyp|infiltrat",
+    FLUID: "effusion|fluid",
+}
+_OF_KIND = {kind: re.compile(letters) for kind, letters in _LETTERS.items()}
+
+
+@functools.lru_cache(maxsize=1 << 15)
+def _kinds_of(word: str) -> int:
+    return sum(kind for kind, letters in _OF_KIND.items() if letters.search(word))
+
+
+def _kinds(text: str) -> int:
+    """Kinds of words that a text has, as bits."""
+    found = 0
+    for word in text.split():
+        found |= _kinds_of(word)
+    return found
+
+
 def _places(text: str) -> Iterator[tuple[int, str]]:
-    for match in _PLACES.finditer(text):
-        yield match.start(), str(match.lastgroup)
+    if _kinds(text) & PLACE:
+        for match in _PLACES.finditer(text):
+            yield match.start(), str(match.lastgroup)
 
 
 Found = Iterator[tuple[str, int, bool]]  # finding, where in the clause, whether present
+Named = tuple[tuple[int, str], ...]  # where in the clause, chamber
 
 
-def _of_clause(clause: Clause, named: list[tuple[int, str]], before: list[str]) -> Found:
-    yield from _of_chambers(clause, named, before)
-    yield from _of_tissue(clause)
+@functools.lru_cache(maxsize=1 << 14)  # clauses recur more often than sentences
+def _of_clause(clause: Clause, named: Named, before: tuple[str, ...]) -> list[tuple[str, int, bool]]:
+    kinds = _kinds(clause.text)
+    found = list(_of_chambers(clause, _Owners(clause.text, named, before), kinds))
+    if kinds & TISSUE:
+        found += _of_tissue(clause)
+    if kinds & DISEASE:
+        found += _of_diseases(clause)
+    if kinds & FLUID:
+        found += _of_fluid(clause)
+    return found
+
+
+def _of_diseases(clause: Clause) -> Found:
     for finding, words in _DISEASES:
         if match := words.search(clause.text):
             yield finding, match.start(), not clause.denies(match.start())
-    infiltrate = re.search(r"(?<!fat )(?<!fatty )\binfiltrati(?:on|ve)\b", clause.text)
+    infiltrate = _INFILTRATE.search(clause.text)
     if infiltrate and clause.denies(infiltrate.start()):
         yield "amyloidosis", infiltrate.start(), False
-    if fluid := re.search(r"\b(?:effusions?|fluid)\b", clause.text):
-        denied = clause.denies(fluid.start())
-        denied = denied or "physiologic" in clause.text
-        if re.search(r"pericardi|tamponade|heart", clause.text) or not re.search(
-            r"pleura|bilateral|sided|joint|abdom|ascit|perihepat", clause.text
-        ):
+
+
+def _of_fluid(clause: Clause) -> Found:
+    if fluid := _FLUID.search(clause.text):
+        denied = clause.denies(fluid.start()) or "physiologic" in clause.text
+        if _PERICARDIAL.search(clause.text) or not _ELSEWHERE.search(clause.text):
             yield "pericardial_effusion", fluid.start(), not denied
 
 
-def _of_chambers(clause: Clause, named: list[tuple[int, str]], before: list[str]) -> Found:
-    """Sizes, function and thickness, each of the chamber that it is said of."""
-    text = clause.text
+class _Owners(NamedTuple):
+    """Chambers that a clause names, and those named before it."""
 
-    def of(at: int, default: str, loose: bool = False) -> list[str]:
-        last = before[-1] if before else ""
-        if not named and re.search(r"\bvolumes\b", text) and {LV, RV} <= set(before):
+    text: str
+    named: Named
+    before: tuple[str, ...]
+
+    def of(self, at: int, default: str, loose: bool = False) -> list[str]:
+        """Chambers that the words at a position are said of."""
+        last = self.before[-1] if self.before else ""
+        if not self.named and {LV, RV} <= set(self.before) and _VOLUMES.search(self.text):
             return [LV, RV]
-        near = min(named, key=lambda p: abs(p[0] - at), default=(0, last or default))[1]
-        if loose and not named and near not in (LV, RV, BOTH):
+        near = min(self.named, key=lambda p: abs(p[0] - at), default=(0, last or default))[1]
+        if loose and not self.named and near not in (LV, RV, BOTH):
             near = default
-        if len(named) == 2 and _together(text, named):
-            return [place for _, place in named]
+        if len(self.named) == 2 and _together(self.text, self.named):
+            return [place for _, place in self.named]
         return [LV, RV] if near == BOTH else [near]
 
-    for match in _LARGE.finditer(text):
-        there = not (clause.denies(match.start()) or re.match(r"non ?|un", match.group()))
-        if re.match(r"\s+(?:(?:or|and) \w+ )?cardiomyopathy", text[match.end() :]):
-            continue
-        sac = match.group().startswith("aneurysm")  # of a ventricle it is no dilation of it
-        for place in of(match.start(), "" if there else BOTH):
-            if place == AORTA or (place in (LV, RV) and not sac):
-                yield f"{'aortic' if place == AORTA else place}_dilation", match.start(), there
-    for match in _SIZE.finditer(text):
-        fine = _FINE.search(text)
-        if fine and not clause.denies(fine.start()) and not _LARGE.search(text):
-            for place in of(match.start(), ""):
-                if place in (LV, RV, AORTA):
-                    name = f"{'aortic' if place == AORTA else place}_dilation"
-                    yield name, match.start(), False
-    if _BARE_NORMAL.fullmatch(text):
-        for place in [place for _, place in named]:
+
+def _of_chambers(clause: Clause, owners: _Owners, kinds: int) -> Found:
+    """Sizes, function and thickness, each of the chamber that it is said of."""
+    if kinds & (LARGE | SIZE):
+        yield from _of_size(clause, owners)
+    if kinds & NORMAL and _BARE_NORMAL.fullmatch(clause.text):
+        for place in [place for _, place in owners.named]:
             for one in (LV, RV) if place == BOTH else (place,):
                 if one in (LV, RV, AORTA):
-                    yield f"{'aortic' if one == AORTA else one}_dilation", 0, False
+                    yield _dilation(one), 0, False
                 if one in (LV, RV):
                     yield f"{one}_dysfunction", 0, False
+    if kinds & (WEAK | FUNCTION):
+        yield from _of_function(clause, owners)
+    if kinds & THICK:
+        yield from _of_thickness(clause, owners)
+    yield from _by_size(clause)
+
+
+def _dilation(place: str) -> str:
+    return "aortic_dilation" if place == AORTA else f"{place}_dilation"
+
+
+def _of_size(clause: Clause, owners: _Owners) -> Found:
+    text = clause.text
+    large = list(_LARGE.finditer(text))
+    for match in large:
+        there = not (clause.denies(match.start()) or match.group().startswith(("non", "un")))
+        if _CARDIOMYOPATHY.match(text, match.end()):
+            continue
+        sac = match.group().startswith("aneurysm")  # of a ventricle it is no dilation of it
+        for place in owners.of(match.start(), "" if there else BOTH):
+            if place == AORTA or (place in (LV, RV) and not sac):
+                yield _dilation(place), match.start(), there
+    fine = None if large else _FINE.search(text)
+    if fine and not clause.denies(fine.start()):
+        for match in _SIZE.finditer(text):
+            for place in owners.of(match.start(), ""):
+                if place in (LV, RV, AORTA):
+                    yield _dilation(place), match.start(), False
+
+
+def _of_function(clause: Clause, owners: _Owners) -> Found:
+    text = clause.text
     for match in _WEAK.finditer(text):
         if match.group() in ("impaired", "hypokinetic") and (
-            _REGION.search(text) or not (named or before)
+            _REGION.search(text) or not (owners.named or owners.before)
         ):
             continue
-        for place in of(match.start(), LV, loose=True):
-            if place in (LV, RV) and not re.search(r"\bdiastolic\b|\blongitudinal\b", text):
-                there = not clause.denies(match.start())
-                yield f"{place}_dysfunction", match.start(), there
+        for place in owners.of(match.start(), LV, loose=True):
+            if place in (LV, RV) and not _OTHER_FUNCTION.search(text):
+                yield f"{place}_dysfunction", match.start(), not clause.denies(match.start())
     if match := _FUNCTION.search(text):
-        whose = of(match.start(), LV, loose=True)
-        if match.group().endswith(("ef", "fraction")) and not {RV, BOTH} & {p for _, p in named}:
+        whose = owners.of(match.start(), LV, loose=True)
+        named = {place for _, place in owners.named}
+        if match.group().endswith(("ef", "fraction")) and not {RV, BOTH} & named:
             whose = [LV]  # that of the right ventricle was labelled
         yield from _function(clause, match.start(), whose)
+
+
+def _of_thickness(clause: Clause, owners: _Owners) -> Found:
+    text = clause.text
     thick = list(_THICK.finditer(text))
     for match in thick:
-        septal = re.search(r"\bsept\w+ (?:wall )?hypertroph", text)
-        if (LV in of(match.start(), LV) or septal) and "interatrial" not in text:
+        of_wall = LV in owners.of(match.start(), LV) or _SEPTAL_HYPERTROPHY.search(text)
+        if of_wall and "interatrial" not in text:
             there = not (clause.denies(match.start()) or match.group().startswith("non "))
             yield "lv_hypertrophy", match.start(), there
     if not thick and (wall := _WALL.search(text)) and _FINE.search(text):
         yield "lv_hypertrophy", wall.start(), False
-    yield from _by_size(clause)
 
 
 def _by_size(clause: Clause) -> Found:
@@ -340,13 +425,13 @@ def _by_size(clause: Clause) -> Found:
 
 def _function(clause: Clause, at: int, places: list[str]) -> Found:
     text = clause.text
-    if re.search(r"\bdiastolic (?:dys)?function|\blongitudinal function", text):
+    if _NOT_SYSTOLIC.search(text):
         return
     if _EARLIER.search(text, 0, at):
         return  # "previous EF 25 %, now 55 %"
     weak, stated = _POOR.search(text), numbers.stated([text])
     for place in (p for p in places if p in (LV, RV)):
-        if re.search(r"\b(?:low|lower limit of) normal\b", text):
+        if _LOW_NORMAL.search(text):
             yield f"{place}_dysfunction", at, False
         elif weak:
             yield f"{place}_dysfunction", weak.start(), not clause.denies(weak.start())
@@ -364,7 +449,7 @@ def _of_kind(text: str, enhancement: re.Match[str]) -> str:
     return "nonischemic_lge" if match["not"] else "infarct"
 
 
-def _together(text: str, named: list[tuple[int, str]]) -> bool:
+def _together(text: str, named: Sequence[tuple[int, str]]) -> bool:
     """Return whether two chambers are named together: "left and right ventricles", "LV and RV"."""
     (first, _), (second, _) = named
     return bool(re.fullmatch(r".*\b(?:and|n?or)\s*(?:of\s+)?(?:the\s+)?", text[first:second])) and (

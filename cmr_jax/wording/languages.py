@@ -9,6 +9,7 @@ import pathlib
 import re
 import tomllib
 import unicodedata
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from cmr_jax.wording import rules
@@ -32,12 +33,20 @@ class Language(NamedTuple):
     open: re.Pattern[str]
     rules: list[rules.Rule]
 
-    def evidence(self, words: set[str], forms: set[str]) -> int:
-        """Count the words that only this language has, strong ones twice; `forms` without endings."""
-        return 2 * len(words & self.signs) + 2 * len(forms & self.stems) + len(words & self.weak)
+    def evidence(self, word: str) -> int:
+        """2 for a word that only this language has, with its ending or without, 1 for a weak sign."""
+        forms = (word, word[:-1], word[:-2]) if len(word) > 6 else ()
+        strong = (word in self.signs) + (not self.stems.isdisjoint(forms))
+        return 2 * strong + (word in self.weak)
 
 
-@functools.lru_cache(maxsize=1 << 16)
+@functools.lru_cache(maxsize=1 << 15)
+def _evidence(word: str) -> tuple[tuple[str, int], ...]:
+    """Languages that a word is a sign of, with its evidence."""
+    each = [(code, language.evidence(word)) for code, language in languages().items()]
+    return tuple((code, evidence) for code, evidence in each if evidence)
+
+
 def english(text: str) -> str:
     """Translate a lower-case sentence; English stays as it is.
 
@@ -47,14 +56,22 @@ def english(text: str) -> str:
         return text
     plain = _unaccented(text)
     words = set(_WORD.findall(plain)) | ({"eszett"} if "ß" in text else set())
-    forms = {form for w in words if len(w) > 6 for form in (w, w[:-1], w[:-2])}
-    evidence, code = max((v.evidence(words, forms), k) for k, v in languages().items())
+    evidence, code = _likeliest(words)
     if evidence < max(2, 1 + len(words & _ENGLISH)):
         unknown = _NOT_LATIN.search(text) or not _denials_without_rules().isdisjoint(words)
         return NOT_UNDERSTOOD + text if unknown else text
     language = languages()[code]
     translated = rules.rewritten(plain, language.rules)
     return NOT_UNDERSTOOD + text if language.open.search(translated) else translated
+
+
+def _likeliest(words: Iterable[str]) -> tuple[int, str]:
+    """Evidence for the language that most of the words are signs of, and its code."""
+    total = dict.fromkeys(languages(), 0)
+    for word in words:
+        for code, evidence in _evidence(word):
+            total[code] += evidence
+    return max((evidence, code) for code, evidence in total.items())
 
 
 def _unaccented(text: str) -> str:

@@ -1,6 +1,6 @@
-"""Numbers that an impression states: ejection fractions, volumes, volumes by body surface, lengths.
+"""Numbers that an impression states: ejection fractions, volumes, masses, lengths, relaxation times.
 
-`USUAL` holds mean and spread of each, so that a model can learn deviations from the mean.
+`NUMBERS` says how each is read; it holds the usual mean and spread, so that a model can learn deviations.
 """
 
 import functools
@@ -8,25 +8,26 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from cmr_jax.wording import volumes
 from cmr_jax.wording.context import normal
 from cmr_jax.wording.languages import NOT_UNDERSTOOD
 
 _NUMBER = r"(\d+(?:\.\d+)?)"
 _SPAN = rf"{_NUMBER}(?:\s*(?:%\s*)?(?:-|to)\s*{_NUMBER})?"  # "45-50": its middle
-_MM = rf"{_SPAN}\s*(mm|cm)\b"
+_MM = rf"{_SPAN}(?:\s*x\s*\d+(?:\.\d+)?)*\s*(mm|cm)\b"  # of "41 x 39 mm" the first
 _NEAR = r"[^.;,\d]{0,40}?"
 _EF = r"(?:lv ?ef|ef|ejection fraction(?! of the right))"
 _RIGHT = (
     r"(?:rv ?ef|ejection fraction of the right ventricle"
     r"|(?:rv|right ventric\w+) (?:ejection fraction|ef))"
 )
-_NOT_RIGHT = r"(?<!rv )(?<!right ventricular )(?<!right ventricle )"
+_NOT_RIGHT = r"(?<!\b[lr]a )(?<!atrial )(?<!rv )(?<!right ventricular )(?<!right ventricle )"
 _PERCENT = r"\s*(?:%|percent\b|per cent\b)(?! (?:scar|lge|of|smaller|larger))"
 # Without a sign the value stands beside the word: "EF 28."
 _BARE = (
-    r"\s*(?:of|is|was|at|ok|good|normal|preserved|:|=)?\s*(?:about|approximately|around|ca|~)?\s*"
+    r"\s*(?:of|is|was|at|ok|good|normal|preserved|:|=|\|)?\s*(?:about|approximately|around|ca|~)?\s*"
 )
-_END = r"(?!\s*%)(?=\s*(?:\.(?!\d)|[;)]|,(?!\d)|and\b|$))"
+_END = r"(?!\s*%)(?=\s*(?:\.(?!\d)|[;)|]|,(?!\d)|and\b|$))"
 # "dropped from 45 % to 29 %", "44 % -> 52 %": what counts is now.
 _UNIT = r"(?:\s*(?:%|mm|cm|ml(?:/m2)?))?\s*"
 _FROM = (
@@ -34,7 +35,6 @@ _FROM = (
     rf"{_NEAR}(?:, ?)?"
 )
 _WALLS = r"(?:hypertrophy|hypertrophied|lvh|wall thickness|wall thickening|posterior wall|septum|septal|walls?)"
-_LV_EDV = r"(?:lv ?edv|(?:lv|left ventricular) end diastolic volume)\b"
 _LOOSE = r"(?:[^.;\d]|\.(?= ?\d)){0,40}?"
 
 
@@ -45,69 +45,83 @@ class Usual(NamedTuple):
     spread: float
 
 
-USUAL = {
-    "lv_ef_percent": Usual(52, 14),
-    "rv_ef_percent": Usual(50, 12),
-    "lv_edv_ml": Usual(165, 60),
-    "lv_edvi_ml_m2": Usual(90, 30),
-    "rv_edvi_ml_m2": Usual(92, 28),
-    "lv_wall_mm": Usual(12, 4),
-    "aorta_mm": Usual(38, 7),
-    "effusion_mm": Usual(12, 6),
-}
-PLAUSIBLE = {  # beyond these a number is of something else, or mistyped
-    "lv_ef_percent": (3, 95), "rv_ef_percent": (3, 95), "lv_edv_ml": (20, 900),
-    "lv_edvi_ml_m2": (15, 450), "rv_edvi_ml_m2": (15, 450), "lv_wall_mm": (2, 60),
-    "aorta_mm": (10, 120), "effusion_mm": (1, 80),
+class Number(NamedTuple):
+    """How one number is read."""
+
+    usual: Usual
+    least: float  # beyond these a number is of something else, or mistyped
+    most: float
+    needs: tuple[str, ...] = ()  # one of these letters stands in any text that the patterns match
+    patterns: tuple[re.Pattern[str], ...] = ()  # the first that matches counts; `volumes` reads the others
+    other: re.Pattern[str] | None = None  # other structures whose size may stand beside the words
+
+
+def _compiled(*patterns: str) -> tuple[re.Pattern[str], ...]:
+    return tuple(map(re.compile, patterns))
+
+
+NUMBERS = {
+    "lv_ef_percent": Number(
+        Usual(52, 14), 3, 95, ("ef", "ejection", "lv "),
+        _compiled(
+            rf"\b{_NOT_RIGHT}{_EF}\b{_FROM}(?<!by ){_SPAN}{_PERCENT}",
+            rf"\b{_NOT_RIGHT}{_EF}\b{_BARE}{_SPAN}{_END}",
+            rf"\b{_SPAN}\s*% (?:left ventricular |lv )?(?:ejection fraction|ef)\b",
+            rf"\blv {_SPAN}{_PERCENT}",
+        ),
+    ),
+    "rv_ef_percent": Number(
+        Usual(50, 12), 3, 95, ("ef", "ejection", "rv "),
+        _compiled(
+            rf"\b{_RIGHT}\b{_FROM}(?<!by ){_SPAN}{_PERCENT}",
+            rf"\b{_RIGHT}\b{_BARE}{_SPAN}{_END}",
+            rf"\brv {_SPAN}{_PERCENT}",
+        ),
+    ),
+    "lv_edv_ml": Number(Usual(165, 60), 20, 900),
+    "lv_edvi_ml_m2": Number(Usual(90, 30), 15, 450),
+    "lv_esv_ml": Number(Usual(85, 55), 3, 850),
+    "lv_esvi_ml_m2": Number(Usual(46, 28), 2, 420),
+    "rv_edv_ml": Number(Usual(170, 55), 20, 900),
+    "rv_edvi_ml_m2": Number(Usual(92, 28), 15, 450),
+    "rv_esv_ml": Number(Usual(88, 42), 3, 850),
+    "rv_esvi_ml_m2": Number(Usual(47, 22), 2, 420),
+    "lv_mass_g": Number(Usual(125, 45), 20, 800),
+    "lv_massi_g_m2": Number(Usual(66, 22), 10, 400),
+    "lv_wall_mm": Number(
+        Usual(12, 4), 2, 60, ("wall", "sept", "hypertroph", "lvh"),
+        _compiled(
+            rf"\b(?<!rv free )(?<!rv ){_WALLS}\b(?:{_NEAR}\bfrom \d+{_UNIT}(?=to\b))?{_LOOSE}{_MM}",
+            rf"\b{_MM} (?:basal |mid |thick |interventricular )*septum\b",
+        ),
+        re.compile(
+            r"effusion|thromb|mass\b|tumou?r|cyst|lipoma|fibroma|nodule|atri|aort|pericardi|defect|scar|lge|enhanc"
+            r"|aneurysm|previous|chest|abdominal|leaflet|papillary|catheter|flattening|pfo|motion|edd\b|esd\b"
+            r"|diameter|\b(?:rv|la|ra)\b|\bright\b"
+        ),
+    ),
+    "aorta_mm": Number(
+        Usual(38, 7), 10, 120, ("aort", "sinus"),
+        _compiled(rf"\b(?:root|ascending(?: aorta)?|tubular|(?<!descending )(?<!abdominal )aorta|sinus\w*)\b{_NEAR}{_MM}"),
+        re.compile(r"annulus|arch|descend|isthm|stj|junction|thromb|abscess|coronary|abdominal|pulmonary|lvot|coarct|distance|previous|\brv\b"),
+    ),
+    "effusion_mm": Number(
+        Usual(12, 6), 1, 80, ("effusion", "fluid"),
+        _compiled(
+            rf"\b(?:effusion|pericardial fluid)\b(?:[^.;\d]{{0,20}}\d+ ?[mc]m (?=is now|now|to\b))?"
+            rf"[^.;\d]{{0,40}}?{_MM}(?:[^.;\d]{{0,25}} and {_MM})?"
+        ),
+        re.compile(r"pleura|thick|calcif|pericardium|aort|root|diameter|dilat|size"),
+    ),
+    "t1_ms": Number(Usual(1040, 80), 500, 1900),
+    "t2_ms": Number(Usual(50, 7), 20, 150),
+    "t2star_ms": Number(Usual(30, 10), 1, 100),
+    "ecv_percent": Number(Usual(29, 7), 10, 95),
 }  # fmt: skip
-# Tried in order; the first that matches counts, of wall thickness the largest.
-_PATTERNS = {
-    "lv_ef_percent": (
-        rf"\b{_NOT_RIGHT}{_EF}\b{_FROM}(?<!by ){_SPAN}{_PERCENT}",
-        rf"\b{_NOT_RIGHT}{_EF}\b{_BARE}{_SPAN}{_END}",
-        rf"\b{_SPAN}\s*% (?:left ventricular |lv )?(?:ejection fraction|ef)\b",
-        rf"\blv {_SPAN}{_PERCENT}",
-    ),
-    "rv_ef_percent": (
-        rf"\b{_RIGHT}\b{_FROM}(?<!by ){_SPAN}{_PERCENT}",
-        rf"\b{_RIGHT}\b{_BARE}{_SPAN}{_END}",
-        rf"\brv {_SPAN}{_PERCENT}",
-    ),
-    "lv_edv_ml": (rf"\b{_LV_EDV}{_FROM}{_SPAN}\s*(?:ml|cc)\b(?!\s*/\s*m)",),
-    "lv_edvi_ml_m2": (
-        rf"\blv ?edvi\b{_FROM}{_SPAN}",
-        rf"\b{_LV_EDV}(?: index)?{_FROM}{_SPAN}\s*ml/m",
-        rf"\b{_LV_EDV}\b[^;]{{0,40}}?index\w* {_SPAN}",
-        rf"\b{_LV_EDV}{_NEAR}\d+(?:\.\d+)?\s*(?:ml|cc)\s*[,;(/]\s*{_SPAN}\s*ml/m",
-    ),
-    "rv_edvi_ml_m2": (rf"\brv ?edvi\b{_NEAR}{_SPAN}", rf"\brv ?edv\b{_NEAR}{_SPAN}\s*ml/m"),
-    "lv_wall_mm": (
-        rf"\b(?<!rv free )(?<!rv ){_WALLS}\b(?:{_NEAR}\bfrom \d+{_UNIT}(?=to\b))?{_LOOSE}{_MM}",
-        rf"\b{_MM} (?:basal |mid |thick |interventricular )*septum\b",
-    ),
-    "aorta_mm": (rf"\b(?:aortic root|ascending aorta|aorta|sinus\w*)\b{_NEAR}{_MM}",),
-    "effusion_mm": (rf"\bpericardial effusion\b{_NEAR}{_MM}",),
-}
-# Other structures whose size may stand beside "wall", "septum" or "aorta".
-_OTHER_SIZE = {
-    "lv_wall_mm": re.compile(
-        r"effusion|thromb|mass\b|tumou?r|cyst|lipoma|fibroma|nodule|atri|aort|pericardi|defect|scar|lge|enhanc"
-        r"|aneurysm|previous|chest|abdominal|leaflet|papillary|catheter|flattening|pfo|motion|edd\b|esd\b|diameter"
-        r"|\b(?:rv|la|ra)\b|\bright\b"
-    ),
-    "aorta_mm": re.compile(
-        r"thromb|abscess|coronary|abdominal|pulmonary|lvot|coarct|distance|previous|\brv\b"
-    ),
-}
+_WITH_PATTERNS = {name: number for name, number in NUMBERS.items() if number.patterns}
 _BARE_EF = re.compile(
     r"(?<!lv )(?<!rv )(?<!ventricular )(?<!ventricle )\b(?:ef|ejection fraction)\b"
 )
-# "LV dilated (EDV 212 ml)": the volume is that of the ventricle before it, if that is the left one.
-_LV_BEFORE = re.compile(
-    r"(\b(?:lv(?:edv)?|left ventric\w+)\b(?:(?!\brv|\bright\b|edv)[^;]){0,60}?(?<!v)(?<!v ))"
-    r"(edvi?\b|end diastolic volume\b)(?! of the r)"
-)
-_VOLUME_OF = re.compile(r"\b(edvi?|end diastolic volume) of (?:the )?(?:lv|left ventricle)\b")
 # "EF was 25 % in 2019, now 55 %" is "EF now 55 %".
 _EARLIER = re.compile(
     rf"\b({_EF}|{_RIGHT})\b[^;%]{{0,30}}?{_NUMBER[1:-1]}\s*%(?:(?!\b[lr]v|right|left|scar|lge)[^;]){{0,25}}?"
@@ -116,17 +130,23 @@ _EARLIER = re.compile(
 _LAST = re.compile(r"\b(?:(lv\w*|left ventric\w+)|rv\w*|right ventric\w+|right heart)\b")
 _NORMAL = re.compile(r"\b(?:normal|unremarkable|inconspicuous|preserved|fine|good|spared)\b")
 _REFERENCE = re.compile(r"\((?:normal|reference|ref)\b[^)]*\)")
-_COMPILED = {name: [re.compile(p) for p in some] for name, some in _PATTERNS.items()}
 _DIGIT = re.compile(r"\d")
-_SIDE = re.compile(r"\s*(?:\d+[.)]\s*)?(?:(lv|left ventricle)|rv|right ventricle)\s*:")
+# "RV: not dilated. EDV 139 ml": the heading holds until a sentence names a ventricle.
+_SIDE = re.compile(r"(?:^|[.;]\s)\s*(?:\d+[.)]\s*)?([lr]v|(?:left|right) ventricle)\s*:", re.IGNORECASE)
+_VENTRICLE = re.compile(r"ventric|\b[lr][va]|atri|aort|pericard", re.IGNORECASE)
 
 
 def stated(sentences: Iterable[str]) -> dict[str, float]:
     """Return the numbers that are stated, in the unit of the name; the first of several counts."""
     found: dict[str, float] = {}
+    heading = ""
     for sentence in sentences:
-        for name, value in _stated(sentence):
+        sides = _SIDE.findall(sentence)
+        named = sides or _VENTRICLE.search(sentence)
+        for name, value in _stated(sentence if named else heading + sentence):
             found.setdefault(name, value)
+        if named:
+            heading = f"{sides[-1]}: " if sides else ""
     return found
 
 
@@ -134,13 +154,10 @@ def stated(sentences: Iterable[str]) -> dict[str, float]:
 def _stated(sentence: str) -> tuple[tuple[str, float], ...]:
     if not _DIGIT.search(sentence):
         return ()
-    text = normal(sentence).replace("²", "2")
+    text = normal(sentence)
     if text.startswith(NOT_UNDERSTOOD):
         return ()
-    text = _VOLUME_OF.sub(r"lv \1", text)
-    if own := side(sentence):
-        text = re.sub(r"\b(edvi?)\b", own + r"\1", text)
-    text = _LV_BEFORE.sub(r"\1lv \2", labelled(_REFERENCE.sub(" ", text)))
+    text = labelled(_REFERENCE.sub(" ", text))
     return tuple((name, value) for name, value, _ in measured(text))
 
 
@@ -148,20 +165,38 @@ def measured(text: str) -> list[tuple[str, float, int]]:
     """Name, value and place of each number in normalised, labelled text; one of each name."""
     if not _DIGIT.search(text):
         return []
-    found = []
-    for name, patterns in _COMPILED.items():
-        matches = next(filter(None, (list(p.finditer(text)) for p in patterns)), [])
-        if other := _OTHER_SIZE.get(name):
-            matches = [m for m in matches if not other.search(text, _start(text, m), m.end())]
-        largest = name == "lv_wall_mm"
-        values = [(_value(*m.groups(), largest=largest), m.start()) for m in matches]
-        if name.endswith("ef_percent"):  # or a fraction
-            values = [(100 * v if v < 1 else v, at) for v, at in values]
-        least, most = PLAUSIBLE[name]
-        values = [(v, at) for v, at in values if least <= v <= most]
-        if values:
-            found.append((name, *(max(values) if largest else values[0])))
-    return found
+    found: dict[str, tuple[float, int]] = {}
+    for name, value, at in volumes.measured(text):
+        if NUMBERS[name].least <= value <= NUMBERS[name].most:
+            found.setdefault(name, (value, at))
+    for name, number in _WITH_PATTERNS.items():
+        if any(letters in text for letters in number.needs):
+            found |= {name: value for value in _first(name, number, text)}
+    return [(name, *found[name]) for name in NUMBERS if name in found] if found else []
+
+
+def _first(name: str, number: Number, text: str) -> list[tuple[float, int]]:
+    """The first plausible value by the patterns, of lengths the largest, with its place; or none."""
+    matches = next(filter(None, (list(p.finditer(text)) for p in number.patterns)), [])
+    if number.other:
+        matches = [m for m in matches if not number.other.search(text, _start(text, m), m.end())]
+    largest = name == "lv_wall_mm"
+    values = [
+        (_value(*groups, largest=largest), m.start())
+        for m in matches
+        for groups in _spans(m)
+    ]
+    if name.endswith("ef_percent"):  # or a fraction
+        values = [(100 * v if v < 1 else v, at) for v, at in values]
+    values = [(v, at) for v, at in values if number.least <= v <= number.most]
+    return [max(values)] if values and name.endswith("_mm") else values[:1]
+
+
+def _spans(match: re.Match[str]) -> list[tuple[str | None, ...]]:
+    """The groups of each span of a match: low, high and, of lengths, unit."""
+    groups = match.groups()
+    each = 2 if len(groups) == 2 else 3
+    return [groups[at : at + each] for at in range(0, len(groups), each) if groups[at]]
 
 
 def _start(text: str, match: re.Match[str]) -> int:
@@ -176,6 +211,8 @@ def labelled(text: str) -> str:
     One behind a right ventricle that is said to be normal is the left one's: "RV normal, EF 33 %".
     Earlier values are left out.
     """
+    if "ef" not in text and "fraction" not in text:
+        return text
     text = _EARLIER.sub(r"\1", text)
     made, start = [], 0
     for match in _BARE_EF.finditer(text):
@@ -187,12 +224,6 @@ def labelled(text: str) -> str:
     return "".join([*made, text[start:]])
 
 
-def side(sentence: str) -> str:
-    """The chamber that a sentence names before a colon ("RV: EDVi 95, EF 54 %"): lv, rv or none."""
-    match = _SIDE.match(sentence.lower())
-    return "" if match is None else "lv" if match[1] else "rv"
-
-
 def _value(low: str, high: str | None, unit: str = "", largest: bool = False) -> float:
     """The middle of a span, or its upper end; in mm where the unit is a length."""
     value = float(high or low) if largest else (float(low) + float(high or low)) / 2
@@ -201,5 +232,5 @@ def _value(low: str, high: str | None, unit: str = "", largest: bool = False) ->
 
 def away(name: str, value: float) -> float:
     """How many spreads from the mean."""
-    usual = USUAL[name]
+    usual = NUMBERS[name].usual
     return (value - usual.mean) / usual.spread
