@@ -67,7 +67,7 @@ _FINE = re.compile(
     r"(?:normal(?:ly)?|preserved|good|unremarkable|inconspicuous|within normal limits|fair|intact"
     r"|spared|well(?! below)|ok|hyperkinetic|hyperdynamic|normali[sz]\w+)\b"
 )
-_REGION = re.compile(
+REGION = re.compile(
     r"\b(?:walls?|territor\w+|segments?|region\w*|septum|septal|apex|apical|lateral|inferior|anterior)\b"
 )
 _THICK = re.compile(
@@ -152,6 +152,9 @@ _ELSEWHERE = re.compile(r"pleura|bilateral|sided|joint|abdom|ascit|perihepat")
 _OTHERWISE = ("other than", "except", "apart from", "aside from")
 # Least mm: wall, Elliott 2014 (ESC); aortic root, Kawel-Boehm 2020.
 _LARGE_MM = {"lv_wall_mm": ("lv_hypertrophy", 13), "aorta_mm": ("aortic_dilation", 40)}
+# ml/m2 above which no adult is normal: upper limits of men (EACVI, Petersen 2019, EHJCI 20:1321).
+# Words count more: an athlete's ventricle of 110 ml/m2 may be "normal in size".
+_LARGE_VOLUME = {"lv_edvi_ml_m2": ("lv_dilation", 105), "rv_edvi_ml_m2": ("rv_dilation", 121)}
 _EARLIER = re.compile(r"\b(?:previous\w*|prior|former\w*)\b")
 _EF = {"lv_ef_percent": "lv_dysfunction", "rv_ef_percent": "rv_dysfunction"}
 EF_WEAK = 50  # percent, as the reports' own grade begins
@@ -182,6 +185,8 @@ def _said(sentence: str) -> tuple[tuple[str, bool], ...]:
                 found.setdefault(_EF[name], value < EF_WEAK)
             elif value >= _LARGE_MM.get(name, ("", float("inf")))[1]:
                 found.setdefault(_LARGE_MM[name][0], True)
+            elif value > _LARGE_VOLUME.get(name, ("", float("inf")))[1]:
+                found.setdefault(_LARGE_VOLUME[name][0], True)
     if any(words in text for words in _OTHERWISE) and _BUT_THERE.search(text):
         found |= {"lge": True}
         for kind in ("infarct", "nonischemic_lge"):
@@ -389,7 +394,7 @@ def _of_function(clause: Clause, owners: _Owners) -> Found:
     text = clause.text
     for match in _WEAK.finditer(text):
         if match.group() in ("impaired", "hypokinetic") and (
-            _REGION.search(text) or not (owners.named or owners.before)
+            REGION.search(text) or not (owners.named or owners.before)
         ):
             continue
         for place in owners.of(match.start(), LV, loose=True):
@@ -480,7 +485,7 @@ def _of_tissue(clause: Clause) -> Found:
             yield kind, match.start(), False  # the other kind may be there
             return
         own = text[max(m.end() for m in _ITEM.finditer(text, 0, match.start())) :]
-        if not there and _REGION.search(_EVERYWHERE.sub("", own)) and "corresponding" not in text:
+        if not there and REGION.search(_EVERYWHERE.sub("", own)) and "corresponding" not in text:
             return  # absent there alone
         yield "lge", match.start(), there
         if not there:

@@ -10,9 +10,10 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from cmr_jax.wording import findings
+from cmr_jax.wording import concepts, findings
 from cmr_jax.wording.context import Clause, Span, normal
 from cmr_jax.wording.findings import Mention
+from cmr_jax.wording.languages import NOT_UNDERSTOOD
 
 
 class State(enum.Enum):
@@ -26,7 +27,7 @@ class State(enum.Enum):
 class Statement(NamedTuple):
     """A sentence about one finding."""
 
-    finding: str  # of `findings.FINDINGS`
+    finding: str  # of `NAMES`: the thirteen findings, then the concepts of lexicon.toml
     state: State
     grade: str  # "mild", "moderate to severe", ...; "" where none is given
     places: tuple[str, ...]  # walls, levels and territories, in the order of the text
@@ -61,21 +62,36 @@ _PLACE = re.compile(
     r"|(?P<apical>apex|apical)|(?P<LAD>lad|left anterior descending)|(?P<RCA>rca|right coronary)"
     r"|(?P<LCx>l?cx|(?:left )?circumflex))\b"
 )
-PLACED = ("lv_hypertrophy", "lge", "infarct", "nonischemic_lge")
+NAMES = (*findings.FINDINGS, *concepts.lexicon())
+PLACED = (
+    *("lv_hypertrophy", "lge", "infarct", "nonischemic_lge"),
+    *(name for name, concept in concepts.lexicon().items() if concept.placed),
+)
 _TOKEN = re.compile(r"[^\W_]+|%")
 _CHAMBER = re.compile(r"^[lr]v(?=ef$)")  # which `findings.read_clauses` may have put before
 
 
 def read(sentence: str) -> list[Statement]:
-    """Statements of one sentence, in the order of `findings.FINDINGS`."""
-    said = findings.said(sentence)
-    parts = findings.read_clauses(normal(sentence))
-    named = list(findings.mentions(parts))
+    """Statements of one sentence: the thirteen findings in their order, then the concepts in theirs."""
+    text = normal(sentence)
+    if text.startswith(NOT_UNDERSTOOD):
+        return []
+    parts = findings.read_clauses(text)
+    made = _statements(sentence, findings.said(sentence), list(findings.mentions(parts)), parts)
+    parts = concepts.read_clauses(text)
+    return made + _statements(
+        sentence, concepts.said(sentence, parts), list(concepts.mentions(parts)), parts
+    )
+
+
+def _statements(
+    sentence: str, said: findings.Said, named: list[Mention], parts: list[Clause]
+) -> list[Statement]:
     states = {m.finding: State.UNCERTAIN for m in named if m.clause.doubts(m.at)}
     states |= {f: State.PRESENT if present else State.ABSENT for f, present in said.items()}
     return [
         _statement(sentence, finding, states[finding], named, parts)
-        for finding in findings.FINDINGS
+        for finding in NAMES
         if finding in states
     ]
 
