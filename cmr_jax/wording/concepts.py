@@ -22,19 +22,29 @@ _NORMAL_VALVES = (
     r"(?:normal|unremarkable|competent)(?: functioning)? (?:(?:cardiac|heart) )?valv(?:es|ular)(?: function)?"
     r"|valv(?:es|ular function) (?:(?:are|is|all|appear|show) )*(?:normal|unremarkable|competent)"
 )
-_MACROS = {"REGURGITATION": _REGURGITATION, "VALVULAR": "valv(?:e|ular)", "NORMAL_VALVES": _NORMAL_VALVES}
+_MACROS = {
+    "REGURGITATION": _REGURGITATION,
+    "VALVULAR": "valv(?:e|ular)",
+    "NORMAL_VALVES": _NORMAL_VALVES,
+    "VALVE_DISEASE": r"valv(?:e|ular) (?:heart )?(?:diseases?|abnormalit\w+|dysfunction|lesions?|patholog\w+|defects?)",
+}
 _VALVE = r"(?:mitral|aortic|tricuspid|pulmon(?:ary|ic))"
 _LESION = rf"(?:stenosis|{_REGURGITATION})"
 _GRADE = (
     r"(?:no|not|trace|trivial|minimal|mild(?:ly)?|moderate(?:ly)?|severe|significant|physiologic\w*|small|minor"
     r"|relevant|known|possible|residual|progressive|functional|secondary|primary|degenerative|ischemic|important|to)"
 )
+_KIND = r"(?:central|eccentric|calcific|low flow|paradoxical|rheumatic|holosystolic|free|jets? of|grade \w+)"
 _ABBREVIATED = re.compile(
-    rf"\b(?P<before>{_GRADE},? (?:(?:[amtp][rs]|{_VALVE} {_LESION})(?:, | and | or |/|, or ))*)"
+    rf"\b(?P<before>{_GRADE},? (?:{_KIND} )*(?:(?:[amtp][rs]|{_VALVE} {_LESION})(?:, | and | or |/|, or ))*)"
     r"(?P<valve>[amtp])(?P<lesion>[rs])\b(?! (?:imag|angio|study|scan|perf|exam|venog|a|an|the|well|per|in|of|seen"
     r"|compared|described|noted|before|above|expected|shown|judged)\b)(?!I)"
 )
-_ALONE = re.compile(r"^\W*(?P<valve>[amtp])r\b(?= (?:is |was )?(?:mild|moder|severe|triv|trace|fract|jet|grade|volume|\d))")
+# "TR moderate", "AR: none", "PS and AS absent"
+_GRADED_AFTER = re.compile(
+    r"(?:^|(?<=[,;.(] )|(?<=valves )|(?<=and ))(?P<before>)(?P<valve>[amtp])(?P<lesion>[rs])\b"
+    r"(?= (?:(?:is|was|fraction|and [amtp][rs]) )*(?:mild|moder|severe|triv|trace|none|absent|minimal|fract|grade|jet|volume|\d))"
+)
 _FULL = {"a": "aortic", "m": "mitral", "t": "tricuspid", "p": "pulmonary", "r": "regurgitation", "s": "stenosis"}
 _SHARED_HEAD = re.compile(
     rf"\b(?P<list>{_VALVE}(?:(?:, (?:and |or )?| and | or | nor |/|, )(?:{_VALVE}))+) (?:valves? )?(?P<head>{_LESION})"
@@ -42,6 +52,11 @@ _SHARED_HEAD = re.compile(
 _SHARED_VALVE = re.compile(
     rf"\b(?P<valve>{_VALVE}|valv(?:e|ular)) (?:valve )?(?P<first>{_LESION})(?P<and> and | or | nor |/)"
     rf"(?:\w+ )?(?P<second>{_LESION})"
+)
+_ONE_VALVE = re.compile(rf"\b(?:(?P<name>{_VALVE}|[mat]v)(?= valve| without| with\b| [cn]o))")
+_BARE_LESION = re.compile(
+    rf"(?<!mitral )(?<!aortic )(?<!tricuspid )(?<!pulmonary )(?<!valve )(?<!valvular )(?<!artery )(?<!sub)"
+    rf"\b(?:{_LESION}|prolapse)\b"
 )
 # Things that qualities may be said of, so that each quality goes to the nearest.
 _THING = re.compile(
@@ -54,6 +69,7 @@ _OVER = re.compile(
     r"\b(?:history of|previous|prior|past|former|after|following|post|status post|s/p)(?: an?| acute)*\s*$"
 )
 _ANYWHERE = re.compile(r"\b(?:all|any|every|other) (?:segments?|territor\w+|walls?|regions?)\b")
+_WORD = re.compile(r"\b(?!ms\b|mm\b|ml\b|cm2?\b)[a-z][a-z0-9]*")
 LONGEST_ITEM = 5  # words of a thing whose quality may stand in the next item of a list: "T1, T2 and ECV normal"
 
 
@@ -62,6 +78,8 @@ class Concept(NamedTuple):
 
     says: re.Pattern[str] | None
     denies: re.Pattern[str] | None
+    denied: re.Pattern[str] | None
+    unless: re.Pattern[str] | None
     of: re.Pattern[str] | None
     quality: re.Pattern[str] | None
     fine: re.Pattern[str] | None
@@ -74,7 +92,7 @@ def lexicon() -> dict[str, Concept]:
     """Concepts by name, in the order of the file."""
     found = {}
     for name, entry in tomllib.loads(FILE.read_text()).items():
-        words = [_words(entry.get(key)) for key in ("says", "denies", "of", "is", "fine")]
+        words = [_words(entry.get(key)) for key in ("says", "denies", "denied", "unless", "of", "is", "fine")]
         found[name] = Concept(*words, entry.get("placed", False), entry.get("past", False))
     return found
 
@@ -99,11 +117,16 @@ def _spelled_out(text: str) -> str:
         if changed == text:
             break
         text = changed
-    text = _ALONE.sub(lambda m: f"{_FULL[m['valve']]} regurgitation", text)
+    text = _GRADED_AFTER.sub(_full, text)
     text = _SHARED_HEAD.sub(
         lambda m: re.sub(_VALVE, lambda v: f"{v.group()} {m['head']}", m["list"]), text
     )
-    return _SHARED_VALVE.sub(r"\g<valve> \g<first>\g<and>\g<valve> \g<second>", text)
+    text = _SHARED_VALVE.sub(r"\g<valve> \g<first>\g<and>\g<valve> \g<second>", text)
+    valves = {match["name"] for match in _ONE_VALVE.finditer(text)}
+    if len(valves) == 1:  # "aortic valve: bicuspid, moderate stenosis, mild regurgitation"
+        name = valves.pop()
+        text = _BARE_LESION.sub(rf"{_FULL.get(name[0] * name.endswith('v'), name)} \g<0>", text)
+    return text
 
 
 def _full(match: re.Match[str]) -> str:
@@ -113,60 +136,66 @@ def _full(match: re.Match[str]) -> str:
 
 
 def mentions(parts: list[Clause]) -> Iterator[Mention]:
-    """Concepts that the clauses of a sentence name, in the order of the lexicon."""
-    for number, clause in enumerate(parts):
+    """Concepts that the clauses of a sentence name, in the order of the text, then of the lexicon."""
+    for number in range(len(parts)):
         for name, concept in lexicon().items():
-            for at, present in _of_clause(concept, clause, parts[number + 1 :]):
-                yield Mention(name, clause, at, present)
+            yield from _named(name, concept, parts[number])
+            if concept.of:
+                yield from _of_quality(name, concept, parts, number)
 
 
-def _of_clause(
-    concept: Concept, clause: Clause, following: list[Clause]
-) -> Iterator[tuple[int, bool]]:
-    """Position and presence of each mention of a concept in a clause."""
+def _named(name: str, concept: Concept, clause: Clause) -> Iterator[Mention]:
+    """Mentions by the words for a concept."""
     text = clause.text
-    if concept.of:
-        yield from _of_quality(concept, clause, following)
     if concept.denies and (match := concept.denies.search(text)):
         if not clause.denies(match.start()):
-            yield match.start(), False
+            yield Mention(name, clause, match.start(), False)
         return
-    for match in concept.says.finditer(text) if concept.says else ():
-        if concept.past and _OVER.search(text, 0, match.start()):
+    if concept.denied and (match := concept.denied.search(text)) and clause.denies(match.start()):
+        yield Mention(name, clause, match.start(), False)
+    if not concept.says or (concept.unless and concept.unless.search(text)):
+        return
+    for match in concept.says.finditer(text):
+        at = max(match.span()[0], match.span()[1] - 1, key=clause.scoped)
+        present = not clause.denies(at)
+        if present and concept.past and _OVER.search(text, 0, match.start()):
             continue
-        present = not clause.denies(match.start())
-        there_alone = concept.placed and findings.REGION.search(_ANYWHERE.sub("", text))
-        if present or not there_alone:
-            yield match.start(), present
+        around = _ANYWHERE.sub("", text[: match.start()] + text[match.end() :])
+        if present or not (concept.placed and findings.REGION.search(around)):
+            yield Mention(name, clause, at, present)
 
 
-def _of_quality(
-    concept: Concept, clause: Clause, following: list[Clause]
-) -> Iterator[tuple[int, bool]]:
-    assert concept.of and concept.quality and concept.fine
-    for thing in concept.of.finditer(clause.text):
-        there = [m.start() for m in concept.quality.finditer(clause.text) if _owns(clause.text, m.span(), thing)]
-        fine = [m.start() for m in concept.fine.finditer(clause.text) if _owns(clause.text, m.span(), thing)]
-        if not (there or fine) and len(clause.text.split()) <= LONGEST_ITEM:
-            state = _next_quality(concept, following)
-            if state is not None:
-                yield thing.start(), state
-        for at in there:
-            yield at, not clause.denies(at)
-        if not there:
-            yield from ((at, False) for at in fine if not clause.denies(at))
+def _of_quality(name: str, concept: Concept, parts: list[Clause], number: int) -> Iterator[Mention]:
+    """Mentions by a quality of a thing: of its own clause, else of the items of its list after or before."""
+    clause = parts[number]
+    for thing in concept.of.finditer(clause.text) if concept.of else ():
+        made = list(_qualities(name, concept, clause, thing))
+        words = _WORD.findall(clause.text)
+        if not made and len(words) <= LONGEST_ITEM:
+            has_value = any(c.isdigit() for c in clause.text[thing.end() :])
+            for other in [*parts[number + 1 : number + 3], *parts[max(number - 1, 0) : number]]:
+                if has_value and _THING.search(other.text):
+                    break  # "ECV 41 %, T2 normal"
+                if made := list(_qualities(name, concept, other, None)):
+                    break
+        yield from made
 
 
-def _next_quality(concept: Concept, following: list[Clause]) -> bool | None:
-    """The quality in the next items of a list: "LA, RA: dilated", "T1, T2 and ECV within normal limits"."""
-    for clause in following[:2]:
-        if quality := concept.quality.search(clause.text):
-            return not clause.denies(quality.start())
-        if concept.fine.search(clause.text):
-            return False
-        if len(clause.text.split()) > LONGEST_ITEM:
-            return None
-    return None
+def _qualities(
+    name: str, concept: Concept, clause: Clause, thing: re.Match[str] | None
+) -> Iterator[Mention]:
+    """Qualities of the concept in a clause, of a thing in it or of any."""
+    owned = [
+        [m for m in rule.finditer(clause.text) if not thing or _owns(clause.text, m.span(), thing)]
+        for rule in (concept.quality, concept.fine)
+        if rule
+    ]
+    for match in owned[0]:
+        yield Mention(name, clause, match.start(), not clause.denies(match.start()))
+    if not owned[0]:
+        for match in owned[1]:
+            if not clause.denies(match.start()):
+                yield Mention(name, clause, match.start(), False)
 
 
 def _owns(text: str, quality: Span, thing: re.Match[str]) -> bool:

@@ -84,13 +84,16 @@ _DECIMAL_COMMA = re.compile(r"(\d),(\d{1,2})(?=\s*(?:%|mm|cm|ml))")
 _ABOUT = re.compile(r"\b(max|min|approx|ca)\.(?= ?\d)")
 _SIGN = re.compile(r"\(\s*([-+])\s*\)")
 _HYPHEN = re.compile(r"([a-z])-([a-z])")
-_METHOD = re.compile(r"\s*(?:protocol|technique|sequences?|methods?|indication|question)\b")
+_METHOD = re.compile(
+    r"\s*(?:protocol|technique|sequences?|methods?|(?:clinical )?(?:indication|question|details|history|information)"
+    r"|referral|reason for)\b"
+)
 
 # Triggers.  What only looks like a denial comes first, and nothing is read from its place.
 _PSEUDO = re.compile(
     r"\bno (?:significant |interval |definite )*(?:change|progression|regression)\w*"
     r"|\bwithout (?:significant )?change|\bnot only\b|\bnot necessarily\b|\bno doubt\b"
-    r"|\bno resolution of\b|\bnot (?:\w+ )?resolved\b"
+    r"|\bno resolution of\b|\bnot (?:\w+ )?resolved\b|\b(?:no|not) more than\b"
 )
 _COMPARED = re.compile(r"\bno (?:significant |interval )*(?:increase|decrease) in\b")
 DENIAL = re.compile(
@@ -119,7 +122,7 @@ _DOUBT_FORWARD = (
     r"|possib(?:le|ly|ility)|probabl[ey]|presum\w+|questionable|equivocal|indeterminate|borderline|query"
     r"|may (?:be|represent|reflect|indicate)|might|could (?:be|represent|reflect)"
     r"|consider|concern(?:ing)? for|favou?red over|likely than|raises? the"
-    r"|differential|ddx|discriminate|suspicion|suspicious"
+    r"|differential|ddx?|discriminate|suspicion|suspicious"
     r"|suspected|suggestive of|less likely|unlikely|unclear|uncertain)\b"
 )
 # No statement about this exam follows: a condition, the question, the past, another modality.
@@ -132,7 +135,8 @@ _DOUBT_BACK = (
     r"\b(?:can(?:not|'t) be (?:\w+ )?(?:excluded|ruled out)|not (?:be )?(?:\w+ )?(?:excluded|ruled out)"
     r"|(?:needs? to|must|should|to) be (?:excluded|ruled out)"
     r"|(?:is|are|was|were|remains?) (?:\w+ )?(?:possible|suspected|questionable|equivocal|uncertain"
-    r"|unclear|unlikely|improbable|borderline)|(?:to|should) be considered|versus|vs)\b"
+    r"|unclear|unlikely|improbable|borderline)|(?:to|should) be considered|versus|vs"
+    r"|not (?:certain|definite|sure|convincing)|suspected(?= (?:on|in|at|by|from)\b|\W*$))\b"
 )
 DOUBT = re.compile(f"{_DOUBT_FORWARD}|{_ASIDE}|{_DOUBT_BACK}")
 _FORWARD, _BACK = re.compile(f"{_DOUBT_FORWARD}|(?P<aside>{_ASIDE})"), re.compile(_DOUBT_BACK)
@@ -156,8 +160,11 @@ _TECHNIQUE = re.compile(
 _BARE = re.compile(
     r"(?:none|neg|negative|absent|nil|no|not (?:seen|detected|present|found|identified)|-)[.!]?"
 )
-_DOUBTFUL = re.compile(r"(?:\w+ ){0,2}(?:suspected|possible|not excluded|unclear|equivocal)")
-_LISTS = re.compile(r"\b(?:differentials?|ddx)\b")
+_DOUBTFUL = re.compile(
+    r"(?:(?:\w+ly|is|are|was|were|still|but|remains?|rather) )*"
+    r"(?:suspected|possible|not (?:excluded|certain|definite|sure|convincing)|unclear|equivocal)"
+)
+_LISTS = re.compile(r"\b(?:differentials?|ddx?)\b")
 _JOINED = re.compile(r"\b(?:and|n?or|are|were)\b")
 _SEEN = re.compile(r"\b(?:seen|present|noted|shown|identified)\b")
 # Most pieces have no trigger: one search finds out.
@@ -189,6 +196,10 @@ class Clause(NamedTuple):
     def skips(self, at: int) -> bool:
         """Return whether the words at this position state nothing about this exam."""
         return _inside(at, self.skipped)
+
+    def scoped(self, at: int) -> bool:
+        """Return whether a trigger reaches the words at this position."""
+        return self.denies(at) or self.doubts(at) or self.skips(at)
 
     def leaves_open(self, at: int) -> bool:
         """Return whether the words at this position are neither affirmed nor denied."""
