@@ -291,7 +291,21 @@ STATED = {  # finding, state, grade, places, words
         ("lge", "present", "", ("anterolateral", "inferolateral", "septal"), "inferolateral and septal LGE")
     ],
     "LGE in the inferior wall and severe MR.": [
-        ("lge", "present", "", ("inferior",), "LGE in the inferior wall and severe MR")
+        ("lge", "present", "", ("inferior",), "LGE in the inferior wall and severe MR"),
+        ("mitral_regurgitation", "present", "severe", (), "LGE in the inferior wall and severe MR"),
+    ],
+    "Trivial TR, LA moderately dilated, no thrombus.": [
+        ("la_dilation", "present", "moderate", (), "LA moderately dilated"),
+        ("tricuspid_regurgitation", "present", "trivial", (), "Trivial TR"),
+        ("thrombus", "absent", "", (), "no thrombus"),
+    ],
+    "Akinesis of the apex, possible pericarditis.": [
+        ("regional_wall_motion", "present", "", ("apical",), "Akinesis of the apex"),
+        ("pericarditis", "uncertain", "", (), "possible pericarditis"),
+    ],
+    "T1 1165 ms (normal 950-1030), T2 normal.": [
+        ("t1_high", "present", "", (), "T1 1165 ms (normal 950-1030), T2 normal."),
+        ("t2_high", "absent", "", (), "T2 normal"),
     ],
     "Mild-moderate LV dilatation.": [
         ("lv_dilation", "present", "mild to moderate", (), "Mild-moderate LV dilatation")
@@ -321,27 +335,24 @@ LABELLED = pathlib.Path(__file__).parent / "fixtures" / "labelled_reports.jsonl"
 def test_labelled_reports_are_read_as_their_author_meant_them():
     """Composed and labelled before the rules were seen; then the rules were mended on them."""
     counts = {name: collections.Counter() for name in findings.FINDINGS}
-    reversed_, right, wrong, hedges = [], 0, [], collections.Counter()
+    reversed_, told, hedges = [], collections.Counter(), collections.Counter()
     for line in LABELLED.read_text().splitlines():
         row = json.loads(line)
         found = reader.read(row["text"])
         reader.count(row, found, counts)
-        for name, said in found.items():
+        for name in findings.FINDINGS:
+            said = found.get(name, "not mentioned")
             opposite = {"present": "absent", "absent": "present"}.get(said, "none")
             if row["labels"].get(name) == opposite and said not in row["accept"].get(name, ()):
                 reversed_.append(row["id"])
         hedges.update(found.get(n) for n, label in row["labels"].items() if label == "uncertain")
-        numbers_found = reader.numbers(row["text"])
-        for name, value in row["numbers"].items():
-            low, high = value if isinstance(value, list) else (value, value)
-            fits = low - 0.5 <= numbers_found.get(name, -1.0) <= high + 0.5
-            right, wrong = right + fits, wrong if fits else [*wrong, (row["id"], name)]
+        told += reader.count_numbers(row, reader.numbers(row["text"]))
     total = sum(counts.values(), collections.Counter())
     for state in ("present", "absent"):
         hit, false, missed = (total[f"{kind} {state}"] for kind in ("hit", "false", "missed"))
         assert 2 * hit / (2 * hit + false + missed) > 0.96, state
     assert reversed_ == ["t095"]  # "effusion drained last month, none today"
-    assert right / (right + len(wrong)) > 0.97, wrong
+    assert told["right"] > 0.97 * (told["right"] + told["wrong"] + told["missed"]), told
     assert hedges["uncertain"] > 0.85 * hedges.total(), hedges
 
 

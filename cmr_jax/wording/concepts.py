@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from cmr_jax.wording import findings, numbers
-from cmr_jax.wording.context import Clause, Span
+from cmr_jax.wording.context import Clause, Span, normal
 from cmr_jax.wording.findings import Mention
 
 FILE = pathlib.Path(__file__).parent / "lexicon.toml"
@@ -24,7 +24,7 @@ _NORMAL_VALVES = (
 )
 _MACROS = {
     "REGURGITATION": _REGURGITATION,
-    "VALVULAR": "valv(?:e|ular)",
+    "VALVULAR": "(?<!mitral )(?<!aortic )(?<!tricuspid )(?<!pulmonary )(?<!pulmonic )valv(?:e|ular)",
     "NORMAL_VALVES": _NORMAL_VALVES,
     "VALVE_DISEASE": r"valv(?:e|ular) (?:heart )?(?:diseases?|abnormalit\w+|dysfunction|lesions?|patholog\w+|defects?)",
 }
@@ -51,9 +51,9 @@ _SHARED_HEAD = re.compile(
 )
 _SHARED_VALVE = re.compile(
     rf"\b(?P<valve>{_VALVE}|valv(?:e|ular)) (?:valve )?(?P<first>{_LESION})(?P<and> and | or | nor |/)"
-    rf"(?:\w+ )?(?P<second>{_LESION})"
+    rf"(?:(?!{_VALVE})\w+ )?(?P<second>{_LESION})"
 )
-_ONE_VALVE = re.compile(rf"\b(?:(?P<name>{_VALVE}|[mat]v)(?= valve| without| with\b| [cn]o))")
+_ONE_VALVE = re.compile(rf"\b(?:(?P<name>{_VALVE}|[mat]v)(?= valve| leaflet| annul| disease| without| with\b| [cn]o))")
 _BARE_LESION = re.compile(
     rf"(?<!mitral )(?<!aortic )(?<!tricuspid )(?<!pulmonary )(?<!valve )(?<!valvular )(?<!artery )(?<!sub)"
     rf"\b(?:{_LESION}|prolapse)\b"
@@ -69,6 +69,14 @@ _OVER = re.compile(
     r"\b(?:history of|previous|prior|past|former|after|following|post|status post|s/p)(?: an?| acute)*\s*$"
 )
 _ANYWHERE = re.compile(r"\b(?:all|any|every|other) (?:segments?|territor\w+|walls?|regions?)\b")
+_LIMITS = re.compile(
+    r"[(\[](?:(?:local|institutional|site) )?(?:normal|reference|ref|nr|upper|lower|n)\b[^()\[\]]*\d[^()\[\]]*[)\]]"
+)
+_COMPARED = re.compile(
+    r"\b(?:native )?(?P<what>t1|t2|ecv)\b(?! ?\*)[^;()\d]{0,60}(?P<value>\d+(?:\.\d+)?)\s*(?:ms\w*|%)?"
+    r"\s*[(\[][^()\d]*(?:(?P<low>\d+(?:\.\d+)?)\s*(?:ms\w*|%)?\s*(?:-|to)\s*|(?:upper limit|<)\D{0,20})"
+    r"(?P<high>\d+(?:\.\d+)?)[^()]*[)\]]"
+)
 _WORD = re.compile(r"\b(?!ms\b|mm\b|ml\b|cm2?\b)[a-z][a-z0-9]*")
 LONGEST_ITEM = 5  # words of a thing whose quality may stand in the next item of a list: "T1, T2 and ECV normal"
 
@@ -107,8 +115,11 @@ def _words(patterns: list[str] | None) -> re.Pattern[str] | None:
 
 
 def read_clauses(text: str) -> list[Clause]:
-    """Clauses of a normalised sentence whose valves all have their lesion: "MR or TR", "mitral and tricuspid"."""
-    return findings.read_clauses(_spelled_out(text))
+    """Clauses of a normalised sentence whose valves all have their lesion: "MR or TR", "mitral and tricuspid".
+
+    Limits of what is normal, in brackets behind a value, are left out.
+    """
+    return findings.read_clauses(_spelled_out(_LIMITS.sub(" ", text)))
 
 
 def _spelled_out(text: str) -> str:
@@ -129,10 +140,15 @@ def _spelled_out(text: str) -> str:
     return text
 
 
+ABBREVIATIONS = {
+    valve + lesion: f"{_FULL[valve]} {_FULL[lesion]}" for valve in "amtp" for lesion in "rs"
+}
+
+
 def _full(match: re.Match[str]) -> str:
     if match["valve"] + match["lesion"] == "ts":
         return match.group()
-    return f"{match['before']}{_FULL[match['valve']]} {_FULL[match['lesion']]}"
+    return match["before"] + ABBREVIATIONS[match["valve"] + match["lesion"]]
 
 
 def mentions(parts: list[Clause]) -> Iterator[Mention]:
@@ -212,12 +228,26 @@ def _owns(text: str, quality: Span, thing: re.Match[str]) -> bool:
     return nearest[0] < thing.end() and thing.start() < nearest[1]
 
 
-def implied(stated: dict[str, float]) -> Iterator[tuple[str, bool]]:
-    """Concepts that numbers imply: iron below a T2* of 20 ms (Anderson 2001, Eur Heart J 22:2171), an ECV
-    beyond 32 % (mean and two SD of the healthy, Sado 2012, Heart 98:1436)."""
+def implied(text: str) -> Iterator[tuple[str, bool]]:
+    """Concepts that the numbers of a normalised sentence imply.
+
+    A value is high or low by the limits in brackets behind it: "T1 1165 ms (normal 950-1030)".  Without any, T2*
+    below 20 ms is iron (Anderson 2001, Eur Heart J 22:2171), an ECV beyond 32 % is high (mean and two SD
+    of the healthy, Sado 2012, Heart 98:1436).
+    """
+    compared = set()
+    for match in _COMPARED.finditer(text):
+        what, value = match["what"], float(match["value"])
+        low, high = float(match["low"] or 0), float(match["high"])
+        compared.add(what)
+        if value >= low:
+            yield f"{what}_high", value > high
+        if what == "t1" and value <= high:
+            yield "t1_low", value < low
+    stated = numbers.stated([text])
     if (t2star := stated.get("t2star_ms")) is not None:
         yield "iron_overload", t2star < 20
-    if stated.get("ecv_percent", 0) > 32.3:
+    if "ecv" not in compared and stated.get("ecv_percent", 0) > 32.3:
         yield "ecv_high", True
 
 
@@ -228,6 +258,6 @@ def said(sentence: str, parts: list[Clause]) -> dict[str, bool]:
         if not clause.leaves_open(at):
             found[name] = found.get(name, False) or present
     if not any(part.doubted or part.skipped for part in parts):
-        for name, present in implied(numbers.stated([sentence])):
+        for name, present in implied(normal(sentence)):
             found.setdefault(name, present)
     return found

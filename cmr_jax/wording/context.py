@@ -105,10 +105,11 @@ DENIAL = re.compile(
 _AFTER = re.compile(  # denies what stands before it
     r"\b(?:(?:(?:is|are|was|were|be|been|could|can) )*(?:not|no longer)|cannot be|can't be)(?: \w+){0,2}?"
     r" (?:seen|present|identified|detected|evident|visible|visuali[sz]ed|demonstrated|found"
+    r"|detectable|discernible|demonstrable|satisfied"
     r"|appreciated|noted|observed|shown|apparent|excessive|supported|favou?red|confirmed|met|fulfilled)\b"
     r"|\b(?:has|have|had) (?:(?!not\b)\w+ )?(?:resolved|disappeared)\b|\b(?:excluded|ruled out)\b"
     r"|\babsent(?= (?:in|at|throughout|from|within)\b)"
-    r"|\b(?:absent|lacking|none|neg|negative|nil|no)\s*[.!]?\s*$|\s-\s*$"
+    r"|\b(?:absent|lacking|none|neg|negative|nil|no|(?<!not )resolved)\s*[.!]?\s*$|\s-\s*$"
 )
 _ADJECTIVE = re.compile(r"(\w+) negative (?!for\b)(?=\w)")  # "LGE negative DCM"
 # Absent there, or absent so: the rest may be present.
@@ -128,6 +129,7 @@ _DOUBT_FORWARD = (
 # No statement about this exam follows: a condition, the question, the past, another modality.
 _ASIDE = (
     r"\b(?:if|evaluate[d]? for|history of"
+    r"|(?:been|was|were) (?:mis)?(?:interpreted as|taken for)"
     r"|(?:echo\w*|tte|ct|ultrasound) (?:had )?suggested)\b"
 )
 # Doubts what comes before it, or both sides.
@@ -136,7 +138,8 @@ _DOUBT_BACK = (
     r"|(?:needs? to|must|should|to) be (?:excluded|ruled out)"
     r"|(?:is|are|was|were|remains?) (?:\w+ )?(?:possible|suspected|questionable|equivocal|uncertain"
     r"|unclear|unlikely|improbable|borderline)|(?:to|should) be considered|versus|vs"
-    r"|not (?:certain|definite|sure|convincing)|suspected(?= (?:on|in|at|by|from)\b|\W*$))\b"
+    r"|not (?:certain|definite|sure|convincing)|suspected(?= (?:on|in|at|by|from)\b|\W*$)"
+    r"|unlikely(?= (?:in|given|due|because|as)\b))\b"
 )
 DOUBT = re.compile(f"{_DOUBT_FORWARD}|{_ASIDE}|{_DOUBT_BACK}")
 _FORWARD, _BACK = re.compile(f"{_DOUBT_FORWARD}|(?P<aside>{_ASIDE})"), re.compile(_DOUBT_BACK)
@@ -164,13 +167,17 @@ _DOUBTFUL = re.compile(
     r"(?:(?:\w+ly|is|are|was|were|still|but|remains?|rather) )*"
     r"(?:suspected|possible|not (?:excluded|certain|definite|sure|convincing)|unclear|equivocal)"
 )
+_IS_SEEN = re.compile(  # "no mass or thrombus is seen" is one denial
+    r"\b(?:is|are|was|were|can be|could be) (?=(?:seen|present|noted|shown|identified|detected|found|visible|evident"
+    r"|demonstrated|observed)\b)"
+)
 _LISTS = re.compile(r"\b(?:differentials?|ddx?)\b")
 _JOINED = re.compile(r"\b(?:and|n?or|are|were)\b")
 _SEEN = re.compile(r"\b(?:seen|present|noted|shown|identified)\b")
 # Most pieces have no trigger: one search finds out.
 _ANY = re.compile(
     rf"{DENIAL.pattern}|{DOUBT.pattern}|\s-\s*$"
-    r"|\b(?:imag|sequence|acqui|protocol|technique|non ?diagnostic|lacking)"
+    r"|\b(?:imag|sequence|acqui|protocol|technique|non ?diagnostic|lacking|resolved)"
 )
 
 
@@ -276,7 +283,7 @@ def _statements(piece: str) -> list[tuple[str, str]]:
     denial = DENIAL.search(piece)
     if denial and not _AFTER.search(piece):
         for word in _AND.finditer(piece, denial.end()):
-            if _STATEMENT.search(piece[word.end() :]):
+            if _STATEMENT.search(_IS_SEEN.sub("", piece[word.end() :])):
                 return [(piece[: word.start()], word.group()), (piece[word.end() :], "")]
     elif word := _NEW.search(piece):
         return [(piece[: word.start(1)], word.group(1)), (piece[word.end(1) :], "")]

@@ -177,7 +177,11 @@ def _span(sentence: str, clause: Clause) -> Span:
     """Where the words of a clause lie in the sentence, which was normalised since."""
     tokens = list(_TOKEN.finditer(sentence))
     here = [_CHAMBER.sub("", normal(t.group())) for t in tokens]
-    wanted = [_CHAMBER.sub("", word) for word in _TOKEN.findall(clause.text)]
+    text = clause.text
+    for short, full in concepts.ABBREVIATIONS.items():
+        if short in here:
+            text = text.replace(full, short)
+    wanted = [_CHAMBER.sub("", word) for word in _TOKEN.findall(text)]
     matcher = difflib.SequenceMatcher(None, here, wanted, autojunk=False)
     blocks = [b for b in matcher.get_matching_blocks() if b.size]
     if 2 * sum(b.size for b in blocks) < len(wanted):  # translated
