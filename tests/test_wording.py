@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from cmr_jax.evals import questions
-from cmr_jax.wording import findings, numbers, plain, rephrased, statements
+from cmr_jax.wording import findings, lexicon, numbers, plain, rephrased, spelling, statements
 from cmr_jax.wording.__main__ import explained
 from cmr_jax.wording.context import normal, split
 from data_prep.phantom.protocol import profile
@@ -329,6 +329,26 @@ def test_a_normal_study_states_the_absence_of_everything():
     assert [s.finding for s in found] == list(findings.FINDINGS)
 
 
+SLIPS = {
+    "Pericardial efusion.": {"pericardial_effusion": True},
+    "Hypertrohy of the septum.": {"lv_hypertrophy": True},
+    "LV is dialted.": {"lv_dilation": True},
+    "No late gadolinum enhancment.": {"lge": False, "infarct": False, "nonischemic_lge": False},
+    "Diluted contrast, literal view.": {},
+    "The patient is deceased.": {},
+}
+
+
+@pytest.mark.parametrize("sentence", SLIPS)
+def test_typing_errors_are_read_as_the_word_that_was_meant(sentence):
+    assert findings.said(sentence) == SLIPS[sentence]
+
+
+def test_words_that_are_spelled_right_stay():
+    for word in lexicon.spelled().words | lexicon.spelled().others:
+        assert spelling.corrected(word) == word
+
+
 LABELLED = pathlib.Path(__file__).parent / "fixtures" / "labelled_reports.jsonl"
 
 
@@ -504,11 +524,17 @@ def test_words_that_training_hears_are_understood_as_a_question():
         ("LVEDV / LVESV: 143 / 55 ml.", {"lv_edv_ml": 143, "lv_esv_ml": 55}),
         ("LVEDV 240 ml previously, now 210 ml.", {"lv_edv_ml": 210}),
         ("LVEDVI of 89 mL per square meter.", {"lv_edvi_ml_m2": 89}),
-        ("LVEDVi | 74 | 60-95 ml/m2 || LVEF | 66 | 57-75 %", {"lv_edvi_ml_m2": 74, "lv_ef_percent": 66}),
+        (
+            "LVEDVi | 74 | 60-95 ml/m2 || LVEF | 66 | 57-75 %",
+            {"lv_edvi_ml_m2": 74, "lv_ef_percent": 66},
+        ),
         ("LA volume 98 ml, LA EF 31 %.", {}),
         ("LGE in 22% of LV mass (29 g); total LV mass 134 g.", {"lv_mass_g": 134}),
         ("LV mass index 112 g/m2, body mass index 28.", {"lv_massi_g_m2": 112}),
-        ("Native T1 1180 ms (1.5 T, normal 970-1030), ECV 0.52.", {"t1_ms": 1180, "ecv_percent": 52}),
+        (
+            "Native T1 1180 ms (1.5 T, normal 970-1030), ECV 0.52.",
+            {"t1_ms": 1180, "ecv_percent": 52},
+        ),
         ("Post-contrast T1 450 ms, liver T2* 4 ms.", {}),
         ("Myocardial T2* 8 ms, T2 62 ms.", {"t2star_ms": 8, "t2_ms": 62}),
         ("LVEF/RVEF 62/58 %.", {"lv_ef_percent": 62, "rv_ef_percent": 58}),

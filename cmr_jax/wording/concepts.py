@@ -4,56 +4,50 @@
 They serve people and comparison of reports; training learns the thirteen of `findings`.
 """
 
-import functools
-import pathlib
 import re
-import tomllib
 from collections.abc import Iterator
-from typing import NamedTuple
 
-from cmr_jax.wording import findings, numbers
+from cmr_jax.wording import findings, lexicon, numbers
 from cmr_jax.wording.context import Clause, Span, normal
 from cmr_jax.wording.findings import Mention
+from cmr_jax.wording.lexicon import REGURGITATION, VALVE, Concept
 
-FILE = pathlib.Path(__file__).parent / "lexicon.toml"
-
-_REGURGITATION = "(?:regurgitation|insufficiency|incompetence|regurg|leak(?:age)?)"
-_NORMAL_VALVES = (
-    r"(?:normal|unremarkable|competent)(?: functioning)? (?:(?:cardiac|heart) )?valv(?:es|ular)(?: function)?"
-    r"|valv(?:es|ular function) (?:(?:are|is|all|appear|show) )*(?:normal|unremarkable|competent)"
-)
-_MACROS = {
-    "REGURGITATION": _REGURGITATION,
-    "VALVULAR": "(?<!mitral )(?<!aortic )(?<!tricuspid )(?<!pulmonary )(?<!pulmonic )valv(?:e|ular)",
-    "NORMAL_VALVES": _NORMAL_VALVES,
-    "VALVE_DISEASE": r"valv(?:e|ular) (?:heart )?(?:diseases?|abnormalit\w+|dysfunction|lesions?|patholog\w+|defects?)",
-}
-_VALVE = r"(?:mitral|aortic|tricuspid|pulmon(?:ary|ic))"
-_LESION = rf"(?:stenosis|{_REGURGITATION})"
+_LESION = rf"(?:stenosis|{REGURGITATION})"
 _GRADE = (
-    r"(?:no|not|trace|trivial|minimal|mild(?:ly)?|moderate(?:ly)?|severe|significant|physiologic\w*|small|minor"
+    r"(?:no|not|trace|trivial|minimal|torrential|massive|free|mild(?:ly)?|moderate(?:ly)?|severe|significant|physiologic\w*|small|minor"
     r"|relevant|known|possible|residual|progressive|functional|secondary|primary|degenerative|ischemic|important|to)"
 )
 _KIND = r"(?:central|eccentric|calcific|low flow|paradoxical|rheumatic|holosystolic|free|jets? of|grade \w+)"
 _ABBREVIATED = re.compile(
-    rf"\b(?P<before>{_GRADE},? (?:{_KIND} )*(?:(?:[amtp][rs]|{_VALVE} {_LESION})(?:, | and | or |/|, or ))*)"
+    rf"\b(?P<before>{_GRADE},? (?:{_KIND} )*(?:(?:[amtp][rs]|{VALVE} {_LESION})(?:, | and | or |/|, or ))*)"
     r"(?P<valve>[amtp])(?P<lesion>[rs])\b(?! (?:imag|angio|study|scan|perf|exam|venog|a|an|the|well|per|in|of|seen"
     r"|compared|described|noted|before|above|expected|shown|judged)\b)(?!I)"
 )
 # "TR moderate", "AR: none", "PS and AS absent"
 _GRADED_AFTER = re.compile(
-    r"(?:^|(?<=[,;.(] )|(?<=valves )|(?<=and ))(?P<before>)(?P<valve>[amtp])(?P<lesion>[rs])\b"
-    r"(?= (?:(?:is|was|fraction|and [amtp][rs]) )*(?:mild|moder|severe|triv|trace|none|absent|minimal|fract|grade|jet|volume|\d))"
+    r"(?:^|(?<=[,;.(|] )|(?<=valves )|(?<=and ))(?P<before>)(?P<valve>[amtp])(?P<lesion>[rs])\b"
+    r"(?= (?:(?:is|was|fraction|and [amtp][rs]) )*"
+    r"(?:mild|moder|severe|triv|trace|none|absent|minimal|fract|grade|jet|volume|\d))"
 )
-_FULL = {"a": "aortic", "m": "mitral", "t": "tricuspid", "p": "pulmonary", "r": "regurgitation", "s": "stenosis"}
+_FULL = {
+    "a": "aortic",
+    "m": "mitral",
+    "t": "tricuspid",
+    "p": "pulmonary",
+    "r": "regurgitation",
+    "s": "stenosis",
+}
 _SHARED_HEAD = re.compile(
-    rf"\b(?P<list>{_VALVE}(?:(?:, (?:and |or )?| and | or | nor |/|, )(?:{_VALVE}))+) (?:valves? )?(?P<head>{_LESION})"
+    rf"\b(?P<list>{VALVE}(?:(?:, (?:and |or )?| and | or | nor |/|, )(?:{VALVE}))+) (?:valves? )?(?P<head>{_LESION})"
 )
 _SHARED_VALVE = re.compile(
-    rf"\b(?P<valve>{_VALVE}|valv(?:e|ular)) (?:valve )?(?P<first>{_LESION})(?P<and> and | or | nor |/)"
-    rf"(?:(?!{_VALVE})\w+ )?(?P<second>{_LESION})"
+    rf"\b(?P<valve>{VALVE}|valv(?:e|ular)) (?:valve )?(?P<first>{_LESION})(?P<and> and | or | nor |/)"
+    rf"(?:(?!{VALVE})\w+ )?(?P<second>{_LESION})"
 )
-_ONE_VALVE = re.compile(rf"\b(?:(?P<name>{_VALVE}|[mat]v)(?= valve| leaflet| annul| disease| without| with\b| [cn]o))")
+_NAMED_VALVE = re.compile(
+    rf"\b(?:{VALVE}(?! (?:root|arch|arter|vein|venous|hypertens|embol|edema|trunk|dissect|aneurysm|dilat|annulus \d))"
+    r"|[mat]v|valves|valv(?:e|ular) function)\b"
+)
 _BARE_LESION = re.compile(
     rf"(?<!mitral )(?<!aortic )(?<!tricuspid )(?<!pulmonary )(?<!valve )(?<!valvular )(?<!artery )(?<!sub)"
     rf"\b(?:{_LESION}|prolapse)\b"
@@ -62,9 +56,12 @@ _BARE_LESION = re.compile(
 _THING = re.compile(
     r"\b(?:left and right atri\w+|(?:left|right|both|bilateral|the) atri\w+|atri\w+|biatrial|[lr]a|lv\w*|rv\w*"
     r"|(?:left |right )?ventric\w+|(?:all |four )+(?:cardiac )?chambers?|aort\w+|root|sept\w+|wall|walls|thickness"
-    r"|(?:native )?t[12](?: ?\*| star)?|ecv|extra ?cellular volume|relaxation times|function|signal|right (?:heart|sided) chambers)\b"
+    r"|(?:native )?t[12](?: ?\*| star)?|ecv|extra ?cellular volume|relaxation times|function|signal"
+    r"|right (?:heart|sided) chambers)\b"
 )
-_JOINED = re.compile(r"\s*(?:(?:,|/|&|\band\b|\bor\b|\bas well as\b)\s*)*(?:the\s+|of\s+)*(?:mapping|values?|times?)?\s*")
+_JOINED = re.compile(
+    r"\s*(?:(?:,|/|&|\+|\band\b|\bor\b|\bas well as\b)\s*)*(?:the\s+|of\s+)*(?:mapping|values?|times?)?\s*"
+)
 _OVER = re.compile(
     r"\b(?:history of|previous|prior|past|former|after|following|post|status post|s/p)(?: an?| acute)*\s*$"
 )
@@ -79,39 +76,6 @@ _COMPARED = re.compile(
 )
 _WORD = re.compile(r"\b(?!ms\b|mm\b|ml\b|cm2?\b)[a-z][a-z0-9]*")
 LONGEST_ITEM = 5  # words of a thing whose quality may stand in the next item of a list: "T1, T2 and ECV normal"
-
-
-class Concept(NamedTuple):
-    """Words of a concept; see lexicon.toml."""
-
-    says: re.Pattern[str] | None
-    denies: re.Pattern[str] | None
-    denied: re.Pattern[str] | None
-    unless: re.Pattern[str] | None
-    of: re.Pattern[str] | None
-    quality: re.Pattern[str] | None
-    fine: re.Pattern[str] | None
-    placed: bool
-    past: bool
-
-
-@functools.cache
-def lexicon() -> dict[str, Concept]:
-    """Concepts by name, in the order of the file."""
-    found = {}
-    for name, entry in tomllib.loads(FILE.read_text()).items():
-        words = [_words(entry.get(key)) for key in ("says", "denies", "denied", "unless", "of", "is", "fine")]
-        found[name] = Concept(*words, entry.get("placed", False), entry.get("past", False))
-    return found
-
-
-def _words(patterns: list[str] | None) -> re.Pattern[str] | None:
-    if not patterns:
-        return None
-    joined = "|".join(patterns)
-    for macro, meaning in _MACROS.items():
-        joined = joined.replace(macro, meaning)
-    return re.compile(rf"(?<!\w)(?:{joined})(?!\w)")
 
 
 def read_clauses(text: str) -> list[Clause]:
@@ -130,14 +94,21 @@ def _spelled_out(text: str) -> str:
         text = changed
     text = _GRADED_AFTER.sub(_full, text)
     text = _SHARED_HEAD.sub(
-        lambda m: re.sub(_VALVE, lambda v: f"{v.group()} {m['head']}", m["list"]), text
+        lambda m: re.sub(VALVE, lambda v: f"{v.group()} {m['head']}", m["list"]), text
     )
     text = _SHARED_VALVE.sub(r"\g<valve> \g<first>\g<and>\g<valve> \g<second>", text)
-    valves = {match["name"] for match in _ONE_VALVE.finditer(text)}
-    if len(valves) == 1:  # "aortic valve: bicuspid, moderate stenosis, mild regurgitation"
-        name = valves.pop()
-        text = _BARE_LESION.sub(rf"{_FULL.get(name[0] * name.endswith('v'), name)} \g<0>", text)
-    return text
+    return _BARE_LESION.sub(_of_last_valve, text)
+
+
+def _of_last_valve(match: re.Match[str]) -> str:
+    """A lesion with the valve that was named last: "aortic valve: bicuspid, moderate stenosis"."""
+    named = list(_NAMED_VALVE.finditer(match.string, 0, match.start()))
+    if not named:
+        return match.group()
+    name = named[-1].group()
+    if name.endswith("v"):
+        name = _FULL[name[0]]
+    return f"{'valvular' if name.startswith('valv') else name} {match.group()}"
 
 
 ABBREVIATIONS = {
@@ -154,7 +125,7 @@ def _full(match: re.Match[str]) -> str:
 def mentions(parts: list[Clause]) -> Iterator[Mention]:
     """Concepts that the clauses of a sentence name, in the order of the text, then of the lexicon."""
     for number in range(len(parts)):
-        for name, concept in lexicon().items():
+        for name, concept in lexicon.concepts().items():
             yield from _named(name, concept, parts[number])
             if concept.of:
                 yield from _of_quality(name, concept, parts, number)
@@ -189,9 +160,11 @@ def _of_quality(name: str, concept: Concept, parts: list[Clause], number: int) -
         words = _WORD.findall(clause.text)
         if not made and len(words) <= LONGEST_ITEM:
             has_value = any(c.isdigit() for c in clause.text[thing.end() :])
-            for other in [*parts[number + 1 : number + 3], *parts[max(number - 1, 0) : number]]:
+            for other in [*parts[number + 1 : number + 4], *parts[max(number - 1, 0) : number]]:
                 if has_value and _THING.search(other.text):
-                    break  # "ECV 41 %, T2 normal"
+                    if list(_qualities(name, concept, other, None)):
+                        break  # "ECV 41 %, T2 normal"
+                    continue  # "T1 1165 ms, ECV 52 %, both elevated"
                 if made := list(_qualities(name, concept, other, None)):
                     break
         yield from made

@@ -10,7 +10,7 @@ import functools
 import re
 from typing import NamedTuple
 
-from cmr_jax.wording import languages
+from cmr_jax.wording import languages, spelling
 
 Span = tuple[int, int]
 
@@ -26,7 +26,7 @@ _SUBJECT = (
 )
 _PREDICATE = (
     r"(?:dilated|enlarged|reduced|decreased|impaired|depressed|preserved|normal|thickened|hypertrophied"
-    r"|increased|akinetic|hypokinetic|dyskinetic|abnormal|good|poor|intact|small|large|thin\w*|stable"
+    r"|increased|normali[sz]ed|akinetic|hypokinetic|dyskinetic|abnormal|good|poor|intact|small|large|thin\w*|stable"
     r"|moderate|unremarkable|hyperdynamic|mildly|moderately|severely)"
 )
 _VERB = r"(?:is|are|was|were|has|have|had|shows?|showed|appears?|measures?|remains?|demonstrates?)"
@@ -97,7 +97,7 @@ _PSEUDO = re.compile(
 )
 _COMPARED = re.compile(r"\bno (?:significant |interval )*(?:increase|decrease) in\b")
 DENIAL = re.compile(
-    r"\b(?:no|not|nor|none|without|absence of|absent|(?:neg|negative)(?: for)?|never|free of|neither|nil"
+    r"\b(?:no|not|nor|none|nothing to suggest|without|absence of|absent|(?:neg|negative)(?: for)?|never|free of|neither|nil"
     r"|(?:has|have|had) (?:(?!not\b)\w+ )?(?:resolved|disappeared)|resolution of|excludes?|excluded"
     r"|rules? out|ruled out|rather than|lack of|fail(?:s|ed)? to|below the threshold (?:for|of)"
     r"|(?:is|are|argues?) against)\b"
@@ -137,7 +137,7 @@ _DOUBT_BACK = (
     r"\b(?:can(?:not|'t) be (?:\w+ )?(?:excluded|ruled out)|not (?:be )?(?:\w+ )?(?:excluded|ruled out)"
     r"|(?:needs? to|must|should|to) be (?:excluded|ruled out)"
     r"|(?:is|are|was|were|remains?) (?:\w+ )?(?:possible|suspected|questionable|equivocal|uncertain"
-    r"|unclear|unlikely|improbable|borderline)|(?:to|should) be considered|versus|vs"
+    r"|unclear|unlikely|improbable|borderline)|(?:to|should) be considered|a consideration|versus|vs"
     r"|not (?:certain|definite|sure|convincing)|suspected(?= (?:on|in|at|by|from)\b|\W*$)"
     r"|unlikely(?= (?:in|given|due|because|as)\b))\b"
 )
@@ -220,8 +220,10 @@ def _inside(at: int, spans: tuple[Span, ...]) -> bool:
 @functools.lru_cache(maxsize=1 << 12)
 def normal(text: str) -> str:
     """Lower case, one space, American English, no numbering."""
-    text = languages.english(_NUMBERING.sub("", text.lower()))
-    text = text.replace("ischaem", "ischem").replace("oedema", "edema").replace("calibre", "caliber")
+    text = spelling.corrected(languages.english(_NUMBERING.sub("", text.lower())))
+    text = (
+        text.replace("ischaem", "ischem").replace("oedema", "edema").replace("calibre", "caliber")
+    )
     text = text.replace("vs.", "vs").replace("m^2", "m2")
     if not text.isascii():
         text = _DASH.sub("-", text).replace("m²", "m2")

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from cmr_jax.wording import numbers
+from cmr_jax.wording import lexicon, numbers
 from cmr_jax.wording.context import Clause, normal, split
 
 FINDINGS = (
@@ -45,43 +45,19 @@ _PLACES = re.compile(
     r"|(?P<aorta>\baort(?:a|ic)(?! valve| stenosis| regurg| insuff)\w*|\bsinus(?:es)? of valsalva)"
     r"|(?P<other>\b(?:pulmonary|vena cava|mitral|tricuspid|coronary|valv\w+|pericardi\w+))"
 )
-_LARGE = re.compile(
-    r"\b(?:(?:non ?|un)?(?:dilat(?:ed|ation|ion)|enlarg(?:ed|ement)|ectatic|ectasia)|aneurysm\w*"
-    r"|increased(?= (?:\w+ ){0,2}(?:volumes?|size)\b))\b"
-)
-_SIZE = re.compile(r"\b(?:size[sd]?|dimensions?|width|calib\w+|volumes?|chambers?|diameters?)\b")
-_WEAK = re.compile(
-    r"\b(?:dysfunction\w*|(?:systolic |ventricular |lv |rv )?impairment|cardiomyopathic"
-    r"|(?:global(?:ly)?|diffuse(?:ly)?|severe|severely) hypokine\w+|hypocontractil\w+"
-    r"|hypokine\w+(?= (?:[lr]v|left ventric\w+|right ventric\w+|ventric\w+)\b)"
-    r"|(?:impaired|hypokinetic)(?=\s*(?:$|and\b|or\b|with\b)))"
-)
-_POOR = re.compile(
-    r"\b(?:reduced|decreased?|impaired|depressed|depression|poor(?:ly)?|low(?:ered)?|weak)\b"
-)
-_FUNCTION = re.compile(
-    r"\b(?:function\w*|contract\w+|performance|ejection fraction|[lr]?v?ef|systolic)\b"
-)
+_LARGE = lexicon.words("large")
+_SIZE = lexicon.words("size")
+_WEAK = lexicon.words("weak")
+_POOR = lexicon.words("poor")
+_FUNCTION = lexicon.words("function")
 _FINE = re.compile(
-    r"(?<!than )(?<!above )(?<!below )(?<!above the )(?<!below the )\b"
-    r"(?:normal(?:ly)?|preserved|good|unremarkable|inconspicuous|within normal limits|fair|intact"
-    r"|spared|well(?! below)|ok|hyperkinetic|hyperdynamic|normali[sz]\w+)\b"
+    r"(?<!than )(?<!above )(?<!below )(?<!above the )(?<!below the )"
+    + lexicon.words("fine").pattern
 )
-REGION = re.compile(
-    r"\b(?:walls?|territor\w+|segments?|region\w*|septum|septal|apex|apical|lateral|inferior|anterior)\b"
-)
-_THICK = re.compile(
-    r"\b(?:non )?(?:hypertroph(?:y|ied)|thickened|thickening|lvh"
-    r"|increased? (?:in )?(?:\w+ ){0,2}(?:thickness|(?:lv|ventricular|myocardial) mass))\b"
-)
-_WALL = re.compile(r"\b(?:wall )?thickness\b")
-_ENHANCES = re.compile(
-    r"\b(?:(?:late|delayed) (?:myocardial |gadolinium |contrast |hyper ?)*enhancement|d?lge|dge"
-    r"|hyper ?enhancement|(?:sub ?endocardial|transmural|mid ?wall|(?:sub ?)?epicardial|intramural|septal"
-    r"|patchy) enhancement|enhancement(?= (?:in|of|along) the \w+ (?:wall|septum))"
-    r"|(?:(?<=no )|(?<=pattern of )|(?<=free of )|(?<=myocardial )|(?<=abnormal ))enhancement"
-    r"|contrast uptake|scar\w*|fibrosis)\b"
-)
+REGION = lexicon.words("region")
+_THICK = lexicon.words("thick")
+_WALL = lexicon.words("thickness")
+_ENHANCES = lexicon.words("enhancement")
 _BUT_THERE = re.compile(  # "no LGE other than at the insertion points"
     r"\b(?:no|without) (?:\w+ ){0,3}(?:lge|enhancement|scar\w*)\b.*\b(?:other than|except|apart from|aside from)\b"
     r"|\b(?:apart from|aside from|other than|except for)\b.*\bno (?:\w+ ){0,3}(?:lge|enhancement|scar)"
@@ -98,17 +74,9 @@ _SEPTAL_HYPERTROPHY = re.compile(r"\bsept\w+ (?:wall )?hypertroph")
 _ITEM = re.compile(r"^|\b(?:or|and) ")
 _EVERYWHERE = re.compile(r"\b(?:all|any|every) segments?\b")
 _SHOWN = re.compile(r"\b(?:lge|gadolinium|enhancement)\b.*\b(?:demonstrate|show|reveal|confirm)")
-_OF_INFARCT = re.compile(
-    r"\b(?:(?<!non )infarct\w*|(?<!non )(?<!non)ischemi\w+ (?:cardiomyopathy|scar\w*|injury|origin|pattern|etiology))\b"
-)
-_LAYER_OF_INFARCT = re.compile(
-    r"(?<!non )(?<!not )(?<!no )\b(?:subendocardial|transmural|full thickness)\b"
-)
-_NOT_ISCHEMIC = re.compile(
-    r"\b(?:non ?ischemic (?:pattern|origin|lge|late|scar|fibrosis)|(?:is|are|was) non ?ischemic"
-    r"|non ?infarct|mid ?(?:wall|myocardi\w+)"
-    r"|intramyocardial|intramural|patchy|insertion points?|(?:sub ?)?epicardial)\b"
-)
+_OF_INFARCT = lexicon.words("infarct")
+_LAYER_OF_INFARCT = lexicon.words("layer_of_infarct")
+_NOT_ISCHEMIC = lexicon.words("not_ischemic")
 # "no ischemic scar", "no scar of an infarct", "no LGE in a non-ischemic pattern"
 _KIND = re.compile(
     r"(?P<not>non ?)?(?:ischemic|infarct(?:ion)?)(?: type| pattern(?: of)?| related)? $"
@@ -130,23 +98,9 @@ _WHOLE_NORMAL = re.compile(
     r"(?:mri|mr|cmr|heart|study|scan|exam(?:ination)?|magnetic resonance(?: imaging)?)"
     r"(?: study| scan| exam(?:ination)?)?\W*"
 )
-_DISEASES = (
-    ("amyloidosis", re.compile(r"\bamyloid\w*")),
-    (
-        "hcm",
-        re.compile(
-            r"\b(?:hypertrophic (?:obstructive )?cardiomyopathy|ho?cm|asymmetric\w* septal hyp\w+)\b"
-        ),
-    ),
-    (
-        "dcm",
-        re.compile(
-            r"\b(?:dilated cardiomyopathy|dcm|nicm|non ?ischemic (?:dilated )?cardiomyopathy)\b"
-        ),
-    ),
-)
+_DISEASES = {name: lexicon.words(name) for name in ("amyloidosis", "hcm", "dcm")}
 _INFILTRATE = re.compile(r"(?<!fat )(?<!fatty )\binfiltrati(?:on|ve)\b")
-_FLUID = re.compile(r"\b(?:effusions?|fluid)\b")
+_FLUID = lexicon.words("fluid")
 _PERICARDIAL = re.compile(r"pericardi|tamponade|heart")
 _ELSEWHERE = re.compile(r"pleura|bilateral|sided|joint|abdom|ascit|perihepat")
 _OTHERWISE = ("other than", "except", "apart from", "aside from")
@@ -259,7 +213,9 @@ def opposite(told: Any) -> Any:
 
 
 # Kinds of words: a rule is tried where a text has a word of its kind, which saves most searches.
-PLACE, LARGE, SIZE, NORMAL, WEAK, FUNCTION, THICK, TISSUE, DISEASE, FLUID = (1 << n for n in range(10))
+PLACE, LARGE, SIZE, NORMAL, WEAK, FUNCTION, THICK, TISSUE, DISEASE, FLUID = (
+    1 << n for n in range(10)
+)
 # Letters one of which stands in each word that the rules of a kind look for.
 _LETTERS = {
     PLACE: "ventric|[lr]v|heart|chamber|cavit|atri|[lr]a|both|aort|sinus|pulmon|cava|mitral|tricusp|corona"
@@ -267,11 +223,11 @@ _LETTERS = {
     LARGE: "dilat|enlarg|ecta|aneurysm|increased",
     SIZE: "size|dimension|width|calib|volume|chamber|diameter",
     NORMAL: "normal|unremark|inconspic|fine",
-    WEAK: "dysfunction|impair|cardiomyop|hypo",
+    WEAK: "dysfunction|impair|cardiomyop|hypo|hfm?r",
     FUNCTION: "function|contract|performance|fraction|ef|systolic",
     THICK: "hypertroph|thick|lvh|increase",
-    TISSUE: "enhanc|lge|dge|uptake|scar|fibro|gadolin|infarct|ischemi",
-    DISEASE: "amyloid|cardiomyop|cm|hyp|infiltrat",
+    TISSUE: "enhanc|lge|dge|uptake|scar|fibro|gadolin|infarct|ischemi|icm",
+    DISEASE: "amyloid|attr|cardiomyop|cm|hyp|infiltrat",
     FLUID: "effusion|fluid",
 }
 _OF_KIND = {kind: re.compile(letters) for kind, letters in _LETTERS.items()}
@@ -301,7 +257,9 @@ Named = tuple[tuple[int, str], ...]  # where in the clause, chamber
 
 
 @functools.lru_cache(maxsize=1 << 14)  # clauses recur more often than sentences
-def _of_clause(clause: Clause, named: Named, before: tuple[str, ...]) -> list[tuple[str, int, bool]]:
+def _of_clause(
+    clause: Clause, named: Named, before: tuple[str, ...]
+) -> list[tuple[str, int, bool]]:
     kinds = _kinds(clause.text)
     found = list(_of_chambers(clause, _Owners(clause.text, named, before), kinds))
     if kinds & TISSUE:
@@ -314,7 +272,7 @@ def _of_clause(clause: Clause, named: Named, before: tuple[str, ...]) -> list[tu
 
 
 def _of_diseases(clause: Clause) -> Found:
-    for finding, words in _DISEASES:
+    for finding, words in _DISEASES.items():
         if match := words.search(clause.text):
             yield finding, match.start(), not clause.denies(match.start())
     infiltrate = _INFILTRATE.search(clause.text)

@@ -24,9 +24,7 @@ _RIGHT = (
 _NOT_RIGHT = r"(?<!\b[lr]a )(?<!atrial )(?<!rv )(?<!right ventricular )(?<!right ventricle )"
 _PERCENT = r"\s*(?:%|percent\b|per cent\b)(?! (?:scar|lge|of|smaller|larger))"
 # Without a sign the value stands beside the word: "EF 28."
-_BARE = (
-    r"\s*(?:of|is|was|at|ok|good|normal|preserved|:|=|\|)?\s*(?:about|approximately|around|ca|~)?\s*"
-)
+_BARE = r"\s*(?:of|is|was|at|ok|good|normal|preserved|:|=|\|)?\s*(?:about|approximately|around|ca|~)?\s*"
 _END = r"(?!\s*%)(?=\s*(?:\.(?!\d)|[;)|]|,(?!\d)|and\b|$))"
 # "dropped from 45 % to 29 %", "44 % -> 52 %": what counts is now.
 _UNIT = r"(?:\s*(?:%|mm|cm|ml(?:/m2)?))?\s*"
@@ -34,7 +32,7 @@ _FROM = (
     rf"(?:{_NEAR}\bfrom {_NUMBER[1:-1]}{_UNIT}(?=to\b)|{_NEAR}{_NUMBER[1:-1]}{_UNIT}->\s*)?"
     rf"{_NEAR}(?:, ?)?"
 )
-_WALLS = r"(?:hypertrophy|hypertrophied|lvh|wall thickness|wall thickening|posterior wall|septum|septal|walls?)"
+_WALLS = r"(?:hypertrophy|hypertrophied|lvh|wall thickness|wall thickening|posterior wall|septum|septal|ivsd?|walls?)"
 _LOOSE = r"(?:[^.;\d]|\.(?= ?\d)){0,40}?"
 
 
@@ -52,7 +50,9 @@ class Number(NamedTuple):
     least: float  # beyond these a number is of something else, or mistyped
     most: float
     needs: tuple[str, ...] = ()  # one of these letters stands in any text that the patterns match
-    patterns: tuple[re.Pattern[str], ...] = ()  # the first that matches counts; `volumes` reads the others
+    patterns: tuple[
+        re.Pattern[str], ...
+    ] = ()  # the first that matches counts; `volumes` reads the others
     other: re.Pattern[str] | None = None  # other structures whose size may stand beside the words
 
 
@@ -89,7 +89,7 @@ NUMBERS = {
     "lv_mass_g": Number(Usual(125, 45), 20, 800),
     "lv_massi_g_m2": Number(Usual(66, 22), 10, 400),
     "lv_wall_mm": Number(
-        Usual(12, 4), 2, 60, ("wall", "sept", "hypertroph", "lvh"),
+        Usual(12, 4), 2, 60, ("wall", "sept", "hypertroph", "lvh", "ivs"),
         _compiled(
             rf"\b(?<!rv free )(?<!rv ){_WALLS}\b(?:{_NEAR}\bfrom \d+{_UNIT}(?=to\b))?{_LOOSE}{_MM}",
             rf"\b{_MM} (?:basal |mid |thick |interventricular )*septum\b",
@@ -101,9 +101,14 @@ NUMBERS = {
         ),
     ),
     "aorta_mm": Number(
-        Usual(38, 7), 10, 120, ("aort", "sinus"),
-        _compiled(rf"\b(?:root|ascending(?: aorta)?|tubular|(?<!descending )(?<!abdominal )aorta|sinus\w*)\b{_NEAR}{_MM}"),
-        re.compile(r"annulus|arch|descend|isthm|stj|junction|thromb|abscess|coronary|abdominal|pulmonary|lvot|coarct|distance|previous|\brv\b"),
+        Usual(38, 7), 10, 120, ("aort", "sinus", "root", "ascending"),
+        _compiled(
+            rf"\b(?:root|ascending(?: aorta)?|tubular|(?<!descending )(?<!abdominal )aorta|sinus\w*)\b{_NEAR}{_MM}"
+        ),
+        re.compile(
+            r"annulus|arch|descend|isthm|stj|junction|thromb|abscess|coronary|abdominal|pulmonary|lvot|coarct|distance"
+            r"|previous|\brv\b"
+        ),
     ),
     "effusion_mm": Number(
         Usual(12, 6), 1, 80, ("effusion", "fluid"),
@@ -111,7 +116,7 @@ NUMBERS = {
             rf"\b(?:effusion|pericardial fluid)\b(?:[^.;\d]{{0,20}}\d+ ?[mc]m (?=is now|now|to\b))?"
             rf"[^.;\d]{{0,40}}?{_MM}(?:[^.;\d]{{0,25}} and {_MM})?"
         ),
-        re.compile(r"pleura|thick|calcif|pericardium|aort|root|diameter|dilat|size"),
+        re.compile(r"pleura|thick|calcif|none|aort|root|diameter|dilat|size"),
     ),
     "t1_ms": Number(Usual(1040, 80), 500, 1900),
     "t2_ms": Number(Usual(50, 7), 20, 150),
@@ -132,7 +137,9 @@ _NORMAL = re.compile(r"\b(?:normal|unremarkable|inconspicuous|preserved|fine|goo
 _REFERENCE = re.compile(r"\((?:normal|reference|ref)\b[^)]*\)")
 _DIGIT = re.compile(r"\d")
 # "RV: not dilated. EDV 139 ml": the heading holds until a sentence names a ventricle.
-_SIDE = re.compile(r"(?:^|[.;]\s)\s*(?:\d+[.)]\s*)?([lr]v|(?:left|right) ventricle)\s*:", re.IGNORECASE)
+_SIDE = re.compile(
+    r"(?:^|[.;]\s)\s*(?:\d+[.)]\s*)?([lr]v|(?:left|right) ventricle)\s*(?::|\.?\s*$)", re.IGNORECASE
+)
 _VENTRICLE = re.compile(r"ventric|\b[lr][va]|atri|aort|pericard", re.IGNORECASE)
 
 
@@ -171,25 +178,25 @@ def measured(text: str) -> list[tuple[str, float, int]]:
             found.setdefault(name, (value, at))
     for name, number in _WITH_PATTERNS.items():
         if any(letters in text for letters in number.needs):
-            found |= {name: value for value in _first(name, number, text)}
+            found |= _first(name, number, text)
     return [(name, *found[name]) for name in NUMBERS if name in found] if found else []
 
 
-def _first(name: str, number: Number, text: str) -> list[tuple[float, int]]:
+def _first(name: str, number: Number, text: str) -> dict[str, tuple[float, int]]:
     """The first plausible value by the patterns, of lengths the largest, with its place; or none."""
     matches = next(filter(None, (list(p.finditer(text)) for p in number.patterns)), [])
     if number.other:
         matches = [m for m in matches if not number.other.search(text, _start(text, m), m.end())]
     largest = name == "lv_wall_mm"
     values = [
-        (_value(*groups, largest=largest), m.start())
-        for m in matches
-        for groups in _spans(m)
+        (_value(*groups, largest=largest), m.start()) for m in matches for groups in _spans(m)
     ]
     if name.endswith("ef_percent"):  # or a fraction
         values = [(100 * v if v < 1 else v, at) for v, at in values]
     values = [(v, at) for v, at in values if number.least <= v <= number.most]
-    return [max(values)] if values and name.endswith("_mm") else values[:1]
+    if not values:
+        return {}
+    return {name: max(values) if name.endswith("_mm") else values[0]}
 
 
 def _spans(match: re.Match[str]) -> list[tuple[str | None, ...]]:

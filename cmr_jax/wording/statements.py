@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from cmr_jax.wording import concepts, findings
+from cmr_jax.wording import concepts, findings, lexicon
 from cmr_jax.wording.context import Clause, Span, normal
 from cmr_jax.wording.findings import Mention
 from cmr_jax.wording.languages import NOT_UNDERSTOOD
@@ -62,10 +62,10 @@ _PLACE = re.compile(
     r"|(?P<apical>apex|apical)|(?P<LAD>lad|left anterior descending)|(?P<RCA>rca|right coronary)"
     r"|(?P<LCx>l?cx|(?:left )?circumflex))\b"
 )
-NAMES = (*findings.FINDINGS, *concepts.lexicon())
+NAMES = (*findings.FINDINGS, *lexicon.concepts())
 PLACED = (
     *("lv_hypertrophy", "lge", "infarct", "nonischemic_lge"),
-    *(name for name, concept in concepts.lexicon().items() if concept.placed),
+    *(name for name, concept in lexicon.concepts().items() if concept.placed),
 )
 _TOKEN = re.compile(r"[^\W_]+|%")
 _CHAMBER = re.compile(r"^[lr]v(?=ef$)")  # which `findings.read_clauses` may have put before

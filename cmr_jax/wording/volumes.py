@@ -27,7 +27,7 @@ _STEP = re.compile(
     rf"|(?:\bfrom {_NUMBER}\s*(?:{_UNIT}|ms\w*|%)?\s*(?:to|->) ?|{_NUMBER}\s*(?:{_UNIT}|ms\w*|%)?\s*-> ?)?"
     rf"(?<![\w.*])(?P<value>{_NUMBER})(?:\s*(?:±|\+/-)\s*{_NUMBER})?(?:\s*(?:-|to)\s*(?P<high>{_NUMBER}))?"
     r"(?:\s*(?:(?P<ml>ml|mls|cc)|(?P<g>g|gr|grams?)|(?P<ms>ms|msecs?|milliseconds)|(?P<percent>%)|(?P<other>[a-z]+))"
-    r"(?P<by>\s*/\s*m2)?\b)?"
+    r"(?P<by>\s*/\s*m2)?(?!\w))?"
 )
 # What a text holds where there is anything to read.
 _ANY = re.compile(r"e[ds]v|stolic volume|mass|lvm|t1|t2|ecv|extracellular")
@@ -62,7 +62,9 @@ def measured(text: str) -> Iterator[tuple[str, float, int]]:
     if not _ANY.search(text):
         return
     chamber = ""  # the last ventricle
-    waiting: list[Measure] = []  # measures whose values are still to come, or the one that had its value
+    waiting: list[
+        Measure
+    ] = []  # measures whose values are still to come, or the one that had its value
     had = indexed = False
     earlier: re.Match[str] | None = None  # "previously", which a bracket or a comma may end
     away: re.Match[str] | None = None  # another organ or tissue, whose values are not asked for
@@ -108,7 +110,13 @@ def _measure(step: re.Match[str], chamber: str) -> Measure:
     if what := step["relaxation"]:
         return Measure("", _RELAXATION.get(what.strip(), "t2star"), False, step.end())
     own = (step["own"] or chamber)[:1]
-    what = "mass" if step["mass"] else "edv" if step["volume"].startswith(("ed", "end d", "endd")) else "esv"
+    what = (
+        "mass"
+        if step["mass"]
+        else "edv"
+        if step["volume"].startswith(("ed", "end d", "endd"))
+        else "esv"
+    )
     return Measure({"l": "lv", "r": "rv"}.get(own, ""), what, bool(step["index"]), step.end())
 
 
@@ -126,7 +134,7 @@ def _ends(measure: Measure, step: re.Match[str]) -> bool:
 def _named(
     step: re.Match[str], measure: Measure, indexed: bool, text: str, start: int
 ) -> tuple[str, float] | None:
-    """Name and value of a number behind a measure, whose words end at `start`; None where its unit is not the measure's."""
+    """Name and value of a number behind a measure, whose words end at `start`; None if its unit is another's."""
     value = float(step["value"])
     if step["high"]:
         if _BRACKET.search(text, 0, step.start()):
@@ -137,7 +145,11 @@ def _named(
         return None
     what, chamber = measure.what, measure.chamber or "lv"
     if what == "ecv":
-        return ("ecv_percent", 100 * value if value < 1 else value) if bare or step["percent"] else None
+        return (
+            ("ecv_percent", 100 * value if value < 1 else value)
+            if bare or step["percent"]
+            else None
+        )
     if what in _TISSUES:
         return (f"{what}_ms", value) if bare or step["ms"] else None
     unit = "g" if what == "mass" else "ml"

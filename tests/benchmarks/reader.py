@@ -18,7 +18,7 @@ import random
 import re
 import time
 
-from cmr_jax.wording import concepts, findings, statements
+from cmr_jax.wording import findings, lexicon, statements
 from cmr_jax.wording import numbers as measurements
 from data_prep.reports.impression import sentences
 
@@ -70,14 +70,16 @@ def main() -> None:
         if args.speed:
             print(speed([row["text"] for row in rows]))
             continue
-        _print_scores(rows, tuple(concepts.lexicon()) if args.concepts else findings.FINDINGS)
+        _print_scores(rows, tuple(lexicon.concepts()) if args.concepts else findings.FINDINGS)
 
 
 def _print_scores(rows: list[dict], names: tuple[str, ...]) -> None:
     counts = {name: collections.Counter() for name in names}
     exact = sum(not count(row, read(row["text"]), counts) for row in rows)
     print(f"{exact} of {len(rows)} texts read without an error")
-    print(f"{'':24s}" + "".join(f"{s:>9s}  P    R    F1      n" for s in STATES) + "  hedges read so")
+    print(
+        f"{'':24s}" + "".join(f"{s:>9s}  P    R    F1      n" for s in STATES) + "  hedges read so"
+    )
     total = sum(counts.values(), collections.Counter())
     for name, c in [*counts.items(), ("all", total)]:
         cells = "".join(_cell(c, state) for state in STATES)

@@ -1,0 +1,79 @@
+"""Words of reports, which `lexicon.toml` holds for people to review."""
+
+import functools
+import pathlib
+import re
+import tomllib
+from typing import Any, NamedTuple
+
+FILE = pathlib.Path(__file__).parent / "lexicon.toml"
+
+VALVE = r"(?:mitral|aortic|tricuspid|pulmon(?:ary|ic))"
+REGURGITATION = r"(?:regurgitation|insufficiency|incompetence|regurg|leak(?:age)?)"
+_MACROS = {  # what capitals in the file stand for
+    "REGURGITATION": REGURGITATION,
+    "VALVULAR": "(?<!mitral )(?<!aortic )(?<!tricuspid )(?<!pulmonary )(?<!pulmonic )valv(?:e|ular)",
+    "NORMAL_VALVES": (
+        r"(?:normal|unremarkable|competent)(?: functioning)? (?:(?:cardiac|heart) )?valv(?:es|ular)(?: function)?"
+        r"|valv(?:es|ular function) (?:(?:are|is|all|appear|show) )*(?:normal|unremarkable|competent)"
+    ),
+    "VALVE_DISEASE": (
+        r"valv(?:e|ular) (?:heart )?(?:diseases?|abnormalit\w+|dysfunction|lesions?|patholog\w+|defects?)"
+    ),
+}
+
+
+class Concept(NamedTuple):
+    """Words of a concept, as the file explains them."""
+
+    says: re.Pattern[str] | None
+    denies: re.Pattern[str] | None
+    denied: re.Pattern[str] | None
+    unless: re.Pattern[str] | None
+    of: re.Pattern[str] | None
+    quality: re.Pattern[str] | None
+    fine: re.Pattern[str] | None
+    placed: bool
+    past: bool
+
+
+@functools.cache
+def _file() -> dict[str, Any]:
+    return tomllib.loads(FILE.read_text())
+
+
+def words(name: str) -> re.Pattern[str]:
+    """Words of the thirteen findings by the name of their list."""
+    return _whole(_file()["words"][name])
+
+
+class Spelling(NamedTuple):
+    """Words that typing errors are corrected to, and words that only look like errors."""
+
+    words: frozenset[str]
+    others: frozenset[str]
+
+
+@functools.cache
+def spelled() -> Spelling:
+    """Spellings of the file."""
+    return Spelling(*(frozenset(_file()["spelling"][k].split()) for k in ("words", "others")))
+
+
+@functools.cache
+def concepts() -> dict[str, Concept]:
+    """Concepts by name, in the order of the file."""
+    found = {}
+    for name, entry in _file()["concepts"].items():
+        lists = (entry.get(k) for k in ("says", "denies", "denied", "unless", "of", "is", "fine"))
+        patterns = [_whole(patterns) if patterns else None for patterns in lists]
+        found[name] = Concept(*patterns, entry.get("placed", False), entry.get("past", False))
+    return found
+
+
+def _whole(patterns: list[str]) -> re.Pattern[str]:
+    """One pattern of whole words for all of a list."""
+    joined = "|".join(patterns)
+    for macro, meaning in _MACROS.items():
+        joined = joined.replace(macro, meaning)
+    return re.compile(rf"(?<!\w)(?:{joined})(?!\w)")
