@@ -376,6 +376,40 @@ def test_labelled_reports_are_read_as_their_author_meant_them():
     assert hedges["uncertain"] > 0.85 * hedges.total(), hedges
 
 
+FIXTURES = LABELLED.parent
+
+
+def test_labelled_concepts_are_read_as_their_author_meant_them():
+    """Composed and labelled before the rules were seen; then the rules were mended on them."""
+    counts = {name: collections.Counter() for name in lexicon.concepts()}
+    reversed_, numbers_ = [], collections.Counter()
+    for line in (FIXTURES / "labelled_concepts.jsonl").read_text().splitlines():
+        row = json.loads(line)
+        found = reader.read(row["text"])
+        reader.count(row, found, counts)
+        numbers_ += reader.count_numbers(row, reader.numbers(row["text"]) if "numbers" in row else {})
+        for name in counts:
+            pair = {row["labels"].get(name), found.get(name)}
+            if pair == {"present", "absent"} and found[name] not in row["accept"].get(name, ()):
+                reversed_.append((row["id"], name))
+    total = sum(counts.values(), collections.Counter())
+    for state in ("present", "absent"):
+        hit, false, missed = (total[f"{kind} {state}"] for kind in ("hit", "false", "missed"))
+        assert 2 * hit / (2 * hit + false + missed) > 0.96, state
+    assert all(c["hit present"] > 1 for c in counts.values())
+    assert len(reversed_) < 6, reversed_  # "in contrast to the first scan, in which edema was present"
+    assert numbers_["right"] > 0.98 * (numbers_["right"] + numbers_["wrong"] + numbers_["missed"])
+
+
+def test_labelled_numbers_are_read():
+    counts = collections.Counter()
+    for line in (FIXTURES / "labelled_numbers.jsonl").read_text().splitlines():
+        row = json.loads(line)
+        counts += reader.count_numbers(row, reader.numbers(row["text"]))
+    assert counts["right"] > 0.98 * (counts["right"] + counts["wrong"] + counts["missed"])
+    assert counts["invented"] == 0, counts
+
+
 INJECTED = {  # a report, and the same with one error in it
     "LV dilated, EF 30 %, no LGE.": "LV not dilated, EF 30 %, no LGE.",
     "No effusion, RV enlarged.": "No effusion, LV enlarged.",

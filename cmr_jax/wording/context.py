@@ -22,7 +22,7 @@ _AND = re.compile(r"\b(?:and|or)\b")
 _SUBJECT = (
     r"(?:[lr]v(?:ef|edvi?|esvi?)?|[lr]a|ef|ventric\w+|biventric\w+|atri\w+|aort\w+|root|septum|septal|wall"
     r"|function\w*|fraction|volumes?|size|contract\w+|thickness|pericardi\w+|valves?|leaflets?|heart"
-    r"|apex|myocardium|chambers?|cavit\w+)"
+    r"|apex|myocardium|chambers?|cavit\w+|t[12]|ecv|perfusion)"
 )
 _PREDICATE = (
     r"(?:dilated|enlarged|reduced|decreased|impaired|depressed|preserved|normal|thickened|hypertrophied"
@@ -97,7 +97,8 @@ _PSEUDO = re.compile(
 )
 _COMPARED = re.compile(r"\bno (?:significant |interval )*(?:increase|decrease) in\b")
 DENIAL = re.compile(
-    r"\b(?:no|not|nor|none|nothing to suggest|without|absence of|absent|(?:neg|negative)(?: for)?|never|free of|neither|nil"
+    r"\b(?:no|not|nor|none|nothing to suggest|without|absence of|absent|(?:neg|negative)(?: for)?|never|free of"
+    r"|neither|nil"
     r"|(?:has|have|had) (?:(?!not\b)\w+ )?(?:resolved|disappeared)|resolution of|excludes?|excluded"
     r"|rules? out|ruled out|rather than|lack of|fail(?:s|ed)? to|below the threshold (?:for|of)"
     r"|(?:is|are|argues?) against)\b"
