@@ -64,6 +64,7 @@ def results(tmp_path_factory) -> pathlib.Path:
     for name, noise, seeds in (("plain", 1.6, 2), ("better", 0.6, 2), ("other", 1.6, 1)):
         for seed in range(seeds):
             own = made_run(exams, noise, seed if name != "other" else 0)
+            own.about["commit"] = "def" if name == "other" else "abc"
             store.write(store.file_of(folder, name, seed), own)
     return folder
 
@@ -165,6 +166,8 @@ def test_a_table_says_what_pays(results):
     assert set(rows) == {"plain", "better", "other"}  # what was not run is not told of
     assert "| pays | 1.6 |" in rows["better"]
     assert "| not shown | 2.6 |" in rows["other"]
+    assert rows["other"].endswith("| def |") and rows["other"].count(") * |") == len(SETS)
+    assert rows["better"].endswith("| abc |") and " * |" not in rows["better"]
     numbers = json.loads((results / table.NUMBERS_FILE).read_text())
     assert numbers["arms"]["other"]["beside"]["seeds"] == [0]
     assert set(numbers["arms"]["better"]["worth"]) == {

@@ -59,7 +59,9 @@ def measured(study: Study, results: pathlib.Path, draws: int) -> dict[str, Any]:
                 for name, side in ((arm.beside, other), (arm.name, own))
             )
             pairs = {n: second[n].beside(first[n]) for n in exams}
-            block["beside"] = {"arm": arm.beside, "seeds": both, "data": pairs}
+            code = {run.about["commit"] for seed in both for run in (own[seed], other[seed])}
+            same = len(code) == 1
+            block["beside"] = {"arm": arm.beside, "seeds": both, "data": pairs, "same_code": same}
     return {
         "study": study.name,
         "data": study.data,

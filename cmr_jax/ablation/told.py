@@ -9,6 +9,10 @@ from cmr_jax.evals import compare
 
 COMPLETE = ", complete"  # after the name of a data set: its exams that have all six arrays alone
 PAYS, COSTS, OPEN = "pays", "costs", "not shown"
+OTHER_CODE = (
+    "Code: the commits that the runs were made by. A difference with an asterisk is between runs of different "
+    "code, which may be what differs."
+)
 SAYS = {compare.BETTER: PAYS, compare.WORSE: COSTS}
 ASKED = {
     ZERO_SHOT: "findings from the reports' words, mean AUC",
@@ -25,7 +29,7 @@ def whole(numbers: dict[str, Any]) -> str:
     parts = [part for name in numbers["headline"] for part in headline(numbers, name)]
     if any(numbers["curves"].values()):
         parts += ["## Learning from fewer exams: mean zero-shot AUC", curves(numbers)]
-    return "\n\n".join([*parts, "## Every arm: mean zero-shot AUC", arms(numbers)])
+    return "\n\n".join([*parts, "## Every arm: mean zero-shot AUC", OTHER_CODE, arms(numbers)])
 
 
 def headline(numbers: dict[str, Any], name: str) -> list[str]:
@@ -76,10 +80,11 @@ def arms(numbers: dict[str, Any]) -> str:
     """One row an arm: mean AUC of findings from words and how it differs."""
     sets = _sets(numbers)
     differ = [f"difference, {n}" for n in sets]
-    rows = [["arm", "what", "seeds", *sets, "beside", *differ, "validation says", "CPU min"]]
+    rows = [["arm", "what", "seeds", *sets, "beside", *differ, "validation says", "CPU min", "code"]]
     for name, block in numbers["arms"].items():
         beside = block.get("beside")
         differences = [beside["data"][n].get(ZERO_SHOT) for n in sets] if beside else []
+        mark = "" if not beside or beside["same_code"] else " *"
         rows.append(
             [
                 name,
@@ -87,9 +92,10 @@ def arms(numbers: dict[str, Any]) -> str:
                 str(len(block["seeds"])),
                 *(_value(block["worth"][n].get(ZERO_SHOT)) for n in sets),
                 beside["arm"] if beside else "",
-                *([_apart(d) for d in differences] or [""] * len(sets)),
+                *([_apart(d) + mark for d in differences] or [""] * len(sets)),
                 verdict(block),
                 f"{block['cpu_min']:.1f}" if block["cpu_min"] else "-",
+                ", ".join(block["commits"]),
             ]
         )
     return _markdown(rows)
