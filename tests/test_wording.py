@@ -333,7 +333,7 @@ SLIPS = {
     "Pericardial efusion.": {"pericardial_effusion": True},
     "Hypertrohy of the septum.": {"lv_hypertrophy": True},
     "LV is dialted.": {"lv_dilation": True},
-    "No late gadolinum enhancment.": {"lge": False, "infarct": False, "nonischemic_lge": False},
+    "No late gadolinum enhancement.": {"lge": False, "infarct": False, "nonischemic_lge": False},
     "Diluted contrast, literal view.": {},
     "The patient is deceased.": {},
 }
@@ -387,7 +387,9 @@ def test_labelled_concepts_are_read_as_their_author_meant_them():
         row = json.loads(line)
         found = reader.read(row["text"])
         reader.count(row, found, counts)
-        numbers_ += reader.count_numbers(row, reader.numbers(row["text"]) if "numbers" in row else {})
+        numbers_ += reader.count_numbers(
+            row, reader.numbers(row["text"]) if "numbers" in row else {}
+        )
         for name in counts:
             pair = {row["labels"].get(name), found.get(name)}
             if pair == {"present", "absent"} and found[name] not in row["accept"].get(name, ()):
@@ -397,7 +399,7 @@ def test_labelled_concepts_are_read_as_their_author_meant_them():
         hit, false, missed = (total[f"{kind} {state}"] for kind in ("hit", "false", "missed"))
         assert 2 * hit / (2 * hit + false + missed) > 0.96, state
     assert all(c["hit present"] > 1 for c in counts.values())
-    assert len(reversed_) < 6, reversed_  # "in contrast to the first scan, in which edema was present"
+    assert len(reversed_) < 6, reversed_  # "in contrast to the first scan, with edema"
     assert numbers_["right"] > 0.98 * (numbers_["right"] + numbers_["wrong"] + numbers_["missed"])
 
 

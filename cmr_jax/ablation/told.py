@@ -80,7 +80,9 @@ def arms(numbers: dict[str, Any]) -> str:
     """One row an arm: mean AUC of findings from words and how it differs."""
     sets = _sets(numbers)
     differ = [f"difference, {n}" for n in sets]
-    rows = [["arm", "what", "seeds", *sets, "beside", *differ, "validation says", "CPU min", "code"]]
+    rows = [
+        ["arm", "what", "seeds", *sets, "beside", *differ, "validation says", "CPU min", "code"]
+    ]
     for name, block in numbers["arms"].items():
         beside = block.get("beside")
         differences = [beside["data"][n].get(ZERO_SHOT) for n in sets] if beside else []

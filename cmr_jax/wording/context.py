@@ -130,7 +130,7 @@ _DOUBT_FORWARD = (
 # No statement about this exam follows: a condition, the question, the past, another modality.
 _ASIDE = (
     r"\b(?:if|evaluate[d]? for|history of"
-    r"|(?:been|was|were) (?:mis)?(?:interpreted as|taken for)"
+    r"|(?:been|was|were) (?:interpreted as|misinterpreted as|taken for)"
     r"|(?:echo\w*|tte|ct|ultrasound) (?:had )?suggested)\b"
 )
 # Doubts what comes before it, or both sides.

@@ -26,15 +26,15 @@ _MACROS = {  # what capitals in the file stand for
 class Concept(NamedTuple):
     """Words of a concept, as the file explains them."""
 
-    says: re.Pattern[str] | None
-    denies: re.Pattern[str] | None
-    denied: re.Pattern[str] | None
-    unless: re.Pattern[str] | None
-    of: re.Pattern[str] | None
-    quality: re.Pattern[str] | None
-    fine: re.Pattern[str] | None
-    placed: bool
-    past: bool
+    says: re.Pattern[str] | None = None
+    denies: re.Pattern[str] | None = None
+    denied: re.Pattern[str] | None = None
+    unless: re.Pattern[str] | None = None
+    of: re.Pattern[str] | None = None
+    quality: re.Pattern[str] | None = None  # `is` in the file
+    fine: re.Pattern[str] | None = None
+    placed: bool = False
+    past: bool = False
 
 
 @functools.cache
@@ -65,9 +65,9 @@ def concepts() -> dict[str, Concept]:
     """Concepts by name, in the order of the file."""
     found = {}
     for name, entry in _file()["concepts"].items():
-        lists = (entry.get(k) for k in ("says", "denies", "denied", "unless", "of", "is", "fine"))
-        patterns = [_whole(patterns) if patterns else None for patterns in lists]
-        found[name] = Concept(*patterns, entry.get("placed", False), entry.get("past", False))
+        fields = {"quality" if key == "is" else key: value for key, value in entry.items()}
+        patterns = {k: _whole(v) for k, v in fields.items() if isinstance(v, list)}
+        found[name] = Concept(**(fields | patterns))
     return found
 
 

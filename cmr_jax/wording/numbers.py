@@ -5,7 +5,7 @@
 
 import functools
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from cmr_jax.wording import volumes
@@ -199,11 +199,14 @@ def _first(name: str, number: Number, text: str) -> dict[str, tuple[float, int]]
     return {name: max(values) if name.endswith("_mm") else values[0]}
 
 
-def _spans(match: re.Match[str]) -> list[tuple[str | None, ...]]:
-    """The groups of each span of a match: low, high and, of lengths, unit."""
+def _spans(match: re.Match[str]) -> Iterator[tuple[str, str | None, str]]:
+    """Low, high and unit of each span of a match; only lengths have a unit."""
     groups = match.groups()
     each = 2 if len(groups) == 2 else 3
-    return [groups[at : at + each] for at in range(0, len(groups), each) if groups[at]]
+    for at in range(0, len(groups), each):
+        low, high, *unit = groups[at : at + each]
+        if low:
+            yield low, high, (unit or [""])[0] or ""
 
 
 def _start(text: str, match: re.Match[str]) -> int:

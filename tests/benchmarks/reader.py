@@ -59,7 +59,9 @@ def numbers(text: str) -> dict[str, float]:
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(
+        description="Score the reader of reports, or measure its speed."
+    )
     parser.add_argument("files", nargs="+", type=pathlib.Path)
     parser.add_argument("--concepts", action="store_true")
     parser.add_argument("--speed", action="store_true")
