@@ -23,18 +23,21 @@ _MACROS = {  # what capitals in the file stand for
 }
 
 
+_LISTS = ("says", "denies", "denied", "unless", "of", "is", "fine")
+
+
 class Concept(NamedTuple):
     """Words of a concept, as the file explains them."""
 
-    says: re.Pattern[str] | None = None
-    denies: re.Pattern[str] | None = None
-    denied: re.Pattern[str] | None = None
-    unless: re.Pattern[str] | None = None
-    of: re.Pattern[str] | None = None
-    quality: re.Pattern[str] | None = None  # `is` in the file
-    fine: re.Pattern[str] | None = None
-    placed: bool = False
-    past: bool = False
+    says: re.Pattern[str] | None
+    denies: re.Pattern[str] | None
+    denied: re.Pattern[str] | None
+    unless: re.Pattern[str] | None
+    of: re.Pattern[str] | None
+    quality: re.Pattern[str] | None  # `is` in the file
+    fine: re.Pattern[str] | None
+    placed: bool
+    past: bool
 
 
 @functools.cache
@@ -65,9 +68,10 @@ def concepts() -> dict[str, Concept]:
     """Concepts by name, in the order of the file."""
     found = {}
     for name, entry in _file()["concepts"].items():
-        fields = {"quality" if key == "is" else key: value for key, value in entry.items()}
-        patterns = {k: _whole(v) for k, v in fields.items() if isinstance(v, list)}
-        found[name] = Concept(**(fields | patterns))
+        words_of = {key: _whole(value) for key, value in entry.items() if isinstance(value, list)}
+        says, denies, denied, unless, of, quality, fine = map(words_of.get, _LISTS)
+        placed, past = entry.get("placed", False), entry.get("past", False)
+        found[name] = Concept(says, denies, denied, unless, of, quality, fine, placed, past)
     return found
 
 
