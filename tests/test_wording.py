@@ -573,6 +573,8 @@ def test_words_that_training_hears_are_understood_as_a_question():
         ),
         ("Post-contrast T1 450 ms, liver T2* 4 ms.", {}),
         ("Myocardial T2* 8 ms, T2 62 ms.", {"t2star_ms": 8, "t2_ms": 62}),
+        ("LVEF 45 ± 3 %, T1 1080 +/- 40 ms.", {"lv_ef_percent": 45, "t1_ms": 1080}),
+        ("LVEF (baseline 35 %) 50 %.", {"lv_ef_percent": 50}),
         ("LVEF/RVEF 62/58 %.", {"lv_ef_percent": 62, "rv_ef_percent": 58}),
         ("Sinus 41 x 40 mm, ascending aorta 43 mm, descending aorta 24 mm.", {"aorta_mm": 43}),
         ("Pericardial fluid up to 1.5 cm, pleural effusion 35 mm.", {"effusion_mm": 15}),

@@ -82,6 +82,7 @@ _NUMBERING = re.compile(r"^\s*(?:\d+[.)]|[-*•])\s*")
 _DASH = re.compile(r"[\u2010-\u2015\u2212]")
 _DECIMAL_COMMA = re.compile(r"(\d),(\d{1,2})(?=\s*(?:%|mm|cm|ml))")
 _ABOUT = re.compile(r"\b(max|min|approx|ca)\.(?= ?\d)")
+_SPREAD = re.compile(r"\s*(?:±|\+/-)\s*\d+(?:\.\d+)?(?=\s*(?:%|m|g|\W*$))")
 _SIGN = re.compile(r"\(\s*([-+])\s*\)")
 _HYPHEN = re.compile(r"([a-z])-([a-z])")
 _METHOD = re.compile(
@@ -230,7 +231,7 @@ def normal(text: str) -> str:
         text = _DASH.sub("-", text).replace("m²", "m2")
     if "," in text:
         text = _LAYER.sub(r"\1 ", _DECIMAL_COMMA.sub(r"\1.\2", text))
-    text = _ABOUT.sub(r"\1", text)
+    text = _SPREAD.sub("", _ABOUT.sub(r"\1", text))
     for letters, pattern, instead in _SHORT:
         if letters in text:
             text = pattern.sub(instead, text)

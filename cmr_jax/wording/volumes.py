@@ -25,7 +25,7 @@ _STEP = re.compile(
     r"|\b(?P<indexed>index\w*|bsa)\b|\b(?P<now>now|current\w*|today)\b"
     r"|\b(?P<earlier>previous\w*|prior|formerly|last|baseline|compared)\b"
     rf"|(?:\bfrom {_NUMBER}\s*(?:{_UNIT}|ms\w*|%)?\s*(?:to|->) ?|{_NUMBER}\s*(?:{_UNIT}|ms\w*|%)?\s*-> ?)?"
-    rf"(?<![\w.*])(?P<value>{_NUMBER})(?:\s*(?:±|\+/-)\s*{_NUMBER})?(?:\s*(?:-|to)\s*(?P<high>{_NUMBER}))?"
+    rf"(?<![\w.*])(?P<value>{_NUMBER})(?:\s*(?:-|to)\s*(?P<high>{_NUMBER}))?"
     r"(?:\s*(?:(?P<ml>ml|mls|cc)|(?P<g>g|gr|grams?)|(?P<ms>ms|msecs?|milliseconds)|(?P<percent>%)|(?P<other>[a-z]+))"
     r"(?P<by>\s*/\s*m2)?(?!\w))?"
 )
