@@ -380,6 +380,8 @@ def _of_thickness(clause: Clause, owners: _Owners) -> Found:
 
 def _by_size(clause: Clause) -> Found:
     """Sizes that are beyond what is normal in everyone; a size within says nothing."""
+    if "mm" not in clause.text and "cm" not in clause.text:
+        return
     for name, value, at in numbers.measured(clause.text):
         finding, least = _LARGE_MM.get(name, ("", 0))
         if finding and value >= least:
@@ -392,13 +394,15 @@ def _function(clause: Clause, at: int, places: list[str]) -> Found:
         return
     if _EARLIER.search(text, 0, at):
         return  # "previous EF 25 %, now 55 %"
-    weak, stated = _POOR.search(text), numbers.stated([text])
+    weak, fine = _POOR.search(text), _FINE.search(text)
+    of_words = weak or (fine and not _WEAK.search(text))
+    stated = {} if of_words else numbers.stated([text])
     for place in (p for p in places if p in (LV, RV)):
         if _LOW_NORMAL.search(text):
             yield f"{place}_dysfunction", at, False
         elif weak:
             yield f"{place}_dysfunction", weak.start(), not clause.denies(weak.start())
-        elif (fine := _FINE.search(text)) and not _WEAK.search(text):
+        elif fine and of_words:
             yield f"{place}_dysfunction", fine.start(), clause.denies(fine.start())
         elif (value := stated.get(f"{place}_ef_percent", stated.get("lv_ef_percent"))) is not None:
             yield f"{place}_dysfunction", at, value < EF_WEAK
