@@ -134,7 +134,9 @@ _EARLIER = re.compile(
 )
 _LAST = re.compile(r"\b(?:(lv\w*|left ventric\w+)|rv\w*|right ventric\w+|right heart)\b")
 _NORMAL = re.compile(r"\b(?:normal|unremarkable|inconspicuous|preserved|fine|good|spared)\b")
-_REFERENCE = re.compile(r"\((?:normal|reference|ref|baseline|previous\w*|prior|formerly|was|before)\b[^)]*\)")
+_REFERENCE = re.compile(
+    r"\((?:normal|reference|ref|baseline|previous\w*|prior|formerly|was|before)\b[^)]*\)"
+)
 _DIGIT = re.compile(r"\d")
 # "RV: not dilated. EDV 139 ml": the heading holds until a sentence names a ventricle.
 _SIDE = re.compile(
