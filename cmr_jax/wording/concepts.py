@@ -14,20 +14,24 @@ from cmr_jax.wording.lexicon import REGURGITATION, VALVE, Concept
 
 _LESION = rf"(?:stenosis|{REGURGITATION})"
 _GRADE = (
-    r"(?:no|not|trace|trivial|minimal|torrential|massive|free|mild(?:ly)?|moderate(?:ly)?|severe|significant|physiologic\w*|small|minor"
-    r"|relevant|known|possible|residual|progressive|functional|secondary|primary|degenerative|ischemic|important|to)"
+    r"(?:no|not|trace|trivial|minimal|torrential|massive|free|mild(?:ly)?|moderate(?:ly)?|severe|significant"
+    r"|physiologic\w*|small|minor|relevant|known|possible|residual|progressive|functional|secondary|primary|degenerative|ischemic|important|to)"
 )
 _KIND = r"(?:central|eccentric|calcific|low flow|paradoxical|rheumatic|holosystolic|free|jets? of|grade \w+)"
 _ABBREVIATED = re.compile(
     rf"\b(?P<before>{_GRADE},? (?:{_KIND} )*(?:(?:[amtp][rs]|{VALVE} {_LESION})(?:, | and | or |/|, or ))*)"
-    r"(?P<valve>[amtp])(?P<lesion>[rs])\b(?! (?:imag|angio|study|scan|perf|exam|venog|a|an|the|well|per|in|of|seen"
-    r"|compared|described|noted|before|above|expected|shown|judged)\b)(?!I)"
+    r"(?P<valve>[amtp])(?P<lesion>[rs])\b(?! (?:imag|angio|study|scan|perf|exam|venog|contraind|safe|condition|compat))"
+    r"(?:(?<!\bas)|(?=\s*(?:$|[.,;:()/]|(?:and|or|with|by|due|mean|peak|ava)\b)))"  # "severe as always" is none
 )
 # "TR moderate", "AR: none", "PS and AS absent"
 _GRADED_AFTER = re.compile(
     r"(?:^|(?<=[,;.(|] )|(?<=valves )|(?<=and ))(?P<before>)(?P<valve>[amtp])(?P<lesion>[rs])\b"
     r"(?= (?:(?:is|was|fraction|and [amtp][rs]) )*"
     r"(?:mild|moder|severe|triv|trace|none|absent|minimal|fract|grade|jet|volume|\d))"
+)
+# Of the aortic valve it is no name: "the valve is tricuspid with mild regurgitation".
+_THREE_CUSPS = re.compile(
+    r"(?<=valve is )tricuspid|(?<=aortic valve )tricuspid|(?<=\bav )tricuspid|tricuspid(?= aortic)"
 )
 _FULL = {
     "a": "aortic",
@@ -65,9 +69,11 @@ _JOINED = re.compile(
 _OVER = re.compile(
     r"\b(?:history of|previous|prior|past|former|after|following|post|status post|s/p)(?: an?| acute)*\s*$"
 )
+_NOT = re.compile(r"\bnot\W*$")
 _ANYWHERE = re.compile(r"\b(?:all|any|every|other) (?:segments?|territor\w+|walls?|regions?)\b")
 _LIMITS = re.compile(
-    r"[(\[](?:(?:local|institutional|site) )?(?:normal|reference|ref|nr|upper|lower|n)\b[^()\[\]]*\d[^()\[\]]*[)\]]"
+    r"\b(?:normal|reference) (?:range|values?|limits?)(?: of| is|:)? ?[<>]?\d[\d.]*(?: ?(?:-|to) ?\d[\d.]*)?(?: ?(?:ms|%))?"
+    r"|[(\[](?:(?:local|institutional|site) )?(?:normal|reference|ref|nr|upper|lower|n)\b[^()\[\]]*\d[^()\[\]]*[)\]]"
 )
 _COMPARED = re.compile(
     r"\b(?:native )?(?P<what>t1|t2|ecv)\b(?! ?\*)[^;()\d]{0,60}(?P<value>\d+(?:\.\d+)?)\s*(?:ms\w*|%)?"
@@ -92,7 +98,7 @@ def _spelled_out(text: str) -> str:
         if changed == text:
             break
         text = changed
-    text = _GRADED_AFTER.sub(_full, text)
+    text = _THREE_CUSPS.sub("trileaflet", _GRADED_AFTER.sub(_full, text))
     text = _SHARED_HEAD.sub(
         lambda m: re.sub(VALVE, lambda v: f"{v.group()} {m['head']}", m["list"]), text
     )
@@ -166,6 +172,10 @@ def _of_quality(name: str, concept: Concept, parts: list[Clause], number: int) -
                         break  # "ECV 41 %, T2 normal"
                     continue  # "T1 1165 ms, ECV 52 %, both elevated"
                 if made := list(_qualities(name, concept, other, None)):
+                    if _NOT.search(clause.text):  # "LA enlarged, RA not"
+                        made = [
+                            m._replace(clause=clause, at=thing.start(), present=False) for m in made
+                        ]
                     break
         yield from made
 

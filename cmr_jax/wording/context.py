@@ -15,7 +15,8 @@ from cmr_jax.wording import languages, spelling
 Span = tuple[int, int]
 
 _MARK = re.compile(
-    r"[;,()\[\]|]|:(?!\s*\d)|\.(?!\d)|\b(?:but|while|whereas|although|though|however|except(?: for)?|apart from"
+    r"[;,()\[\]|]|:(?!\s*\d)|\.(?!\d)|\b(?:but|while|whereas|although|though|however|except(?: for)?|apart from|other than|aside from"
+    r"|in contrast to|unlike"
     r"|(?<!consistent )(?<!compatible )(?<!keeping )with(?!in)|and (?=no\b|without\b)|which)\b"
 )
 _AND = re.compile(r"\b(?:and|or)\b")
@@ -38,7 +39,7 @@ _STATEMENT = re.compile(
 # "dilated pulmonary trunk and normal caliber of the aorta"
 _NEW = re.compile(rf"\b{_PREDICATE} (?:\w+ )+(and) {_PREDICATE} (?:\w+ ){{0,4}}{_SUBJECT}\b")
 _GRADED = re.compile(
-    r"\b(?:mild|moderate|severe|small|trivial|trace|large|normal|extensive|focal)\b"
+    r"\b(?:mild|moderate|severe|small|trivial|trace|large|normal|extensive|focal|known|old|provocable|non ?obstructive)\b"
 )
 _LOCATED = re.compile(
     r"\b(?:sept\w+|\w*lateral|\w*anterior|inferior|apical|basal|subendocardial|subepicardial|transmural|mid ?wall"
@@ -56,18 +57,46 @@ _NORMAL_LIST = re.compile(
     r"(?=wall thickness|(?:global )?(?:systolic )?function(?! of))"
 )
 _SHORT = [  # letters without which a rule finds nothing, the rule, what stands instead
+    ("n't", re.compile(r"\bcan't\b"), "cannot"),
+    ("n't", re.compile(r"n't\b"), " not"),
+    ("absence d", re.compile(r"\babsence d(?:e |')"), "absence of "),
+    (" unlike ", re.compile(r",? unlike (?:the )?\w+(?: \w+)?,"), ""),
+    (">", re.compile(r"\s*=>\s*"), " -> "),
+    ("→", re.compile(r"\s*→\s*"), " -> "),
+    (
+        "grown",
+        re.compile(r"\bgrown from \d+(?:\.\d+)?\s*(?:[cm]m)?\s+to\s+(?=\d)"),
+        "grown to ",
+    ),
     ("nl", re.compile(r"\bnl\b"), "normal"),
     ("fxn", re.compile(r"\bfxn\b"), "function"),
     ("asc", re.compile(r"\basc\.? (?:ao|aorta)\b"), "ascending aorta"),
-    ("q", re.compile(r"\s*(?:/|\bper\b) ?(?:square met(?:er|re)s?|qm)\b"), "/m2"),
+    ("q", re.compile(r"\s*(?:/|\bper\b) ?(?:square met(?:er|re)s?|s?qm|sq m)\b"), "/m2"),
     ("m2", re.compile(r"\s*(?:/|\bper\b) ?m2\b"), "/m2"),
     ("between", re.compile(r"\bbetween (\d+(?:\.\d+)?) ?(?:%|mm|ml)? and (?=\d)"), r"\1-"),
-    ("v)", re.compile(r"\b(ef|edvi?|esvi?) ?\(([lr]v)\)"), r"\2 \1"),
     (
-        "/",
-        re.compile(r"\blv ?ef ?/ ?rv ?ef\b([^\d;.]{0,12})(\d+) ?%? ?/ ?(?=\d)"),
+        "(",
+        re.compile(r"\b(ef|ejection fraction|edvi?|esvi?) ?\(((?:left|right) ventric\w+|[lr]v)\)"),
+        r"\2 \1",
+    ),
+    (
+        " of ",
+        re.compile(r"\b(ef|ejection fraction) of (?:the )?((?:left|right) ventricle|[lr]v)\b"),
+        r"\2 \1",
+    ),
+    (  # "LVEF/RVEF 62/58 %", "LVEF and RVEF are 62 % and 58 %"
+        "rv",
+        re.compile(r"\blv ?ef ?(?:/|and) ?rv ?ef\b([^\d;.]{0,12})(\d+) ?%? ?(?:/|and) ?(?=\d)"),
         r"lvef\1\2 %, rvef ",
     ),
+    (
+        "rv",
+        re.compile(
+            r"\b(?:lv ?/ ?rv (edvi?|esvi?)|(edvi?|esvi?) lv ?/ ?rv)\b[: ]*(\d+) ?/ ?(\d+)\s*(ml/m2|ml)"
+        ),
+        r"lv \1\2 \3 \5, rv \1\2 \4 \5",
+    ),
+    ("%", re.compile(r"(\d+(?:\.\d+)?) ?% ([lr]vef)\b(?! ?[\d:=(]| of| is)"), r"\2 \1 %"),
     ("a", _NORMAL_LIST, r"\1normal "),  # "normal size, wall thickness and function"
     ("a", _NORMAL_LIST, r"\1normal "),
 ]
@@ -92,14 +121,15 @@ _METHOD = re.compile(
 
 # Triggers.  What only looks like a denial comes first, and nothing is read from its place.
 _PSEUDO = re.compile(
-    r"\bno (?:significant |interval |definite )*(?:change|progression|regression)\w*"
+    r"\bno (?:significant |interval |definite )*(?:change|progression|regression|worsening|deterioration"
+    r"|improvement|cause (?:of|for))\w*"
     r"|\bwithout (?:significant )?change|\bnot only\b|\bnot necessarily\b|\bno doubt\b"
     r"|\bno resolution of\b|\bnot (?:\w+ )?resolved\b|\b(?:no|not) more than\b"
 )
 _COMPARED = re.compile(r"\bno (?:significant |interval )*(?:increase|decrease) in\b")
 DENIAL = re.compile(
     r"\b(?:no|not|nor|none|nothing to suggest|without|absence of|absent|(?:neg|negative)(?: for)?|never|free of"
-    r"|neither|nil"
+    r"|free from|hardly any|incompatible with|inconsistent with|0 of \d|neither|nil"
     r"|(?:has|have|had) (?:(?!not\b)\w+ )?(?:resolved|disappeared)|resolution of|excludes?|excluded"
     r"|rules? out|ruled out|rather than|lack of|fail(?:s|ed)? to|below the threshold (?:for|of)"
     r"|(?:is|are|argues?) against)\b"
@@ -107,13 +137,16 @@ DENIAL = re.compile(
 _AFTER = re.compile(  # denies what stands before it
     r"\b(?:(?:(?:is|are|was|were|be|been|could|can) )*(?:not|no longer)|cannot be|can't be)(?: \w+){0,2}?"
     r" (?:seen|present|identified|detected|evident|visible|visuali[sz]ed|demonstrated|found"
-    r"|detectable|discernible|demonstrable|satisfied"
+    r"|inducible|detectable|discernible|demonstrable|satisfied"
     r"|appreciated|noted|observed|shown|apparent|excessive|supported|favou?red|confirmed|met|fulfilled)\b"
-    r"|\b(?:has|have|had) (?:(?!not\b)\w+ )?(?:resolved|disappeared)\b|\b(?:excluded|ruled out)\b"
-    r"|\babsent(?= (?:in|at|throughout|from|within)\b)"
+    r"(?! (?:before\b|previously|earlier|on (?:the )?(?:prior|previous|last|first|echo\w*|ct)))"
+    r"|\b(?:has|have|had) (?:(?!not\b)\w+ )?(?:resolved|disappeared)\b|\b(?:excluded|ruled out|discarded)\b"
+    r"|\s0\s*(?:%|mm|ml|g)\W*$|\babsent(?= (?:in|at|throughout|from|within)\b)"
     r"|\b(?:absent|lacking|none|neg|negative|nil|no|(?<!not )resolved)\s*[.!]?\s*$|\s-\s*$"
 )
-_ADJECTIVE = re.compile(r"(\w+) negative (?!for\b)(?=\w)")  # "LGE negative DCM"
+_ADJECTIVE = re.compile(
+    r"(\w+) negative (?!for\b)(?=\w)|\b(lge|scar|enhancement|thrombus|edema) free\b(?! wall)"
+)  # "LGE negative DCM"
 # Absent there, or absent so: the rest may be present.
 _LOCAL = re.compile(
     r"\b(?:no (?:other|further|additional|new|more)|remote from|transmural|subendocardial"
@@ -125,12 +158,12 @@ _DOUBT_FORWARD = (
     r"|possib(?:le|ly|ility)|probabl[ey]|presum\w+|questionable|equivocal|indeterminate|borderline|query"
     r"|may (?:be|represent|reflect|indicate)|might|could (?:be|represent|reflect)"
     r"|consider|concern(?:ing)? for|favou?red over|likely than|raises? the"
-    r"|differential|ddx?|discriminate|suspicion|suspicious"
+    r"|either (?!ventric|side|atri|of)\w+(?: \w+)? (?=or\b)|differential|ddx?|discriminate|suspicion|suspicious"
     r"|suspected|suggestive of|less likely|unlikely|unclear|uncertain)\b"
 )
 # No statement about this exam follows: a condition, the question, the past, another modality.
 _ASIDE = (
-    r"\b(?:if|evaluate[d]? for|history of"
+    r"\b(?:if|evaluate[d]? for|history of|at risk (?:of|for)|testing for|screening for|please"
     r"|(?:been|was|were) (?:interpreted as|misinterpreted as|taken for)"
     r"|(?:echo\w*|tte|ct|ultrasound) (?:had )?suggested)\b"
 )
@@ -139,7 +172,7 @@ _DOUBT_BACK = (
     r"\b(?:can(?:not|'t) be (?:\w+ )?(?:excluded|ruled out)|not (?:be )?(?:\w+ )?(?:excluded|ruled out)"
     r"|(?:needs? to|must|should|to) be (?:excluded|ruled out)"
     r"|(?:is|are|was|were|remains?) (?:\w+ )?(?:possible|suspected|questionable|equivocal|uncertain"
-    r"|unclear|unlikely|improbable|borderline)|(?:to|should) be considered|a consideration|versus|vs"
+    r"|unclear|unlikely|improbable|borderline)|(?:to|should) be considered|a consideration|less likely than|versus|vs"
     r"|not (?:certain|definite|sure|convincing)|suspected(?= (?:on|in|at|by|from)\b|\W*$)"
     r"|unlikely(?= (?:in|given|due|because|as)\b))\b"
 )
@@ -149,7 +182,8 @@ _TO_BE = ("is", "are", "was", "were", "remain", "remains")
 # These words presuppose the finding that follows: "no thrombus overlying the infarct".
 _ENDS = re.compile(
     r"\b(?:despite|beyond|overlying|adjacent to|complicating|in the setting of|to account for"
-    r"|within the area|in (?:the|a) (?=(?:\w+ly )?(?:dilated|infarct|hypertroph|impaired|scar)))"
+    r"|to explain|(?:with)?in (?:the |an? |this |known |these )+(?=(?:\w+ ){0,2}(?:dilated|infarct|hypertroph|impaired"
+    r"|scar|area|aneurysm|h?o?cm|d?cm|cardiomyopathy|amyloid\w*|sarcoid\w*|myocarditis)\b)|of (?:the|this) (?=bicuspid))"
 )
 _RELATIVE = re.compile(
     r"\b(?:family history|mother|father|brother|sister|sibling|son|daughter|uncle|aunt|cousin"
@@ -159,15 +193,15 @@ _TECHNIQUE = re.compile(
     r"\b(?:lge|(?:late|delayed) (?:gadolinium |contrast )?enhancement)(?: \w+)?"
     r" (?:images?|imaging|sequences?|acquisition|protocol|technique|non ?diagnostic)\b"
     r"|\b(?:scar\w*|fibrosis|lge|(?:late|delayed) (?:gadolinium |contrast )?enhancement)\b"
-    r"(?=(?: \w+){0,4} (?:can|could|was|were|is)? ?not (?:be )?(?:assess|evaluat|interpret|perform|acquired"
+    r"(?=(?: \w+){0,4} (?:can|could|was|were|is)? ?not (?:be )?(?:assess|evaluat|interpret|perform|done|acquired"
     r"|obtained|given|diagnostic))"
 )
 _BARE = re.compile(
     r"(?:none|neg|negative|absent|nil|no|not (?:seen|detected|present|found|identified)|-)[.!]?"
 )
 _DOUBTFUL = re.compile(
-    r"(?:(?:\w+ly|is|are|was|were|still|but|remains?|rather) )*"
-    r"(?:suspected|possible|not (?:excluded|certain|definite|sure|convincing)|unclear|equivocal)"
+    r"(?:(?:\w+ly|may be|might be|is|are|was|were|still|but|remains?|rather) )*"
+    r"(?:suspected|possible|not (?:excluded|certain|definite|sure|convincing)|unclear|equivocal|(?:an? )?arte?fact\w*)"
 )
 _IS_SEEN = re.compile(  # "no mass or thrombus is seen" is one denial
     r"\b(?:is|are|was|were|can be|could be) (?=(?:seen|present|noted|shown|identified|detected|found|visible|evident"
@@ -313,7 +347,7 @@ def _alone(piece: str) -> Clause:
     masked = _COMPARED.sub(lambda m: " " * len(m.group()), masked)
     for rule in (_TECHNIQUE, _FORWARD):
         masked = rule.sub(lambda m: " " * len(m.group()), masked)
-    denied: list[Span] = [m.span(1) for m in _ADJECTIVE.finditer(masked)]
+    denied: list[Span] = [m.span(m.lastindex) for m in _ADJECTIVE.finditer(masked)]
     masked = _ADJECTIVE.sub(lambda m: " " * len(m.group()), masked)
     if after := _AFTER.search(masked):
         denied += [(0, after.start())] if after.start() else []

@@ -71,6 +71,9 @@ _OTHER_FUNCTION = re.compile(r"\bdiastolic\b|\blongitudinal\b")
 _NOT_SYSTOLIC = re.compile(r"\bdiastolic (?:dys)?function|\blongitudinal function")
 _LOW_NORMAL = re.compile(r"\b(?:low|lower limit of) normal\b")
 _SEPTAL_HYPERTROPHY = re.compile(r"\bsept\w+ (?:wall )?hypertroph")
+_OTHER_OWNER = re.compile(
+    r"\b(?:mass|tumou?r|thromb\w+|myxoma|lesion|cyst|clot)\b.*\b(?:shows?|showed|has|without|is)\b"
+)
 _ITEM = re.compile(r"^|\b(?:or|and) ")
 _EVERYWHERE = re.compile(r"\b(?:all|any|every) segments?\b")
 _SHOWN = re.compile(r"\b(?:lge|gadolinium|enhancement)\b.*\b(?:demonstrate|show|reveal|confirm)")
@@ -102,7 +105,9 @@ _DISEASES = {name: lexicon.words(name) for name in ("amyloidosis", "hcm", "dcm")
 _INFILTRATE = re.compile(r"(?<!fat )(?<!fatty )\binfiltrati(?:on|ve)\b")
 _FLUID = lexicon.words("fluid")
 _PERICARDIAL = re.compile(r"pericardi|tamponade|heart")
-_ELSEWHERE = re.compile(r"pleura|bilateral|sided|joint|abdom|ascit|perihepat")
+_ELSEWHERE = re.compile(
+    r"pleura|bilateral|sided|joint|abdom|ascit|perihepat|atelect|(?:left|right) basal|bibasal"
+)
 _OTHERWISE = ("other than", "except", "apart from", "aside from")
 # Least mm: wall, Elliott 2014 (ESC); aortic root, Kawel-Boehm 2020.
 _LARGE_MM = {"lv_wall_mm": ("lv_hypertrophy", 13), "aorta_mm": ("aortic_dilation", 40)}
@@ -122,7 +127,7 @@ def said(sentence: str) -> Said:
 @functools.lru_cache(maxsize=1 << 16)
 def _said(sentence: str) -> tuple[tuple[str, bool], ...]:
     text = normal(sentence)
-    if ":" not in sentence and _WHOLE_NORMAL.fullmatch(text):
+    if ":" not in sentence and "?" not in sentence and _WHOLE_NORMAL.fullmatch(text):
         return tuple((name, False) for name in FINDINGS)
     found: Said = {}
     doubted: set[str] = set()
@@ -446,6 +451,8 @@ def _of_tissue(clause: Clause) -> Found:
                 yield "lge", match.start(), False
             yield kind, match.start(), False  # the other kind may be there
             return
+        if not there and _OTHER_OWNER.search(text, 0, match.start()):
+            return  # "the mass shows no late enhancement"
         own = text[max(m.end() for m in _ITEM.finditer(text, 0, match.start())) :]
         if not there and REGION.search(_EVERYWHERE.sub("", own)) and "corresponding" not in text:
             return  # absent there alone

@@ -22,7 +22,7 @@ _RIGHT = (
     r"|(?:rv|right ventric\w+) (?:ejection fraction|ef))"
 )
 _NOT_RIGHT = r"(?<!\b[lr]a )(?<!atrial )(?<!rv )(?<!right ventricular )(?<!right ventricle )"
-_PERCENT = r"\s*(?:%|percent\b|per cent\b)(?! (?:scar|lge|of|smaller|larger))"
+_PERCENT = r"\s*(?:%|percent\b|per cent\b)(?! (?:scar|lge|of|smaller|larger|lower|higher|less|more|points)\b)"
 # Without a sign the value stands beside the word: "EF 28."
 _BARE = r"\s*(?:of|is|was|at|ok|good|normal|preserved|:|=|\|)?\s*(?:about|approximately|around|ca|~)?\s*"
 _END = r"(?!\s*%)(?=\s*(?:\.(?!\d)|[;)|]|,(?!\d)|and\b|$))"
@@ -97,7 +97,7 @@ NUMBERS = {
         re.compile(
             r"effusion|thromb|mass\b|tumou?r|cyst|lipoma|fibroma|nodule|atri|aort|pericardi|defect|scar|lge|enhanc"
             r"|aneurysm|previous|chest|abdominal|leaflet|papillary|catheter|flattening|pfo|motion|edd\b|esd\b"
-            r"|diameter|\b(?:rv|la|ra)\b|\bright\b"
+            r"|diameter|kine[ts]|\bover\b|long\b|length|extend|\b(?:rv|la|ra)\b|\bright\b"
         ),
     ),
     "aorta_mm": Number(
@@ -132,10 +132,18 @@ _EARLIER = re.compile(
     rf"\b({_EF}|{_RIGHT})\b[^;%]{{0,30}}?{_NUMBER[1:-1]}\s*%(?:(?!\b[lr]v|right|left|scar|lge)[^;]){{0,25}}?"
     r"(?= (?:now|current(?:ly)?|today)\b[^;\d]{0,12}\d+(?:\.\d+)?\s*%(?! (?:scar|lge)))"
 )
-_LAST = re.compile(r"\b(?:(lv\w*|left ventric\w+)|rv\w*|right ventric\w+|right heart)\b")
+_LAST = re.compile(
+    r"\b(?:(lv\w*|left ventric\w+)|rv(?!sp|ot)\w*(?! (?:insertion|pacing|lead|pressure|outflow))|right ventric\w+|right heart)\b"
+)
 _NORMAL = re.compile(r"\b(?:normal|unremarkable|inconspicuous|preserved|fine|good|spared)\b")
-_REFERENCE = re.compile(
-    r"\((?:normal|reference|ref|baseline|previous\w*|prior|formerly|was|before)\b[^)]*\)"
+# What is no value of this exam: limits of what is normal, thresholds, relatives, other methods, earlier values.
+_NO_VALUE = re.compile(
+    r"\((?:normal|reference|ref|upper|lower|baseline|previous\w*|prior|formerly|was|before)\b[^)]*\)"
+    r"|\b(?:normal|reference) (?:range|limits?)(?: of| is|:)? ?[<>]?\d[\d.]*(?: ?(?:-|to) ?\d[\d.]*)?(?: ?(?:ms|%|mm|ml(?:/m2)?))?"
+    r"|\b(?:threshold|cut ?off)(?: \w+)? (?:of )?\d+(?:\.\d+)? ?(?:%|mm|ms)?"
+    r"|\b(?:mother|father|brother|sister|son|daughter|echo\w*|tte|ventriculogra\w+|spect) (?:had |has |with )?(?:an? )?"
+    r"(?:lv ?)?ef\b[^,;]*"
+    rf"|(?:\b(?:lv ?|rv ?)?ef\b[^,;\d]{{0,12}})?\d+(?:\.\d+)? ?%? (?:on (?:the )?(?:prior|previous)|would|indicates?)\b[^,;]*"
 )
 _DIGIT = re.compile(r"\d")
 # "RV: not dilated. EDV 139 ml": the heading holds until a sentence names a ventricle.
@@ -166,7 +174,7 @@ def _stated(sentence: str) -> tuple[tuple[str, float], ...]:
     text = normal(sentence)
     if text.startswith(NOT_UNDERSTOOD):
         return ()
-    text = labelled(_REFERENCE.sub(" ", text))
+    text = labelled(_NO_VALUE.sub(" ", text))
     return tuple((name, value) for name, value, _ in measured(text))
 
 

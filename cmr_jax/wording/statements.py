@@ -44,11 +44,12 @@ _GRADE = re.compile(
     r"|(?P<severe>severe(?:ly)?|marked(?:ly)?|gross(?:ly)?|massive(?:ly)?|large|extensive))\b"
 )
 _UP_TO = re.compile(r"\s*(?:-|to|/)?\s*")  # `normal` takes the hyphen out of "mild-moderate"
+_FROM = re.compile(r"\bfrom \W*$")
 _SPARED_BEFORE = re.compile(r"\b(?:spar(?:ing|es)|except(?: for| the)?|excluding)\b[^,]*$")
 _SPARED_AFTER = re.compile(r"\W+(?:walls? )?(?:is |are )?(?:spared|free|normal)\b")
 # A clause that is about something else than the extent of the finding before it.
 _ELSE = re.compile(
-    r"kine[ts]|aneurysm|stent|thromb|pericard|normal|patent|stenos|occlu|spared|free|leaflet"
+    r"viab|kine[ts]|aneurysm|stent|thromb|pericard|normal|patent|stenos|occlu|spared|free|leaflet"
 )
 _AND = re.compile(r"\band\b|\bnext to\b")
 _WALL = r"(?:septal|septum|lateral|anterior|inferior)"
@@ -141,6 +142,8 @@ def _grade(mention: Mention, named: list[Mention]) -> str:
     if not grades:
         return ""
     chosen = grades.index(before[-1]) if before else 0
+    if _FROM.search(text, 0, grades[0].start()):  # "improved from severely to mildly reduced"
+        return str(grades[chosen].lastgroup)
     if chosen and _UP_TO.fullmatch(text[grades[chosen - 1].end() : grades[chosen].start()]):
         return f"{grades[chosen - 1].lastgroup} to {grades[chosen].lastgroup}"
     return str(grades[chosen].lastgroup)

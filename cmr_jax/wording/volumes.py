@@ -20,11 +20,11 @@ _STEP = re.compile(
     r"|\bextracellular volume\b)"
     r"|\b(?P<elsewhere>[lr]a|atri\w+|(?:[lr]v)?svi?|stroke|regurgita\w+|forward|output|ef|ejection|lge|scars?|infarct\w*"
     r"|enhanc\w+|body|thromb\w+|tumou?r|sept\w+ (?:thick\w+|measur\w+)|ti|tr|te)\b"
-    r"|\b(?P<lv>lv\w*|left ventric\w*|left heart)\b|\b(?P<rv>rv\w*|right ventric\w*|right heart)\b"
+    r"|\b(?P<lv>lv\w*|left ventric\w*|left heart)\b|\b(?P<rv>rv(?!sp|ot)\w*|right ventric\w*|right heart)\b"
     r"|\b(?P<tissue>blood|liver|hepatic|spleen|splenic|skeletal|pericard\w+|fat)\b|\b(?P<post>post ?contrast)\b"
     r"|\b(?P<indexed>index\w*|bsa)\b|\b(?P<now>now|current\w*|today)\b"
     r"|\b(?P<earlier>previous\w*|prior|formerly|last|baseline|compared)\b"
-    rf"|(?:\bfrom {_NUMBER}\s*(?:{_UNIT}|ms\w*|%)?\s*(?:to|->) ?|{_NUMBER}\s*(?:{_UNIT}|ms\w*|%)?\s*-> ?)?"
+    rf"|(?:\bby {_NUMBER}\s*(?:{_UNIT}|ms\w*|%)\s*to ?|\bfrom {_NUMBER}\s*(?:{_UNIT}|ms\w*|%)?\s*(?:to|->) ?|{_NUMBER}\s*(?:{_UNIT}|ms\w*|%)?\s*-> ?)?"
     rf"(?<![\w.*])(?P<value>{_NUMBER})(?:\s*(?:-|to)\s*(?P<high>{_NUMBER}))?"
     r"(?:\s*(?:(?P<ml>ml|mls|cc)|(?P<g>g|gr|grams?)|(?P<ms>ms|msecs?|milliseconds)|(?P<percent>%)|(?P<other>[a-z]+))"
     r"(?P<by>\s*/\s*m2)?(?!\w))?"
@@ -38,7 +38,9 @@ _ADJACENT = re.compile(
 _JOINED = re.compile(r"\s*(?:/|and|,|&)\s*")
 _BESIDE = re.compile(r"\s*(?:native |pool |muscle )*")
 _SHARE = re.compile(r"% of (?:the )?(?:total )?$")
-_PAST = re.compile(r"\s*(?:previously|formerly|before\b|in (?:19|20)\d\d)")
+_PAST = re.compile(
+    r"\s*(?:would|indicat|suggests?\b(?! of)|on (?:the )?(?:prior|previous)|previously|formerly|before\b|in (?:19|20)\d\d)"
+)
 _ENDED = re.compile(r"[),;]")
 _OF = re.compile(r"\s*(?:of |in )?(?:the )?")
 _ATRIUM = re.compile(r"[lr]a$|atri")
@@ -66,6 +68,7 @@ def measured(text: str) -> Iterator[tuple[str, float, int]]:
         Measure
     ] = []  # measures whose values are still to come, or the one that had its value
     had = indexed = False
+    index_end = 0
     earlier: re.Match[str] | None = None  # "previously", which a bracket or a comma may end
     away: re.Match[str] | None = None  # another organ or tissue, whose values are not asked for
     for step in _STEP.finditer(text):
@@ -74,6 +77,8 @@ def measured(text: str) -> Iterator[tuple[str, float, int]]:
             joined = waiting and not had
             joined = joined and _JOINED.fullmatch(text, waiting[-1].end, step.start())
             waiting = [*waiting, made] if joined else [made]
+            if indexed and _BESIDE.fullmatch(text, index_end, step.start()):
+                waiting[-1] = waiting[-1]._replace(indexed=True)  # "indexed LVEDV 110"
             had = indexed = False
             if earlier and _ENDED.search(text, earlier.end(), step.start()):
                 earlier = None
@@ -91,7 +96,7 @@ def measured(text: str) -> Iterator[tuple[str, float, int]]:
             waiting = [m for m in waiting if not _ends(m, step)]
             chamber = "" if _ATRIUM.match(step.group()) else chamber
         elif step["indexed"]:
-            indexed = True
+            indexed, index_end = True, step.end()
         elif step["now"]:
             earlier = None
         elif step["earlier"]:
@@ -155,5 +160,5 @@ def _named(
     unit = "g" if what == "mass" else "ml"
     if not (bare or step[unit]) or (what == "mass" and chamber == "rv"):
         return None
-    by_surface = bool(step["by"]) or (bare and (measure.indexed or indexed))
+    by_surface = bool(step["by"]) or measure.indexed or (bare and indexed)
     return (f"{chamber}_{what}i_{unit}_m2" if by_surface else f"{chamber}_{what}_{unit}", value)
