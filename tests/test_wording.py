@@ -12,6 +12,7 @@ from cmr_jax.evals import questions
 from cmr_jax.wording import findings, lexicon, numbers, plain, rephrased, spelling, statements
 from cmr_jax.wording.__main__ import explained
 from cmr_jax.wording.context import normal, split
+from cmr_jax.wording.languages import NOT_UNDERSTOOD
 from data_prep.phantom.protocol import profile
 from data_prep.phantom.report import impression
 from data_prep.phantom.study import Study
@@ -401,6 +402,34 @@ def test_labelled_concepts_are_read_as_their_author_meant_them():
     assert all(c["hit present"] > 1 for c in counts.values())
     assert len(reversed_) < 6, reversed_  # "in contrast to the first scan, with edema"
     assert numbers_["right"] > 0.98 * (numbers_["right"] + numbers_["wrong"] + numbers_["missed"])
+
+
+def _hostile() -> list[dict]:
+    lines = (FIXTURES / "hostile_sentences.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in lines]
+
+
+@pytest.mark.parametrize("row", _hostile(), ids=lambda row: row["text"])
+def test_sentences_that_once_were_read_wrongly(row):
+    """Found by a reviewer who looked for reversals, values of others and lost denials."""
+    found = {s.finding: s.state.value for s in statements.read(row["text"])}
+    assert found == row["states"]
+    assert numbers.stated([row["text"]]) == row["numbers"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["mitral, " * 240, "T1 " * 600, "(" * 1999, "LGE, " * 30_000, " " * 100_000, "", "\x00é"],
+)
+def test_odd_texts_are_read_at_once(text):
+    statements.read(text)
+    numbers.stated([text])
+
+
+def test_what_is_too_long_for_a_sentence_is_not_understood():
+    assert normal("LV dilated, " * 200).startswith(NOT_UNDERSTOOD)
+    assert findings.said("LV dilated, " * 200) == {}
+    assert statements.read("LV dilated, " * 200) == []
 
 
 def test_labelled_numbers_are_read():

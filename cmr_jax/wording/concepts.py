@@ -42,7 +42,7 @@ _FULL = {
     "s": "stenosis",
 }
 _SHARED_HEAD = re.compile(
-    rf"\b(?P<list>{VALVE}(?:(?:, (?:and |or )?| and | or | nor |/|, )(?:{VALVE}))+) (?:valves? )?(?P<head>{_LESION})"
+    rf"\b(?P<list>{VALVE}(?:(?:, (?:and |or )?| and | or | nor |/)(?:{VALVE}))+) (?:valves? )?(?P<head>{_LESION})"
 )
 _SHARED_VALVE = re.compile(
     rf"\b(?P<valve>{VALVE}|valv(?:e|ular)) (?:valve )?(?P<first>{_LESION})(?P<and> and | or | nor |/)"

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from cmr_jax.wording import languages, spelling
 
 Span = tuple[int, int]
+LONGEST = 2000  # characters of a sentence; the time to read one grows faster than its length
 
 _MARK = re.compile(
     r"[;,()\[\]|]|:(?!\s*\d)|\.(?!\d)|\b(?:but|while|whereas|although|though|however|except(?: for)?|apart from|other than|aside from"
@@ -61,6 +62,7 @@ _SHORT = [  # letters without which a rule finds nothing, the rule, what stands 
     ("n't", re.compile(r"n't\b"), " not"),
     ("absence d", re.compile(r"\babsence d(?:e |')"), "absence of "),
     (" unlike ", re.compile(r",? unlike (?:the )?\w+(?: \w+)?,"), ""),
+    ("far from", re.compile(r"\bfar from normal\b"), "reduced"),
     (">", re.compile(r"\s*=>\s*"), " -> "),
     ("→", re.compile(r"\s*→\s*"), " -> "),
     (
@@ -158,12 +160,13 @@ _DOUBT_FORWARD = (
     r"|possib(?:le|ly|ility)|probabl[ey]|presum\w+|questionable|equivocal|indeterminate|borderline|query"
     r"|may (?:be|represent|reflect|indicate)|might|could (?:be|represent|reflect)"
     r"|consider|concern(?:ing)? for|favou?red over|likely than|raises? the"
-    r"|either (?!ventric|side|atri|of)\w+(?: \w+)? (?=or\b)|differential|ddx?|discriminate|suspicion|suspicious"
+    r"|either (?=(?!ventric|side|atri|of)\w+(?: \w+)? or\b)|differential|ddx?|discriminate|suspicion|suspicious"
     r"|suspected|suggestive of|less likely|unlikely|unclear|uncertain)\b"
 )
 # No statement about this exam follows: a condition, the question, the past, another modality.
 _ASIDE = (
     r"\b(?:if|evaluate[d]? for|history of|at risk (?:of|for)|testing for|screening for|please"
+    r"|would (?:indicate|suggest|support|favou?r)"
     r"|(?:been|was|were) (?:interpreted as|misinterpreted as|taken for)"
     r"|(?:echo\w*|tte|ct|ultrasound) (?:had )?suggested)\b"
 )
@@ -213,7 +216,8 @@ _SEEN = re.compile(r"\b(?:seen|present|noted|shown|identified)\b")
 # Most pieces have no trigger: one search finds out.
 _ANY = re.compile(
     rf"{DENIAL.pattern}|{DOUBT.pattern}|\s-\s*$"
-    r"|\b(?:imag|sequence|acqui|protocol|technique|non ?diagnostic|lacking|resolved)"
+    r"|\b(?:imag|sequence|acqui|protocol|technique|non ?diagnostic|lacking|resolved|discarded|free)"
+    r"|\s0\s*(?:%|mm|ml|g)"
 )
 
 
@@ -255,8 +259,14 @@ def _inside(at: int, spans: tuple[Span, ...]) -> bool:
 
 @functools.lru_cache(maxsize=1 << 12)
 def normal(text: str) -> str:
-    """Lower case, one space, American English, no numbering."""
-    text = spelling.corrected(languages.english(_NUMBERING.sub("", text.lower())))
+    """Lower case, one space, American English, no numbering.
+
+    What is longer than `LONGEST` characters is no sentence: it is marked as not understood.
+    """
+    text = " ".join(text.lower().split())
+    if len(text) > LONGEST:
+        return languages.NOT_UNDERSTOOD + text
+    text = spelling.corrected(languages.english(_NUMBERING.sub("", text)))
     text = (
         text.replace("ischaem", "ischem").replace("oedema", "edema").replace("calibre", "caliber")
     )

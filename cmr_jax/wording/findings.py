@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from cmr_jax.wording import lexicon, numbers
 from cmr_jax.wording.context import Clause, normal, split
+from cmr_jax.wording.languages import NOT_UNDERSTOOD
 
 FINDINGS = (
     "lv_dilation",
@@ -127,6 +128,8 @@ def said(sentence: str) -> Said:
 @functools.lru_cache(maxsize=1 << 16)
 def _said(sentence: str) -> tuple[tuple[str, bool], ...]:
     text = normal(sentence)
+    if text.startswith(NOT_UNDERSTOOD):
+        return ()
     if ":" not in sentence and "?" not in sentence and _WHOLE_NORMAL.fullmatch(text):
         return tuple((name, False) for name in FINDINGS)
     found: Said = {}
