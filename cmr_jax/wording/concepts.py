@@ -71,10 +71,6 @@ _OVER = re.compile(
 )
 _NOT = re.compile(r"\bnot\W*$")
 _ANYWHERE = re.compile(r"\b(?:all|any|every|other) (?:segments?|territor\w+|walls?|regions?)\b")
-_LIMITS = re.compile(
-    r"\b(?:normal|reference) (?:range|values?|limits?)(?: of| is|:)? ?[<>]?\d[\d.]*(?: ?(?:-|to) ?\d[\d.]*)?(?: ?(?:ms|%))?"
-    r"|[(\[](?:(?:local|institutional|site) )?(?:normal|reference|ref|nr|upper|lower|n)\b[^()\[\]]*\d[^()\[\]]*[)\]]"
-)
 _COMPARED = re.compile(
     r"\b(?:native )?(?P<what>t1|t2|ecv)\b(?! ?\*)[^;()\d]{0,60}(?P<value>\d+(?:\.\d+)?)\s*(?:ms\w*|%)?"
     r"\s*[(\[][^()\d]*(?:(?P<low>\d+(?:\.\d+)?)\s*(?:ms\w*|%)?\s*(?:-|to)\s*|(?:upper limit|<)\D{0,20})"
@@ -89,7 +85,7 @@ def read_clauses(text: str) -> list[Clause]:
 
     Limits of what is normal, in brackets behind a value, are left out.
     """
-    return findings.read_clauses(_spelled_out(_LIMITS.sub(" ", text)))
+    return findings.read_clauses(_spelled_out(numbers.LIMITS.sub(" ", text)))
 
 
 def _spelled_out(text: str) -> str:

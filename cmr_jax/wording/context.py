@@ -16,8 +16,8 @@ Span = tuple[int, int]
 LONGEST = 2000  # characters of a sentence; the time to read one grows faster than its length
 
 _MARK = re.compile(
-    r"[;,()\[\]|]|:(?!\s*\d)|\.(?!\d)|\b(?:but|while|whereas|although|though|however|except(?: for)?|apart from|other than|aside from"
-    r"|in contrast to|unlike"
+    r"[;,()\[\]|]|:(?!\s*\d)|\.(?!\d)|\b(?:but|while|whereas|although|though|however|except(?: for)?"
+    r"|apart from|other than|aside from|in contrast to|unlike"
     r"|(?<!consistent )(?<!compatible )(?<!keeping )with(?!in)|and (?=no\b|without\b)|which)\b"
 )
 _AND = re.compile(r"\b(?:and|or)\b")
@@ -40,7 +40,8 @@ _STATEMENT = re.compile(
 # "dilated pulmonary trunk and normal caliber of the aorta"
 _NEW = re.compile(rf"\b{_PREDICATE} (?:\w+ )+(and) {_PREDICATE} (?:\w+ ){{0,4}}{_SUBJECT}\b")
 _GRADED = re.compile(
-    r"\b(?:mild|moderate|severe|small|trivial|trace|large|normal|extensive|focal|known|old|provocable|non ?obstructive)\b"
+    r"\b(?:mild|moderate|severe|small|trivial|trace|large|normal|extensive|focal|known|old|provocable"
+    r"|non ?obstructive)\b"
 )
 _LOCATED = re.compile(
     r"\b(?:sept\w+|\w*lateral|\w*anterior|inferior|apical|basal|subendocardial|subepicardial|transmural|mid ?wall"
@@ -186,7 +187,8 @@ _TO_BE = ("is", "are", "was", "were", "remain", "remains")
 _ENDS = re.compile(
     r"\b(?:despite|beyond|overlying|adjacent to|complicating|in the setting of|to account for"
     r"|to explain|(?:with)?in (?:the |an? |this |known |these )+(?=(?:\w+ ){0,2}(?:dilated|infarct|hypertroph|impaired"
-    r"|scar|area|aneurysm|h?o?cm|d?cm|cardiomyopathy|amyloid\w*|sarcoid\w*|myocarditis)\b)|of (?:the|this) (?=bicuspid))"
+    r"|scar|area|aneurysm|h?o?cm|d?cm|cardiomyopathy|amyloid\w*|sarcoid\w*|myocarditis)\b)"
+    r"|of (?:the|this) (?=bicuspid))"
 )
 _RELATIVE = re.compile(
     r"\b(?:family history|mother|father|brother|sister|sibling|son|daughter|uncle|aunt|cousin"
@@ -357,7 +359,7 @@ def _alone(piece: str) -> Clause:
     masked = _COMPARED.sub(lambda m: " " * len(m.group()), masked)
     for rule in (_TECHNIQUE, _FORWARD):
         masked = rule.sub(lambda m: " " * len(m.group()), masked)
-    denied: list[Span] = [m.span(m.lastindex) for m in _ADJECTIVE.finditer(masked)]
+    denied: list[Span] = [m.span(m.lastindex or 0) for m in _ADJECTIVE.finditer(masked)]
     masked = _ADJECTIVE.sub(lambda m: " " * len(m.group()), masked)
     if after := _AFTER.search(masked):
         denied += [(0, after.start())] if after.start() else []

@@ -133,17 +133,22 @@ _EARLIER = re.compile(
     r"(?= (?:now|current(?:ly)?|today)\b[^;\d]{0,12}\d+(?:\.\d+)?\s*%(?! (?:scar|lge)))"
 )
 _LAST = re.compile(
-    r"\b(?:(lv\w*|left ventric\w+)|rv(?!sp|ot)\w*(?! (?:insertion|pacing|lead|pressure|outflow))|right ventric\w+|right heart)\b"
+    r"\b(?:(lv\w*|left ventric\w+)|rv(?!sp|o)\w*(?! (?:insertion|pacing|lead|pressure|outflow))|right ventric\w+"
+    r"|right heart)\b"
 )
 _NORMAL = re.compile(r"\b(?:normal|unremarkable|inconspicuous|preserved|fine|good|spared)\b")
-# What is no value of this exam: limits of what is normal, thresholds, relatives, other methods, earlier values.
-_NO_VALUE = re.compile(
-    r"\((?:normal|reference|ref|upper|lower|baseline|previous\w*|prior|formerly|was|before)\b[^)]*\)"
-    r"|\b(?:normal|reference) (?:range|limits?)(?: of| is|:)? ?[<>]?\d[\d.]*(?: ?(?:-|to) ?\d[\d.]*)?(?: ?(?:ms|%|mm|ml(?:/m2)?))?"
+LIMITS = re.compile(  # of what is normal
+    r"\b(?:normal|reference) (?:range|limits?)(?: of| is|:)? ?[<>]?\d[\d.]*(?: ?(?:-|to) ?\d[\d.]*)?"
+    r"(?: ?(?:ms|%|mm|ml(?:/m2)?))?"
+    r"|[(\[](?:(?:local|institutional|site) )?(?:normal|reference|ref|nr|upper|lower)\b[^()\[\]]*\d[^()\[\]]*[)\]]"
+)
+_NOT_NOW = re.compile(  # thresholds, relatives, other methods, earlier values
+    r"\((?:baseline|previous\w*|prior|formerly|was|before)\b[^)]*\)"
     r"|\b(?:threshold|cut ?off)(?: \w+)? (?:of )?\d+(?:\.\d+)? ?(?:%|mm|ms)?"
-    r"|\b(?:mother|father|brother|sister|son|daughter|echo\w*|tte|ventriculogra\w+|spect) (?:had |has |with )?(?:an? )?"
-    r"(?:lv ?)?ef\b[^,;]*"
-    rf"|(?:\b(?:lv ?|rv ?)?ef\b[^,;\d]{{0,12}})?\d+(?:\.\d+)? ?%? (?:on (?:the )?(?:prior|previous)|would|indicates?)\b[^,;]*"
+    r"|\b(?:mother|father|brother|sister|son|daughter|echo\w*|tte|ventriculogra\w+|spect) (?:had |has |with )?"
+    r"(?:an? )?(?:lv ?)?ef\b[^,;]*"
+    r"|(?:\b(?:lv ?|rv ?)?ef\b[^,;\d]{0,12})?\d+(?:\.\d+)? ?%? (?:on (?:the )?(?:prior|previous)|would|indicates?)\b"
+    r"[^,;]*"
 )
 _DIGIT = re.compile(r"\d")
 # "RV: not dilated. EDV 139 ml": the heading holds until a sentence names a ventricle.
@@ -174,7 +179,7 @@ def _stated(sentence: str) -> tuple[tuple[str, float], ...]:
     text = normal(sentence)
     if text.startswith(NOT_UNDERSTOOD):
         return ()
-    text = labelled(_NO_VALUE.sub(" ", text))
+    text = labelled(_NOT_NOW.sub(" ", LIMITS.sub(" ", text)))
     return tuple((name, value) for name, value, _ in measured(text))
 
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 _NUMBER = r"\d+(?:\.\d+)?"
 _UNIT = r"(?:ml|cc|g)(?:\s*/\s*m2)?"
+_QUANTITY = rf"{_NUMBER}\s*(?:{_UNIT}|ms\w*|%)?"
 _STEP = re.compile(
     r"(?P<measure>\b(?:(?P<own>lv|rv|left ventric\w+|right ventric\w+) ?)?(?:"
     r"(?P<volume>ed(?=vi?\b)|es(?=vi?\b)|end ?diastolic(?= volume)|end ?systolic(?= volume))(?: ?volumes?\b|v)"
@@ -20,11 +21,11 @@ _STEP = re.compile(
     r"|\bextracellular volume\b)"
     r"|\b(?P<elsewhere>[lr]a|atri\w+|(?:[lr]v)?svi?|stroke|regurgita\w+|forward|output|ef|ejection|lge|scars?|infarct\w*"
     r"|enhanc\w+|body|thromb\w+|tumou?r|sept\w+ (?:thick\w+|measur\w+)|ti|tr|te)\b"
-    r"|\b(?P<lv>lv\w*|left ventric\w*|left heart)\b|\b(?P<rv>rv(?!sp|ot)\w*|right ventric\w*|right heart)\b"
+    r"|\b(?P<lv>lv\w*|left ventric\w*|left heart)\b|\b(?P<rv>rv(?!sp|o)\w*|right ventric\w*|right heart)\b"
     r"|\b(?P<tissue>blood|liver|hepatic|spleen|splenic|skeletal|pericard\w+|fat)\b|\b(?P<post>post ?contrast)\b"
     r"|\b(?P<indexed>index\w*|bsa)\b|\b(?P<now>now|current\w*|today)\b"
     r"|\b(?P<earlier>previous\w*|prior|formerly|last|baseline|compared)\b"
-    rf"|(?:\bby {_NUMBER}\s*(?:{_UNIT}|ms\w*|%)\s*to ?|\bfrom {_NUMBER}\s*(?:{_UNIT}|ms\w*|%)?\s*(?:to|->) ?|{_NUMBER}\s*(?:{_UNIT}|ms\w*|%)?\s*-> ?)?"
+    rf"|(?:\bby {_QUANTITY} ?to ?|\bfrom {_QUANTITY} ?(?:to|->) ?|{_QUANTITY} ?-> ?)?"
     rf"(?<![\w.*])(?P<value>{_NUMBER})(?:\s*(?:-|to)\s*(?P<high>{_NUMBER}))?"
     r"(?:\s*(?:(?P<ml>ml|mls|cc)|(?P<g>g|gr|grams?)|(?P<ms>ms|msecs?|milliseconds)|(?P<percent>%)|(?P<other>[a-z]+))"
     r"(?P<by>\s*/\s*m2)?(?!\w))?"
@@ -39,7 +40,8 @@ _JOINED = re.compile(r"\s*(?:/|and|,|&)\s*")
 _BESIDE = re.compile(r"\s*(?:native |pool |muscle )*")
 _SHARE = re.compile(r"% of (?:the )?(?:total )?$")
 _PAST = re.compile(
-    r"\s*(?:would|indicat|suggests?\b(?! of)|on (?:the )?(?:prior|previous)|previously|formerly|before\b|in (?:19|20)\d\d)"
+    r"\s*(?:would|indicates?\b|suggests?\b(?! of)|on (?:the )?(?:prior|previous)|previously|formerly|before\b"
+    r"|in (?:19|20)\d\d)"
 )
 _ENDED = re.compile(r"[),;]")
 _OF = re.compile(r"\s*(?:of |in )?(?:the )?")
