@@ -14,13 +14,17 @@ from cmr_jax.wording.lexicon import REGURGITATION, VALVE, Concept
 
 _LESION = rf"(?:stenosis|{REGURGITATION})"
 _GRADE = (
-    r"(?:no|not|trace|trivial|minimal|torrential|massive|free|mild(?:ly)?|moderate(?:ly)?|severe|significant"
+    r"(?:no|not|mod\.?|trace|trivial|minimal|torrential|massive|free|mild(?:ly)?|moderate(?:ly)?|severe|significant"
     r"|physiologic\w*|small|minor|relevant|known|possible|residual|progressive|functional|secondary|primary|degenerative|ischemic|important|to)"
 )
 _KIND = r"(?:central|eccentric|calcific|low flow|paradoxical|rheumatic|holosystolic|free|jets? of|grade \w+)"
+_NO_LESION = (  # "cardiac MR imaging", "no MR evidence of"
+    r"(?:imag|angio|study|scan|perf|exam|venog|contraind|safe|condition|compat|evidence|finding|criter|feature|sign"
+    r"|appear)"
+)
 _ABBREVIATED = re.compile(
     rf"\b(?P<before>{_GRADE},? (?:{_KIND} )*(?:(?:[amtp][rs]|{VALVE} {_LESION})(?:, | and | or |/|, or ))*)"
-    r"(?P<valve>[amtp])(?P<lesion>[rs])\b(?! (?:imag|angio|study|scan|perf|exam|venog|contraind|safe|condition|compat))"
+    rf"(?P<valve>[amtp])(?P<lesion>[rs])\b(?! {_NO_LESION})"
     r"(?:(?<!\bas)|(?=\s*(?:$|[.,;:()/]|(?:and|or|with|by|due|mean|peak|ava)\b)))"  # "severe as always" is none
 )
 # "TR moderate", "AR: none", "PS and AS absent"
@@ -29,6 +33,9 @@ _GRADED_AFTER = re.compile(
     r"(?= (?:(?:is|was|fraction|and [amtp][rs]) )*"
     r"(?:mild|moder|severe|triv|trace|none|absent|minimal|fract|grade|jet|volume|\d))"
 )
+_INSUFFICIENCY = re.compile(rf"\b({_GRADE} )ai\b")
+# "atrioventricular (mitral) valve regurgitation", "tricuspid (systemic AV valve) regurgitation"
+_IN_BRACKETS = re.compile(rf"(?:\w+ \((?={VALVE}\)))?({VALVE})(?:\)| \([^()]*valve\))(?= )")
 # Of the aortic valve it is no name: "the valve is tricuspid with mild regurgitation".
 _THREE_CUSPS = re.compile(
     r"(?<=valve is )tricuspid|(?<=aortic valve )tricuspid|(?<=\bav )tricuspid|tricuspid(?= aortic)"
@@ -48,9 +55,10 @@ _SHARED_VALVE = re.compile(
     rf"\b(?P<valve>{VALVE}|valv(?:e|ular)) (?:valve )?(?P<first>{_LESION})(?P<and> and | or | nor |/)"
     rf"(?:(?!{VALVE})\w+ )?(?P<second>{_LESION})"
 )
+_PROTOCOL = re.compile(r" (?:protocol|screening|study|clinic|work ?up|survey)\b")
 _NAMED_VALVE = re.compile(
     rf"\b(?:{VALVE}(?! (?:root|arch|arter|vein|venous|hypertens|embol|edema|trunk|dissect|aneurysm|dilat|annulus \d))"
-    r"|[mat]v|valves|valv(?:e|ular) function)\b"
+    r"|[matp]v|valves|valv(?:e|ular) function)\b"
 )
 _BARE_LESION = re.compile(
     rf"(?<!mitral )(?<!aortic )(?<!tricuspid )(?<!pulmonary )(?<!valve )(?<!valvular )(?<!artery )(?<!sub)"
@@ -89,6 +97,7 @@ def read_clauses(text: str) -> list[Clause]:
 
 
 def _spelled_out(text: str) -> str:
+    text = _IN_BRACKETS.sub(r"\1", _INSUFFICIENCY.sub(r"\1ar", text))
     for _ in range(4):  # of a list one each time
         changed = _ABBREVIATED.sub(_full, text)
         if changed == text:
@@ -145,6 +154,8 @@ def _named(name: str, concept: Concept, clause: Clause) -> Iterator[Mention]:
     if not concept.says or (concept.unless and concept.unless.search(text)):
         return
     for match in concept.says.finditer(text):
+        if _PROTOCOL.match(text, match.end()):
+            continue
         at = max(match.span()[0], match.span()[1] - 1, key=clause.scoped)
         present = not clause.denies(at)
         if present and concept.past and _OVER.search(text, 0, match.start()):
@@ -162,7 +173,10 @@ def _of_quality(name: str, concept: Concept, parts: list[Clause], number: int) -
         words = _WORD.findall(clause.text)
         if not made and len(words) <= LONGEST_ITEM:
             has_value = any(c.isdigit() for c in clause.text[thing.end() :])
-            for other in [*parts[number + 1 : number + 4], *parts[max(number - 1, 0) : number]]:
+            for other in [
+                *parts[number + 1 : number + 4],
+                *reversed(parts[max(number - 2, 0) : number]),
+            ]:
                 if has_value and _THING.search(other.text):
                     if list(_qualities(name, concept, other, None)):
                         break  # "ECV 41 %, T2 normal"
@@ -236,7 +250,7 @@ def said(sentence: str, parts: list[Clause]) -> dict[str, bool]:
     for name, clause, at, present in mentions(parts):
         if not clause.leaves_open(at):
             found[name] = found.get(name, False) or present
-    if not any(part.doubted or part.skipped for part in parts):
+    if not findings.numbers_are_open(parts):
         for name, present in implied(normal(sentence)):
             found.setdefault(name, present)
     return found

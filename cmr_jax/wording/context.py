@@ -110,7 +110,7 @@ _LAYER = re.compile(
 # "LGE: none" is "LGE none"; a heading says nothing.
 _HEADING = re.compile(r"^\s*(?:impression|conclusions?|summary|findings|comments?|opinion)\s*:\s*")
 _LABEL = re.compile(r"((?:^|[.;,] )(?!\w+ (?:or|versus|vs)\b)(?:\w+ ){0,2}\w+)\s*:\s+")
-_NUMBERING = re.compile(r"^\s*(?:\d+[.)]|[-*•])\s*")
+_NUMBERING = re.compile(r"^\s*(?:\d+[.)](?!\d)|[-*•])\s*")
 _DASH = re.compile(r"[\u2010-\u2015\u2212]")
 _DECIMAL_COMMA = re.compile(r"(\d),(\d{1,2})(?=\s*(?:%|mm|cm|ml))")
 _ABOUT = re.compile(r"\b(max|min|approx|ca)\.(?= ?\d)")
@@ -166,7 +166,7 @@ _DOUBT_FORWARD = (
 )
 # No statement about this exam follows: a condition, the question, the past, another modality.
 _ASIDE = (
-    r"\b(?:if|evaluate[d]? for|history of|at risk (?:of|for)|testing for|screening for|please"
+    r"\b(?:if|(?:evaluated?|evaluation|eval) for|history of|at risk (?:of|for)|testing for|screening for|please"
     r"|would (?:indicate|suggest|support|favou?r)"
     r"|(?:been|was|were) (?:interpreted as|misinterpreted as|taken for)"
     r"|(?:echo\w*|tte|ct|ultrasound) (?:had )?suggested)\b"
@@ -297,8 +297,11 @@ def split(text: str) -> list[Clause]:
     made = [_alone(piece) for piece in pieces]
     if _LISTS.search(text):  # "differential: A, B such as C"
         first = next(at for at, piece in enumerate(pieces) if _LISTS.search(piece))
-        rest = [Clause(p, doubted=((0, len(p)),)) for p in pieces[first:]]
-        return made[:first] + rest
+        stop = next((n + 1 for n in range(first, len(pieces)) if marks[n] == ";"), len(pieces))
+        listed = [Clause(p, doubted=((0, len(p)),)) for p in pieces[first:stop]]
+        made[first:stop] = listed
+        if stop == len(pieces):
+            return made
     closing = _list_ends(pieces, marks)
     for at in range(len(made)):
         _reach_forward(made, marks, closing[at], at)
@@ -392,7 +395,7 @@ def _reach_forward(made: list[Clause], marks: list[str], closing: int, at: int) 
     if not kind or following >= len(made) or marks[at] != ",":
         return
     piece = made[following]
-    if any(piece[1:]) or not (_is_item(piece.text) or following <= closing):
+    if piece.denied or piece.doubted or not (_is_item(piece.text) or following <= closing):
         return
     if kind == "denied" and following > closing and _LOCATED.search(piece.text):
         kind = "skipped"  # "no effusion, inferior infarct": more likely a statement than an item

@@ -72,6 +72,12 @@ _OTHER_FUNCTION = re.compile(r"\bdiastolic\b|\blongitudinal\b")
 _NOT_SYSTOLIC = re.compile(r"\bdiastolic (?:dys)?function|\blongitudinal function")
 _LOW_NORMAL = re.compile(r"\b(?:low|lower limit of) normal\b")
 _SEPTAL_HYPERTROPHY = re.compile(r"\bsept\w+ (?:wall )?hypertroph")
+TISSUE_FINDINGS = ("lge", "infarct", "nonischemic_lge")
+_OF_PERICARDIUM = re.compile(r"pericardial (?:late|delayed|lge|enhancement)|\blayers\b")
+_BARE_ENHANCEMENT = re.compile(
+    r"^(?!.*\b(?:late|delayed|d?lge|scar|fibrosis|myocardi|wall|sept))(?=.*\benhancement\b)"
+)
+_NOT_WALL = re.compile(r"\b(?:pericardium|pericardial thick\w+|mass|tumou?r|myxoma|thrombus)\b")
 _OTHER_OWNER = re.compile(
     r"\b(?:mass|tumou?r|thromb\w+|myxoma|lesion|cyst|clot)\b.*\b(?:shows?|showed|has|without|is)\b"
 )
@@ -141,7 +147,7 @@ def _said(sentence: str) -> tuple[tuple[str, bool], ...]:
         elif not clause.skips(at):
             # Present wins over absent: "normal size, but dilated at the apex".
             found[finding] = found.get(finding, False) or present
-    if not any(part.doubted or part.skipped for part in parts):
+    if not numbers_are_open(parts):
         for name, value in numbers.stated([sentence]).items():
             if name in _EF:  # "normal EF (LV 63 %, RV 60 %)"
                 found.setdefault(_EF[name], value < EF_WEAK)
@@ -157,6 +163,11 @@ def _said(sentence: str) -> tuple[tuple[str, bool], ...]:
     if "infarct" in doubted:  # "infarct versus myocarditis: subendocardial LGE"
         found.pop("infarct", None)
     return tuple(found.items())
+
+
+def numbers_are_open(parts: Iterable[Clause]) -> bool:
+    """Return whether a clause with a number is doubted or skipped, so that its number implies nothing."""
+    return any((p.doubted or p.skipped) and any(c.isdigit() for c in p.text) for p in parts)
 
 
 class Mention(NamedTuple):
@@ -178,7 +189,14 @@ def mentions(parts: Iterable[Clause]) -> Iterator[Mention]:
             named = _named_next(clause, parts[number + 1 : number + 2])
         elif not named and _ADJECTIVE.fullmatch(clause.text):  # "dilated, hypertrophied RV"
             named = [p for part in parts[number + 1 : number + 2] for p in _places(part.text)][:1]
+        owner = " ".join(part.text for part in parts[max(number - 2, 0) : number])
         for finding, at, present in _of_clause(clause, tuple(named), tuple(before)):
+            if (
+                finding in TISSUE_FINDINGS
+                and _BARE_ENHANCEMENT.search(clause.text)
+                and _NOT_WALL.search(owner)
+            ):
+                continue  # "a mass with patchy enhancement"
             yield Mention(finding, clause, at, present)
         if len(named) == 2 and _together(clause.text, named) and {LV, RV} == {p for _, p in named}:
             before.append(BOTH)
@@ -446,7 +464,7 @@ def _of_tissue(clause: Clause) -> Found:
             yield "nonischemic_lge", at, True
         elif _LAYER_OF_INFARCT.search(text):
             yield "infarct", at, True
-    if clear and not re.search(r"pericardial (?:late|delayed|lge|enhancement)", text):
+    if clear and not _OF_PERICARDIUM.search(text):
         match = clear[-1]
         there = not clause.denies(match.start())
         if not there and (kind := _of_kind(text, match)):

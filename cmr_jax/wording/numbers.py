@@ -24,7 +24,7 @@ _RIGHT = (
 _NOT_RIGHT = r"(?<!\b[lr]a )(?<!atrial )(?<!rv )(?<!right ventricular )(?<!right ventricle )"
 _PERCENT = r"\s*(?:%|percent\b|per cent\b)(?! (?:scar|lge|of|smaller|larger|lower|higher|less|more|points)\b)"
 # Without a sign the value stands beside the word: "EF 28."
-_BARE = r"\s*(?:of|is|was|at|ok|good|normal|preserved|:|=|\|)?\s*(?:about|approximately|around|ca|~)?\s*"
+_BARE = r"\s*(?:(?:of|is|was|at|ok|good|normal|preserved|\(%\)|:|=|\|)\s*){0,3}(?:about|approximately|around|ca|~)?\s*"
 _END = r"(?!\s*%)(?=\s*(?:\.(?!\d)|[;)|]|,(?!\d)|and\b|$))"
 # "dropped from 45 % to 29 %", "44 % -> 52 %": what counts is now.
 _UNIT = r"(?:\s*(?:%|mm|cm|ml(?:/m2)?))?\s*"
@@ -32,7 +32,10 @@ _FROM = (
     rf"(?:{_NEAR}\bfrom {_NUMBER[1:-1]}{_UNIT}(?=to\b)|{_NEAR}{_NUMBER[1:-1]}{_UNIT}->\s*)?"
     rf"{_NEAR}(?:, ?)?"
 )
-_WALLS = r"(?:hypertrophy|hypertrophied|lvh|wall thickness|wall thickening|posterior wall|septum|septal|ivsd?|walls?)"
+_WALLS = (
+    r"(?:max\w* thickness|hypertrophy|hypertrophied|lvh|wall thickness|wall thickening|posterior wall|septum|septal"
+    r"|ivsd?|walls?)"
+)
 _LOOSE = r"(?:[^.;\d]|\.(?= ?\d)){0,40}?"
 
 
@@ -75,6 +78,7 @@ NUMBERS = {
         _compiled(
             rf"\b{_RIGHT}\b{_FROM}(?<!by ){_SPAN}{_PERCENT}",
             rf"\b{_RIGHT}\b{_BARE}{_SPAN}{_END}",
+            rf"\b(?:rv|right ventricular) (?:systolic )?function\b[^.;,\d]{{0,30}} at {_SPAN}{_PERCENT}",
             rf"\brv {_SPAN}{_PERCENT}",
         ),
     ),
@@ -89,21 +93,23 @@ NUMBERS = {
     "lv_mass_g": Number(Usual(125, 45), 20, 800),
     "lv_massi_g_m2": Number(Usual(66, 22), 10, 400),
     "lv_wall_mm": Number(
-        Usual(12, 4), 2, 60, ("wall", "sept", "hypertroph", "lvh", "ivs"),
+        Usual(12, 4), 2, 60, ("wall", "sept", "hypertroph", "lvh", "ivs", "thickness"),
         _compiled(
             rf"\b(?<!rv free )(?<!rv ){_WALLS}\b(?:{_NEAR}\bfrom \d+{_UNIT}(?=to\b))?{_LOOSE}{_MM}",
             rf"\b{_MM} (?:basal |mid |thick |interventricular )*septum\b",
         ),
         re.compile(
             r"effusion|thromb|mass\b|tumou?r|cyst|lipoma|fibroma|nodule|atri|aort|pericardi|defect|scar|lge|enhanc"
-            r"|aneurysm|previous|chest|abdominal|leaflet|papillary|catheter|flattening|pfo|motion|edd\b|esd\b"
+            r"|aneurysm|outpouch|neck|previous|chest|abdominal|leaflet|papillary|catheter|flattening|pfo|motion|edd\b|esd\b"
             r"|diameter|kine[ts]|\bover\b|long\b|length|extend|\b(?:rv|la|ra)\b|\bright\b"
         ),
     ),
     "aorta_mm": Number(
         Usual(38, 7), 10, 120, ("aort", "sinus", "root", "ascending"),
         _compiled(
-            rf"\b(?:root|ascending(?: aorta)?|tubular|(?<!descending )(?<!abdominal )aorta|sinus\w*)\b{_NEAR}{_MM}"
+            rf"\b(?:root|ascending(?: aorta)?|tubular|(?<!descending )(?<!abdominal )aorta|sinus\w*)\b{_NEAR}"
+            rf"(?:, ?)?{_MM}",
+            rf"\b(?:root|ascending(?: aorta)?|sinus\w*) \(mm\)[:| ]*{_NUMBER}()()"
         ),
         re.compile(
             r"annulus|arch|descend|isthm|stj|junction|thromb|abscess|coronary|abdominal|pulmonary|lvot|coarct|distance"
@@ -159,14 +165,18 @@ _VENTRICLE = re.compile(r"ventric|\b[lr][va]|atri|aort|pericard", re.IGNORECASE)
 
 
 def stated(sentences: Iterable[str]) -> dict[str, float]:
-    """Return the numbers that are stated, in the unit of the name; the first of several counts."""
+    """Return the numbers that are stated, in the unit of the name.
+
+    Of several the first counts, of lengths the largest.
+    """
     found: dict[str, float] = {}
     heading = ""
     for sentence in sentences:
         sides = _SIDE.findall(sentence)
         named = sides or _VENTRICLE.search(sentence)
         for name, value in _stated(sentence if named else heading + sentence):
-            found.setdefault(name, value)
+            before = found.get(name, value)
+            found[name] = max(before, value) if name.endswith("_mm") else before
         if named:
             heading = f"{sides[-1]}: " if sides else ""
     return found

@@ -31,13 +31,15 @@ _STEP = re.compile(
     r"(?P<by>\s*/\s*m2)?(?!\w))?"
 )
 # What a text holds where there is anything to read.
-_ANY = re.compile(r"e[ds]v|stolic volume|mass|lvm|t1|t2|ecv|extracellular")
+_ANY = re.compile(r"ml/m2|e[ds]v|stolic volume|mass|lvm|t1|t2|ecv|extracellular")
 _ADJACENT = re.compile(
     r"[\s:=(,|/]*(?:(?:is|was|of|at|measures|measured|value|values|about|approximately|ca|~|by bsa|indexed"
-    r"|fraction|mapping|times?|relaxation|myocardial|native|septal|global|mean)[\s:=(|]*)*"
+    r"|\((?:ml(?:/m2)?|g(?:/m2)?|ms|%)\)|index|fraction|mapping|times?|relaxation|myocardial|native|septal|global|mean)[\s:=(|]*)*"
 )
 _JOINED = re.compile(r"\s*(?:/|and|,|&)\s*")
 _BESIDE = re.compile(r"\s*(?:native |pool |muscle )*")
+_VALUES = re.compile(rf"(?:\s*(?:/|,|and|&)\s*{_QUANTITY})*")
+_FOLLOWING = re.compile(r"/(?! ?m2)|,|and|&")
 _SHARE = re.compile(r"% of (?:the )?(?:total )?$")
 _PAST = re.compile(
     r"\s*(?:would|indicates?\b|suggests?\b(?! of)|on (?:the )?(?:prior|previous)|previously|formerly|before\b"
@@ -45,6 +47,7 @@ _PAST = re.compile(
 )
 _ENDED = re.compile(r"[),;]")
 _OF = re.compile(r"\s*(?:of |in )?(?:the )?")
+_ENLARGED = re.compile(r"(?:dilated|enlarged)\b[^,;]{0,30}$")  # "RV is enlarged at 126 ml/m2"
 _ATRIUM = re.compile(r"[lr]a$|atri")
 _BRACKET = re.compile(r"[(\[][^()\[\]]*$")
 
@@ -103,7 +106,11 @@ def measured(text: str) -> Iterator[tuple[str, float, int]]:
             earlier = None
         elif step["earlier"]:
             earlier = step
+        elif step["by"] and not waiting and chamber and _ENLARGED.search(text, 0, step.start()):
+            yield f"{chamber}_edvi_ml_m2", float(step["value"]), step.start()
         elif waiting and not earlier and not _PAST.match(text, step.end()):
+            if not had and len(waiting) > 1 + _values_after(text, step.end()):
+                waiting = waiting[-1:]  # "T1, T2 and ECV fraction (0.25)": of the last
             start = waiting[-1].end if len(waiting) > 1 else waiting[0].end
             if found := _named(step, waiting[0], indexed, text, start):
                 yield (*found, waiting[0].end)
@@ -111,6 +118,12 @@ def measured(text: str) -> Iterator[tuple[str, float, int]]:
                 waiting = waiting if had else waiting[1:]
                 waiting[-1] = waiting[-1]._replace(end=step.end())
             indexed = False
+
+
+def _values_after(text: str, at: int) -> int:
+    """How many values follow in the same list: "143 / 55 ml" has one after the first."""
+    listed = _VALUES.match(text, at)
+    return len(_FOLLOWING.findall(listed.group())) if listed else 0
 
 
 def _measure(step: re.Match[str], chamber: str) -> Measure:

@@ -43,6 +43,7 @@ NAMES = {  # of labelled files
     "t2star_ms": "t2star",
     "ecv_percent": "ecv",
 }
+LABELLED = ("lvef", "rvef", "lvedv", "lvedvi", "wall", "effusion")
 CLOSE = 0.51  # what a number may differ by
 STATES = ("present", "absent")
 
@@ -53,7 +54,12 @@ def read(text: str) -> dict[str, str]:
 
 
 def numbers(text: str) -> dict[str, float]:
-    """Measurements of a text by the names of labelled files."""
+    """Measurements of a text that labelled files of others have."""
+    return {name: value for name, value in all_numbers(text).items() if name in LABELLED}
+
+
+def all_numbers(text: str) -> dict[str, float]:
+    """All measurements of a text by the names of labelled files."""
     return {NAMES[name]: value for name, value in measurements.stated(sentences(text)).items()}
 
 
@@ -89,7 +95,7 @@ def _print_scores(rows: list[dict], names: tuple[str, ...]) -> None:
     if labelled := {name for row in rows for name in row.get("numbers", {})}:
         found = collections.Counter()
         for row in rows:
-            read_here = {n: v for n, v in numbers(row["text"]).items() if n in labelled}
+            read_here = {n: v for n, v in all_numbers(row["text"]).items() if n in labelled}
             found.update(count_numbers(row, read_here))
         print("numbers: " + ", ".join(f"{n} {kind}" for kind, n in found.items()))
 
