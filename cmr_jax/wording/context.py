@@ -58,6 +58,10 @@ _NORMAL_LIST = re.compile(
     r"\b((?:normal|unremarkable) (?:[\w-]+ ){0,4}(?:size|volumes?|dimensions?|thickness)(?:,| and|, and) )"
     r"(?=wall thickness|(?:global )?(?:systolic )?function(?! of))"
 )
+_OF_VENTRICLE = re.compile(
+    r"\b(ef|ejection fraction) of (?:the )?((?:left|right) ventricle|[lr]v)\b"
+)
+_VALUE_FIRST = re.compile(r"(\d+(?:\.\d+)?) ?% ([lr]vef)\b(?! ?[\d:=(]| of| is)")
 _SHORT = [  # letters without which a rule finds nothing, the rule, what stands instead
     ("n't", re.compile(r"\bcan't\b"), "cannot"),
     ("n't", re.compile(r"n't\b"), " not"),
@@ -82,26 +86,24 @@ _SHORT = [  # letters without which a rule finds nothing, the rule, what stands 
         re.compile(r"\b(ef|ejection fraction|edvi?|esvi?) ?\(((?:left|right) ventric\w+|[lr]v)\)"),
         r"\2 \1",
     ),
-    (
-        " of ",
-        re.compile(r"\b(ef|ejection fraction) of (?:the )?((?:left|right) ventricle|[lr]v)\b"),
-        r"\2 \1",
-    ),
+    ("ef of", _OF_VENTRICLE, r"\2 \1"),
+    ("fraction of", _OF_VENTRICLE, r"\2 \1"),
     (  # "LVEF/RVEF 62/58 %", "LVEF and RVEF are 62 % and 58 %"
-        "rv",
+        "rvef",
         re.compile(r"\blv ?ef ?(?:/|and) ?rv ?ef\b([^\d;.]{0,12})(\d+) ?%? ?(?:/|and) ?(?=\d)"),
         r"lvef\1\2 %, rvef ",
     ),
     (
-        "rv",
+        "/",
         re.compile(
             r"\b(?:lv ?/ ?rv (edvi?|esvi?)|(edvi?|esvi?) lv ?/ ?rv)\b[: ]*(\d+) ?/ ?(\d+)\s*(ml/m2|ml)"
         ),
         r"lv \1\2 \3 \5, rv \1\2 \4 \5",
     ),
-    ("%", re.compile(r"(\d+(?:\.\d+)?) ?% ([lr]vef)\b(?! ?[\d:=(]| of| is)"), r"\2 \1 %"),
-    ("a", _NORMAL_LIST, r"\1normal "),  # "normal size, wall thickness and function"
-    ("a", _NORMAL_LIST, r"\1normal "),
+    ("% lvef", _VALUE_FIRST, r"\2 \1 %"),
+    ("% rvef", _VALUE_FIRST, r"\2 \1 %"),
+    ("wall thickness", _NORMAL_LIST, r"\1normal "),  # "normal size, wall thickness and function"
+    ("function", _NORMAL_LIST, r"\1normal "),
 ]
 # "Mid-wall, linear LGE" is "mid-wall linear LGE".
 _LAYER = re.compile(
@@ -277,7 +279,10 @@ def normal(text: str) -> str:
         text = _DASH.sub("-", text).replace("m²", "m2")
     if "," in text:
         text = _LAYER.sub(r"\1 ", _DECIMAL_COMMA.sub(r"\1.\2", text))
-    text = _SPREAD.sub("", _ABOUT.sub(r"\1", text))
+    if "." in text:
+        text = _ABOUT.sub(r"\1", text)
+    if "±" in text or "+/-" in text:
+        text = _SPREAD.sub("", text)
     for letters, pattern, instead in _SHORT:
         if letters in text:
             text = pattern.sub(instead, text)
@@ -286,7 +291,9 @@ def normal(text: str) -> str:
     if ":" in text:
         text = _HEADING.sub("", text)
         text = _LABEL.sub(r"\1 ", _LABEL.sub(r"\1 ", text))  # "LV: size: normal"
-    return " ".join(_HYPHEN.sub(r"\1 \2", text).split())
+    if "-" in text:
+        text = _HYPHEN.sub(r"\1 \2", text)
+    return " ".join(text.split())
 
 
 def split(text: str) -> list[Clause]:

@@ -74,7 +74,7 @@ NUMBERS = {
         ),
     ),
     "rv_ef_percent": Number(
-        Usual(50, 12), 3, 95, ("ef", "ejection", "rv "),
+        Usual(50, 12), 3, 95, ("rv", "right"),
         _compiled(
             rf"\b{_RIGHT}\b{_FROM}(?<!by ){_SPAN}{_PERCENT}",
             rf"\b{_RIGHT}\b{_BARE}{_SPAN}{_END}",
@@ -156,6 +156,11 @@ _NOT_NOW = re.compile(  # thresholds, relatives, other methods, earlier values
     r"|(?:\b(?:lv ?|rv ?)?ef\b[^,;\d]{0,12})?\d+(?:\.\d+)? ?%? (?:on (?:the )?(?:prior|previous)|would|indicates?)\b"
     r"[^,;]*"
 )
+# Cheap signs that the two may be there.
+_MAY_LIMIT = re.compile(r"[(\[]|range|limit")
+_MAY_BE_OTHERS = re.compile(
+    r"\(|threshold|cut|ther |sister|son |echo|tte|ventriculo|spect|prior|previous|would|indic"
+)
 _DIGIT = re.compile(r"\d")
 # "RV: not dilated. EDV 139 ml": the heading holds until a sentence names a ventricle.
 _SIDE = re.compile(
@@ -172,13 +177,13 @@ def stated(sentences: Iterable[str]) -> dict[str, float]:
     found: dict[str, float] = {}
     heading = ""
     for sentence in sentences:
-        sides = _SIDE.findall(sentence)
-        named = sides or _VENTRICLE.search(sentence)
-        for name, value in _stated(sentence if named else heading + sentence):
+        if heading and _VENTRICLE.search(sentence):
+            heading = ""
+        for name, value in _stated(heading + sentence):
             before = found.get(name, value)
             found[name] = max(before, value) if name.endswith("_mm") else before
-        if named:
-            heading = f"{sides[-1]}: " if sides else ""
+        if sides := _SIDE.findall(sentence):
+            heading = f"{sides[-1]}: "
     return found
 
 
@@ -189,7 +194,9 @@ def _stated(sentence: str) -> tuple[tuple[str, float], ...]:
     text = normal(sentence)
     if text.startswith(NOT_UNDERSTOOD):
         return ()
-    text = labelled(_NOT_NOW.sub(" ", LIMITS.sub(" ", text)))
+    text = LIMITS.sub(" ", text) if _MAY_LIMIT.search(text) else text
+    text = _NOT_NOW.sub(" ", text) if _MAY_BE_OTHERS.search(text) else text
+    text = labelled(text)
     return tuple((name, value) for name, value, _ in measured(text))
 
 

@@ -94,7 +94,7 @@ def _print_scores(rows: list[dict], names: tuple[str, ...]) -> None:
         print(f"{name:24s}{cells}  {c['hit uncertain']} of {c['uncertain']}")
     if labelled := {name for row in rows for name in row.get("numbers", {})}:
         found = collections.Counter()
-        for row in rows:
+        for row in (row for row in rows if "numbers" in row):
             read_here = {n: v for n, v in all_numbers(row["text"]).items() if n in labelled}
             found.update(count_numbers(row, read_here))
         print("numbers: " + ", ".join(f"{n} {kind}" for kind, n in found.items()))
