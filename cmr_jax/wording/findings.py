@@ -184,13 +184,15 @@ def mentions(parts: Iterable[Clause]) -> Iterator[Mention]:
     before: list[str] = []  # chambers named in the clauses before
     parts = list(parts)
     for number, clause in enumerate(parts):
-        named = list(_places(clause.text))
+        named = _places(clause.text)
         if clause.denied and not (named or before):
             named = _named_next(clause, parts[number + 1 : number + 2])
         elif not named and _ADJECTIVE.fullmatch(clause.text):  # "dilated, hypertrophied RV"
-            named = [p for part in parts[number + 1 : number + 2] for p in _places(part.text)][:1]
+            named = tuple(p for part in parts[number + 1 : number + 2] for p in _places(part.text))[
+                :1
+            ]
         owner = " ".join(part.text for part in parts[max(number - 2, 0) : number])
-        for finding, at, present in _of_clause(clause, tuple(named), tuple(before)):
+        for finding, at, present in _of_clause(clause, named, tuple(before)):
             if (
                 finding in TISSUE_FINDINGS
                 and _BARE_ENHANCEMENT.search(clause.text)
@@ -204,13 +206,13 @@ def mentions(parts: Iterable[Clause]) -> Iterator[Mention]:
             before += [place for _, place in named]
 
 
-def _named_next(clause: Clause, following: list[Clause]) -> list[tuple[int, str]]:
+def _named_next(clause: Clause, following: list[Clause]) -> "Named":
     """The ventricle that the next item of a denied list names, as if at the end of this clause.
 
     "No dilatation, hypertrophy or dysfunction of the LV" denies a dilatation of the left ventricle alone.
     """
     places = [p for item in following if item.denies(0) for _, p in _places(item.text)]
-    return [(len(clause.text), p) for p in places if p in (LV, RV)][:1]
+    return tuple((len(clause.text), p) for p in places if p in (LV, RV))[:1]
 
 
 def read_clauses(text: str) -> list[Clause]:
@@ -272,10 +274,12 @@ def _kinds(text: str) -> int:
     return found
 
 
-def _places(text: str) -> Iterator[tuple[int, str]]:
-    if _kinds(text) & PLACE:
-        for match in _PLACES.finditer(text):
-            yield match.start(), str(match.lastgroup)
+@functools.lru_cache(maxsize=1 << 14)
+def _places(text: str) -> tuple[tuple[int, str], ...]:
+    """Chambers that a clause names, each with its position."""
+    if not _kinds(text) & PLACE:
+        return ()
+    return tuple((match.start(), str(match.lastgroup)) for match in _PLACES.finditer(text))
 
 
 Found = Iterator[tuple[str, int, bool]]  # finding, where in the clause, whether present
@@ -422,7 +426,7 @@ def _function(clause: Clause, at: int, places: list[str]) -> Found:
         return  # "previous EF 25 %, now 55 %"
     weak, fine = _POOR.search(text), _FINE.search(text)
     of_words = weak or (fine and not _WEAK.search(text))
-    stated = {} if of_words else numbers.stated([text])
+    stated = {} if of_words else numbers.ejection_fractions(text)
     for place in (p for p in places if p in (LV, RV)):
         if _LOW_NORMAL.search(text):
             yield f"{place}_dysfunction", at, False

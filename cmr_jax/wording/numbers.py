@@ -194,10 +194,22 @@ def _stated(sentence: str) -> tuple[tuple[str, float], ...]:
     text = normal(sentence)
     if text.startswith(NOT_UNDERSTOOD):
         return ()
+    return tuple((name, value) for name, value, _ in measured(labelled(_of_this_exam(text))))
+
+
+def _of_this_exam(text: str) -> str:
+    """The text without limits, thresholds and values of others, of other methods or of earlier exams."""
     text = LIMITS.sub(" ", text) if _MAY_LIMIT.search(text) else text
-    text = _NOT_NOW.sub(" ", text) if _MAY_BE_OTHERS.search(text) else text
-    text = labelled(text)
-    return tuple((name, value) for name, value, _ in measured(text))
+    return _NOT_NOW.sub(" ", text) if _MAY_BE_OTHERS.search(text) else text
+
+
+def ejection_fractions(text: str) -> dict[str, float]:
+    """Ejection fractions in normalised, labelled text."""
+    if not _DIGIT.search(text):
+        return {}
+    text = _of_this_exam(text)
+    names = ("lv_ef_percent", "rv_ef_percent")
+    return {n: v for name in names for n, (v, _) in _first(name, NUMBERS[name], text).items()}
 
 
 def measured(text: str) -> list[tuple[str, float, int]]:
