@@ -3,7 +3,7 @@
     python -m cmr_jax.wording --explain="No effusion, LV dilated, EF 30 %."
 
 Prints each sentence in clauses, with what is denied in [brackets], what is doubted in {braces} and what is
-skipped in <angles> (techniques, relatives, local absences); then the findings that it states as present,
+skipped in <angles> (techniques, relatives, local absences); then the findings and concepts that it states as present,
 absent or uncertain, with grade, places and the words that say so, and its numbers.
 """
 

@@ -159,7 +159,7 @@ _NOT_NOW = re.compile(  # thresholds, relatives, other methods, earlier values
 # Cheap signs that the two may be there.
 _MAY_LIMIT = re.compile(r"[(\[]|range|limit")
 _MAY_BE_OTHERS = re.compile(
-    r"\(|threshold|cut|ther |sister|son |echo|tte|ventriculo|spect|prior|previous|would|indic"
+    r"\(|threshold|cut|mother|father|brother|sister|son |echo|tte|ventriculo|spect|prior|previous|would|indic"
 )
 _DIGIT = re.compile(r"\d")
 # "RV: not dilated. EDV 139 ml": the heading holds until a sentence names a ventricle.
