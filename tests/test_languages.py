@@ -10,7 +10,7 @@ import pytest
 
 from cmr_jax.wording import findings, languages, numbers
 from cmr_jax.wording.__main__ import explained
-from cmr_jax.wording.context import normal
+from cmr_jax.wording.normalization import normal
 from tests.benchmarks import reader
 
 FIXTURES = pathlib.Path(__file__).parent / "fixtures"

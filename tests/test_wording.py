@@ -11,8 +11,9 @@ import pytest
 from cmr_jax.evals import questions
 from cmr_jax.wording import findings, lexicon, numbers, plain, rephrased, spelling, statements
 from cmr_jax.wording.__main__ import explained
-from cmr_jax.wording.context import normal, split
+from cmr_jax.wording.context import split
 from cmr_jax.wording.languages import NOT_UNDERSTOOD
+from cmr_jax.wording.normalization import normal
 from data_prep.phantom.protocol import profile
 from data_prep.phantom.report import impression
 from data_prep.phantom.study import Study

@@ -13,8 +13,9 @@ from absl import app, flags
 
 from cmr_jax import cli
 from cmr_jax.wording import findings, numbers, statements
-from cmr_jax.wording.context import Clause, normal
+from cmr_jax.wording.context import Clause
 from cmr_jax.wording.languages import NOT_UNDERSTOOD
+from cmr_jax.wording.normalization import normal
 
 _EXPLAIN = flags.DEFINE_string("explain", None, "Text of a report, or of its impression.")
 

@@ -14,7 +14,8 @@ from jaxtyping import Bool, Float
 from scipy import sparse
 
 from cmr_jax.wording import findings, rules
-from cmr_jax.wording.context import DENIAL, DOUBT, normal
+from cmr_jax.wording.context import DENIAL, DOUBT
+from cmr_jax.wording.normalization import normal
 
 LEAST = 0.8  # of the words of both, that both have (Dice 1945)
 CLOSE = 0.1  # share by which numbers may differ: what two readers of one exam differ by

@@ -8,9 +8,10 @@ import re
 from collections.abc import Iterator
 
 from cmr_jax.wording import findings, lexicon, numbers
-from cmr_jax.wording.context import Clause, Span, normal
+from cmr_jax.wording.context import Clause, Span
 from cmr_jax.wording.findings import Mention
 from cmr_jax.wording.lexicon import REGURGITATION, VALVE, Concept
+from cmr_jax.wording.normalization import normal
 
 _LESION = rf"(?:stenosis|{REGURGITATION})"
 _GRADE = (

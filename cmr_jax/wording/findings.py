@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from cmr_jax.wording import lexicon, numbers
-from cmr_jax.wording.context import Clause, normal, split
+from cmr_jax.wording.context import Clause, split
 from cmr_jax.wording.languages import NOT_UNDERSTOOD
+from cmr_jax.wording.normalization import normal
 
 FINDINGS = (
     "lv_dilation",

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from cmr_jax.wording import volumes
-from cmr_jax.wording.context import normal
 from cmr_jax.wording.languages import NOT_UNDERSTOOD
+from cmr_jax.wording.normalization import normal
 
 _NUMBER = r"(\d+(?:\.\d+)?)"
 _SPAN = rf"{_NUMBER}(?:\s*(?:%\s*)?(?:-|to)\s*{_NUMBER})?"  # "45-50": its middle

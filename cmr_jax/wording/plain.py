@@ -11,7 +11,7 @@ import re
 import tomllib
 
 from cmr_jax.wording import rules
-from cmr_jax.wording.context import normal
+from cmr_jax.wording.normalization import normal
 
 FILE = pathlib.Path(__file__).parent / "plain.toml"
 

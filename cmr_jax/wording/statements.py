@@ -11,9 +11,10 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from cmr_jax.wording import concepts, findings, lexicon
-from cmr_jax.wording.context import Clause, Span, normal
+from cmr_jax.wording.context import Clause, Span
 from cmr_jax.wording.findings import Mention
 from cmr_jax.wording.languages import NOT_UNDERSTOOD
+from cmr_jax.wording.normalization import normal
 
 
 class State(enum.Enum):
