@@ -16,7 +16,8 @@ from cmr_jax.wording.normalization import normal
 _LESION = rf"(?:stenosis|{REGURGITATION})"
 _GRADE = (
     r"(?:no|not|mod\.?|trace|trivial|minimal|torrential|massive|free|mild(?:ly)?|moderate(?:ly)?|severe|significant"
-    r"|physiologic\w*|small|minor|relevant|known|possible|residual|progressive|functional|secondary|primary|degenerative|ischemic|important|to)"
+    r"|physiologic\w*|small|minor|relevant|known|possible|residual|progressive|functional|secondary|primary"
+    r"|degenerative|ischemic|important|to)"
 )
 _KIND = r"(?:central|eccentric|calcific|low flow|paradoxical|rheumatic|holosystolic|free|jets? of|grade \w+)"
 _NO_LESION = (  # "cardiac MR imaging", "no MR evidence of"
@@ -173,22 +174,24 @@ def _of_quality(name: str, concept: Concept, parts: list[Clause], number: int) -
         made = list(_qualities(name, concept, clause, thing))
         words = _WORD.findall(clause.text)
         if not made and len(words) <= LONGEST_ITEM:
+            after, before = parts[number + 1 : number + 4], parts[max(number - 2, 0) : number]
             has_value = any(c.isdigit() for c in clause.text[thing.end() :])
-            for other in [
-                *parts[number + 1 : number + 4],
-                *reversed(parts[max(number - 2, 0) : number]),
-            ]:
-                if has_value and _THING.search(other.text):
-                    if list(_qualities(name, concept, other, None)):
-                        break  # "ECV 41 %, T2 normal"
-                    continue  # "T1 1165 ms, ECV 52 %, both elevated"
-                if made := list(_qualities(name, concept, other, None)):
-                    if _NOT.search(clause.text):  # "LA enlarged, RA not"
-                        made = [
-                            m._replace(clause=clause, at=thing.start(), present=False) for m in made
-                        ]
-                    break
+            made = _of_list(name, concept, [*after, *reversed(before)], has_value)
+            if _NOT.search(clause.text):  # "LA enlarged, RA not"
+                made = [m._replace(clause=clause, at=thing.start(), present=False) for m in made]
         yield from made
+
+
+def _of_list(name: str, concept: Concept, others: list[Clause], has_value: bool) -> list[Mention]:
+    """Qualities in the nearest other item of a list; of one that has another thing only for a bare thing."""
+    for other in others:
+        made = list(_qualities(name, concept, other, None))
+        if has_value and _THING.search(other.text):
+            if made:
+                return []  # "ECV 41 %, T2 normal"
+        elif made:
+            return made  # "T1 1165 ms, ECV 52 %, both elevated"
+    return []
 
 
 def _qualities(

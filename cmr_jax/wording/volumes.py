@@ -45,6 +45,7 @@ _PAST = re.compile(
     r"\s*(?:would|indicates?\b|suggests?\b(?! of)|on (?:the )?(?:prior|previous)|previously|formerly|before\b"
     r"|in (?:19|20)\d\d)"
 )
+_BY_SURFACE_NEXT = re.compile(r"\s*[(,;/]\s*\d[\d.]*\s*(?:ml|g)\s*/\s*m2")
 _ENDED = re.compile(r"[),;]")
 _OF = re.compile(r"\s*(?:of |in )?(?:the )?")
 _ENLARGED = re.compile(r"(?:dilated|enlarged)\b[^,;]{0,30}$")  # "RV is enlarged at 126 ml/m2"
@@ -69,9 +70,8 @@ def measured(text: str) -> Iterator[tuple[str, float, int]]:
     if not _ANY.search(text):
         return
     chamber = ""  # the last ventricle
-    waiting: list[
-        Measure
-    ] = []  # measures whose values are still to come, or the one that had its value
+    # Measures whose values are still to come, or the one that had its value.
+    waiting: list[Measure] = []
     had = indexed = False
     index_end = 0
     earlier: re.Match[str] | None = None  # "previously", which a bracket or a comma may end
@@ -130,13 +130,10 @@ def _measure(step: re.Match[str], chamber: str) -> Measure:
     if what := step["relaxation"]:
         return Measure("", _RELAXATION.get(what.strip(), "t2star"), False, step.end())
     own = (step["own"] or chamber)[:1]
-    what = (
-        "mass"
-        if step["mass"]
-        else "edv"
-        if step["volume"].startswith(("ed", "end d", "endd"))
-        else "esv"
-    )
+    if step["mass"]:
+        what = "mass"
+    else:
+        what = "edv" if step["volume"].startswith(("ed", "end d", "endd")) else "esv"
     return Measure({"l": "lv", "r": "rv"}.get(own, ""), what, bool(step["index"]), step.end())
 
 
@@ -165,15 +162,14 @@ def _named(
         return None
     what, chamber = measure.what, measure.chamber or "lv"
     if what == "ecv":
-        return (
-            ("ecv_percent", 100 * value if value < 1 else value)
-            if bare or step["percent"]
-            else None
-        )
+        percent = 100 * value if value < 1 else value
+        return ("ecv_percent", percent) if bare or step["percent"] else None
     if what in _TISSUES:
         return (f"{what}_ms", value) if bare or step["ms"] else None
     unit = "g" if what == "mass" else "ml"
     if not (bare or step[unit]) or (what == "mass" and chamber == "rv"):
         return None
-    by_surface = bool(step["by"]) or measure.indexed or (bare and indexed)
+    # "LVEDVi 110 ml" lacks its "/m2", "LVEDVi 165 ml (88 ml/m2)" does not.
+    by_name = measure.indexed and not _BY_SURFACE_NEXT.match(text, step.end())
+    by_surface = bool(step["by"]) or by_name or (bare and indexed)
     return (f"{chamber}_{what}i_{unit}_m2" if by_surface else f"{chamber}_{what}_{unit}", value)
