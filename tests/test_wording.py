@@ -346,6 +346,12 @@ def test_typing_errors_are_read_as_the_word_that_was_meant(sentence):
     assert findings.said(sentence) == SLIPS[sentence]
 
 
+def test_a_word_that_is_added_to_the_lexicon_is_read(monkeypatch):
+    assert all(letters.pattern for letters in findings._OF_KIND.values())
+    monkeypatch.setattr(lexicon, "entries", lambda name: ["voluminous", "dilated"])
+    assert findings._letters(findings.LARGE).search("voluminous")
+
+
 def test_words_that_are_spelled_right_stay():
     for word in lexicon.spelled().words | lexicon.spelled().others:
         assert spelling.corrected(word) == word

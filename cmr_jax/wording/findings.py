@@ -31,6 +31,7 @@ FINDINGS = (
     "dcm",
 )
 Said = dict[str, bool]
+Named = tuple[tuple[int, str], ...]  # where in a clause, chamber
 # In bits, two a finding: "is there", and one place up, "is not there".
 IS_THERE = 0x55555555
 BITS = tuple(1 << place for place in range(2 * len(FINDINGS)))
@@ -207,7 +208,7 @@ def mentions(parts: Iterable[Clause]) -> Iterator[Mention]:
             before += [place for _, place in named]
 
 
-def _named_next(clause: Clause, following: list[Clause]) -> "Named":
+def _named_next(clause: Clause, following: list[Clause]) -> Named:
     """The ventricle that the next item of a denied list names, as if at the end of this clause.
 
     "No dilatation, hypertrophy or dysfunction of the LV" denies a dilatation of the left ventricle alone.
@@ -252,14 +253,33 @@ _LETTERS = {
     LARGE: "dilat|enlarg|ecta|aneurysm|increased",
     SIZE: "size|dimension|width|calib|volume|chamber|diameter",
     NORMAL: "normal|unremark|inconspic|fine",
-    WEAK: "dysfunction|impair|cardiomyop|hypo|hfm?r",
+    WEAK: "dysfunction|impair|cardiomyop|hypo|hf",
     FUNCTION: "function|contract|performance|fraction|ef|systolic",
     THICK: "hypertroph|thick|lvh|increase",
     TISSUE: "enhanc|lge|dge|uptake|scar|fibro|gadolin|infarct|ischemi|icm",
     DISEASE: "amyloid|attr|cardiomyop|cm|hyp|infiltrat",
     FLUID: "effusion|fluid",
 }
-_OF_KIND = {kind: re.compile(letters) for kind, letters in _LETTERS.items()}
+_LISTS = {  # of lexicon.toml that the rules of a kind take their words from
+    LARGE: ("large",),
+    SIZE: ("size",),
+    WEAK: ("weak",),
+    FUNCTION: ("function",),
+    THICK: ("thick", "thickness"),
+    TISSUE: ("enhancement", "infarct"),
+    DISEASE: ("amyloidosis", "hcm", "dcm"),
+    FLUID: ("fluid",),
+}
+
+
+def _letters(kind: int) -> re.Pattern[str]:
+    """Letters of a kind; any, where a list has a word without them: a lexicon may be extended."""
+    letters = re.compile(_LETTERS[kind])
+    words = [word for name in _LISTS.get(kind, ()) for word in lexicon.entries(name)]
+    return letters if all(map(letters.search, words)) else re.compile("")
+
+
+_OF_KIND = {kind: _letters(kind) for kind in _LETTERS}
 
 
 @functools.lru_cache(maxsize=1 << 15)
@@ -284,7 +304,6 @@ def _places(text: str) -> tuple[tuple[int, str], ...]:
 
 
 Found = Iterator[tuple[str, int, bool]]  # finding, where in the clause, whether present
-Named = tuple[tuple[int, str], ...]  # where in the clause, chamber
 
 
 @functools.lru_cache(maxsize=1 << 14)  # clauses recur more often than sentences

@@ -45,9 +45,14 @@ def _file() -> dict[str, Any]:
     return tomllib.loads(FILE.read_text())
 
 
+def entries(name: str) -> list[str]:
+    """Words of the thirteen findings by the name of their list, one pattern each."""
+    return _file()["words"][name]
+
+
 def words(name: str) -> re.Pattern[str]:
-    """Words of the thirteen findings by the name of their list."""
-    return _whole(_file()["words"][name])
+    """One pattern for all words of a list of the thirteen findings."""
+    return _whole(entries(name))
 
 
 class Spelling(NamedTuple):
