@@ -124,7 +124,10 @@ class CloudExchange(Exchange):
     def names(self, folder: str) -> list[str]:
         """As the file system says."""
         system, root = connect(self.root)
-        names = (path.removeprefix(root).lstrip("/") for path in system.find(f"{root}/{folder}"))
+        within = f"{root}/{folder}".rstrip("/")
+        # A folder that fills while it is listed may be listed itself.
+        paths = (path for path in system.find(within) if path.rstrip("/") != within)
+        names = (path.removeprefix(root).lstrip("/") for path in paths)
         return sorted(name for name in names if not name.endswith(UNFINISHED))
 
     def remove(self, names: Iterable[str]) -> None:

@@ -76,6 +76,15 @@ def test_a_dask_cluster_of_two_processes_writes_the_same_bytes(cluster, tmp_path
     assert digest(tmp_path / "there") == digest(tmp_path / "here")
 
 
+def test_a_folder_that_fills_while_it_is_listed_is_no_name_of_its_own(monkeypatch):
+    class Listing:
+        def find(self, path):
+            return [path, f"{path}/a-1"]  # as s3fs has it, where its first listing was empty
+
+    monkeypatch.setattr("data_prep.exchange.connect", lambda root: (Listing(), "bucket/work"))
+    assert CloudExchange("s3://bucket/work").names("notes/x") == ["notes/x/a-1"]
+
+
 def test_workers_that_share_only_a_cloud_write_the_same_bytes(cluster, s3, tmp_path):
     write_phantom(["--out", str(tmp_path), "--profile", "tiny", "--exams", "2"])
     key = tmp_path / "key"
