@@ -369,7 +369,7 @@ def _rows(*names: str) -> list[dict]:
 def test_labelled_reports_are_read_as_their_author_meant_them():
     """Composed and labelled before the rules were seen; then the rules were mended on them."""
     counts = {name: collections.Counter() for name in findings.FINDINGS}
-    reversed_, told, hedges = [], collections.Counter(), collections.Counter()
+    reversed_, measured, hedges = [], collections.Counter(), collections.Counter()
     for row in _rows("labelled_reports", "labelled_impressions"):
         found = reader.read(row["text"])
         reader.count(row, found, counts)
@@ -381,14 +381,15 @@ def test_labelled_reports_are_read_as_their_author_meant_them():
         hedges.update(
             found.get(n) for n in findings.FINDINGS if row["labels"].get(n) == "uncertain"
         )
-        told += reader.count_numbers(row, reader.all_numbers(row["text"]))
+        measured += reader.count_numbers(row, reader.all_numbers(row["text"]))
     total = sum(counts.values(), collections.Counter())
     for state in ("present", "absent"):
         hit, false, missed = (total[f"{kind} {state}"] for kind in ("hit", "false", "missed"))
         assert 2 * hit / (2 * hit + false + missed) > 0.96, state
     # "effusion drained last month, none today"; late enhancement "of both layers" of the pericardium
     assert set(reversed_) <= {"t095", "d1-007"}, reversed_
-    assert told["right"] > 0.97 * (told["right"] + told["wrong"] + told["missed"]), told
+    stated = measured["right"] + measured["wrong"] + measured["missed"]
+    assert measured["right"] > 0.97 * stated, measured
     assert hedges["uncertain"] > 0.85 * hedges.total(), hedges
 
 

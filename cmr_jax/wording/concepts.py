@@ -11,7 +11,6 @@ from cmr_jax.wording import findings, lexicon, numbers
 from cmr_jax.wording.context import Clause, Span
 from cmr_jax.wording.findings import Mention
 from cmr_jax.wording.lexicon import REGURGITATION, VALVE, Concept
-from cmr_jax.wording.normalization import normal
 
 _LESION = rf"(?:stenosis|{REGURGITATION})"
 _GRADE = (
@@ -38,7 +37,7 @@ _GRADED_AFTER = re.compile(
 _INSUFFICIENCY = re.compile(rf"\b({_GRADE} )ai\b")
 # "atrioventricular (mitral) valve regurgitation", "tricuspid (systemic AV valve) regurgitation"
 _IN_BRACKETS = re.compile(rf"(?:\w+ \((?={VALVE}\)))?({VALVE})(?:\)| \([^()]*valve\))(?= )")
-# Of the aortic valve it is no name: "the valve is tricuspid with mild regurgitation".
+# An aortic valve with three cusps, not the tricuspid valve: "the valve is tricuspid with mild regurgitation".
 _THREE_CUSPS = re.compile(
     r"(?<=valve is )tricuspid|(?<=aortic valve )tricuspid|(?<=\bav )tricuspid|tricuspid(?= aortic)"
 )
@@ -248,13 +247,13 @@ def implied(text: str) -> Iterator[tuple[str, bool]]:
         yield "ecv_high", True
 
 
-def said(sentence: str, parts: list[Clause]) -> dict[str, bool]:
-    """Concepts that a sentence states, True where present; `parts` are its clauses by `read_clauses`."""
+def said(text: str, parts: list[Clause], named: list[Mention]) -> dict[str, bool]:
+    """Concepts that a normalised sentence states, True where present, given its clauses and their mentions."""
     found: dict[str, bool] = {}
-    for name, clause, at, present in mentions(parts):
+    for name, clause, at, present in named:
         if not clause.leaves_open(at):
             found[name] = found.get(name, False) or present
     if not findings.numbers_are_open(parts):
-        for name, present in implied(normal(sentence)):
+        for name, present in implied(text):
             found.setdefault(name, present)
     return found

@@ -53,9 +53,8 @@ class Number(NamedTuple):
     least: float  # beyond these a number is of something else, or mistyped
     most: float
     needs: tuple[str, ...] = ()  # one of these letters stands in any text that the patterns match
-    patterns: tuple[
-        re.Pattern[str], ...
-    ] = ()  # the first that matches counts; `volumes` reads the others
+    # The first that matches counts; `volumes` reads the numbers that have none.
+    patterns: tuple[re.Pattern[str], ...] = ()
     other: re.Pattern[str] | None = None  # other structures whose size may stand beside the words
 
 

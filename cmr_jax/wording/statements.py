@@ -81,9 +81,8 @@ def read(sentence: str) -> list[Statement]:
     parts = findings.read_clauses(text)
     made = _statements(sentence, findings.said(sentence), list(findings.mentions(parts)), parts)
     parts = concepts.read_clauses(text)
-    return made + _statements(
-        sentence, concepts.said(sentence, parts), list(concepts.mentions(parts)), parts
-    )
+    named = list(concepts.mentions(parts))
+    return made + _statements(sentence, concepts.said(text, parts, named), named, parts)
 
 
 def _statements(

@@ -30,7 +30,7 @@ _STEP = re.compile(
     r"(?:\s*(?:(?P<ml>ml|mls|cc)|(?P<g>g|gr|grams?)|(?P<ms>ms|msecs?|milliseconds)|(?P<percent>%)|(?P<other>[a-z]+))"
     r"(?P<by>\s*/\s*m2)?(?!\w))?"
 )
-# What a text holds where there is anything to read.
+# One of these stands in every text with a volume, mass or relaxation time.
 _ANY = re.compile(r"ml/m2|e[ds]v|stolic volume|mass|lvm|t1|t2|ecv|extracellular")
 _ADJACENT = re.compile(
     r"[\s:=(,|/]*(?:(?:is|was|of|at|measures|measured|value|values|about|approximately|ca|~|by bsa|indexed"
@@ -52,9 +52,12 @@ _ENLARGED = re.compile(r"(?:dilated|enlarged)\b[^,;]{0,30}$")  # "RV is enlarged
 _ATRIUM = re.compile(r"[lr]a$|atri")
 _BRACKET = re.compile(r"[(\[][^()\[\]]*$")
 
+_RELAXATION = {"t1": "t1", "t2": "t2", "ecv": "ecv", "extracellular volume": "ecv"}
+_TISSUES = ("t1", "t2", "t2star", "ecv")
+
 
 class Measure(NamedTuple):
-    """What a value may belong to."""
+    """A quantity that a value may be of, and its ventricle."""
 
     chamber: str  # lv, rv, "" where none is named
     what: str  # edv, esv, mass, t1, t2, t2star, ecv
@@ -111,8 +114,7 @@ def measured(text: str) -> Iterator[tuple[str, float, int]]:
         elif waiting and not earlier and not _PAST.match(text, step.end()):
             if not had and len(waiting) > 1 + _values_after(text, step.end()):
                 waiting = waiting[-1:]  # "T1, T2 and ECV fraction (0.25)": of the last
-            start = waiting[-1].end if len(waiting) > 1 else waiting[0].end
-            if found := _named(step, waiting[0], indexed, text, start):
+            if found := _named(step, waiting[0], indexed, text, waiting[-1].end):
                 yield (*found, waiting[0].end)
                 had = len(waiting) == 1
                 waiting = waiting if had else waiting[1:]
@@ -135,10 +137,6 @@ def _measure(step: re.Match[str], chamber: str) -> Measure:
     else:
         what = "edv" if step["volume"].startswith(("ed", "end d", "endd")) else "esv"
     return Measure({"l": "lv", "r": "rv"}.get(own, ""), what, bool(step["index"]), step.end())
-
-
-_RELAXATION = {"t1": "t1", "t2": "t2", "ecv": "ecv", "extracellular volume": "ecv"}
-_TISSUES = ("t1", "t2", "t2star", "ecv")
 
 
 def _ends(measure: Measure, step: re.Match[str]) -> bool:

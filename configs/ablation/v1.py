@@ -197,7 +197,7 @@ PICTURES = (
     added("frames_dropped", "a quarter of frames left out", "model.video.frame_dropout=0.25"),
     Arm(
         "masked",
-        "hidden places of pictures told from the rest, no reports",
+        "hidden places of pictures predicted from the rest, no reports",
         OURS,
         (
             "objective=masked_frames",
