@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cmr_jax.measure import cleaning, exams, quality, volumes, wall
+from cmr_jax.measure import cleaning, cycle, exams, quality, volumes, wall
 from cmr_jax.measure.measuring import fine
 from cmr_jax.phantom import Source, Variant
 from cmr_jax.phantom.tissue import Mask
@@ -155,6 +155,83 @@ def test_holes_of_the_cavity_are_cavity():
 
 def test_nothing_seen_stays_nothing():
     assert not cleaning.labels(one_hot(np.zeros((2, 3, 32, 32), np.uint8))).any()
+
+
+# The cycle.
+
+
+def two_moments(slices=5):
+    """A heart that contracts: `2 s h w`, end diastole first; the last slices are narrower."""
+    made = np.zeros((2, slices, 96, 96), np.uint8)
+    for at in range(slices):
+        for moment, (inner, outer, right) in enumerate([(16, 22, 20), (10, 20, 14)]):
+            made[moment, at] = ring(inner=inner - at, outer=outer - at)
+            beside = slice(25 + at - right // 2, 25 + at)
+            free = made[moment, at, 38:58, beside] == Mask.BACKGROUND
+            made[moment, at, 38:58, beside][free] = Mask.RV
+    return made
+
+
+def probable(labels, sure=0.9):
+    """`1 2 s h w k`: the rest is shared by the other masks."""
+    return (sure * one_hot(labels) + (1 - sure) / len(Mask))[None]
+
+
+def seen(probability):
+    return probability.mean(0).argmax(-1)
+
+
+def test_blood_where_the_right_ventricle_was_is_the_right_ventricles():
+    true = two_moments()
+    wrong = true.copy()
+    wrong[1][true[1] == Mask.RV] = Mask.LV
+    made = cycle.contracted(probable(wrong), 1.0)
+    found = seen(made)
+    far = (true[1] == Mask.RV) & (np.arange(96) < 20)  # further than the slack from the cavity
+    assert far[1:].any()
+    assert (found[1, 1:][far[1:]] == Mask.RV).all()
+    np.testing.assert_array_equal(made[:, 0], probable(wrong)[:, 0])  # end diastole stays
+    np.testing.assert_allclose(made.sum(-1), 1, rtol=1e-5)
+
+
+def test_hearts_do_not_grow_in_systole():
+    true = two_moments()
+    wrong = true.copy()
+    wrong[1, 2, 60:90, 60:90][true[1, 2, 60:90, 60:90] == 0] = Mask.MYOCARDIUM
+    wrong[1, 3, 5:30, 5:30] = Mask.RV
+    found = seen(cycle.contracted(probable(wrong), 1.0))
+    assert not found[1, 2, 80:, 80:].any()
+    assert not found[1, 3, 5:25, 5:15].any()
+
+
+def test_a_heart_that_contracts_stays_as_it_is():
+    true = two_moments()
+    found = seen(cycle.contracted(probable(true), 1.0))
+    np.testing.assert_array_equal(found, true)
+
+
+@pytest.mark.parametrize("base_first", [True, False])
+def test_beside_the_most_basal_slice_is_the_atrium_unless_it_is_plain(base_first):
+    true = two_moments()
+    order = slice(None) if base_first else slice(None, None, -1)
+    for sure, basal in ((0.6, Mask.BACKGROUND), (0.95, Mask.RV)):
+        # What is no right ventricle here is most likely background.
+        doubtful = probable(true, sure)
+        at = true == Mask.RV
+        doubtful[0][at] = np.array([1 - sure, sure, 0, 0])
+        found = seen(cycle.contracted(doubtful[:, :, order], 1.0))[:, order]
+        assert (found[1, 0][at[1, 0]] == basal).all()
+        assert (found[1, 1:][at[1, 1:]] == Mask.RV).all()
+        assert (found[0][at[0]] == Mask.RV).all()
+
+
+def test_slices_without_a_heart_at_diastole_bind_nothing():
+    empty = two_moments()
+    empty[0] = Mask.BACKGROUND
+    given = probable(empty)
+    made = cycle.contracted(given, 1.0)
+    left = given.argmax(-1) >= Mask.MYOCARDIUM
+    np.testing.assert_allclose(made[left], given[left], rtol=1e-5)
 
 
 def test_twice_the_resolution_is_the_same_place():

@@ -15,7 +15,7 @@ from cmr_jax.phantom import Source, Variant
 from cmr_jax.schema import MEASUREMENTS_FILE
 from cmr_jax.segmentation import weights
 from cmr_jax.segmentation.batches import Sampling
-from cmr_jax.segmentation.predict import Predictor
+from cmr_jax.segmentation.predict import AS_IT_IS, Predictor
 from cmr_jax.segmentation.training import Training
 
 
@@ -27,7 +27,7 @@ def shipped():
 @pytest.fixture(scope="module")
 def predictor(shipped):
     """One network of the ensemble, without shifted inputs: fast."""
-    return Predictor(shipped.networks[:1], shifts=((0, 0),))
+    return Predictor(shipped.networks[:1], poses=AS_IT_IS)
 
 
 @pytest.fixture(scope="module")
@@ -203,7 +203,7 @@ def test_an_interval_stays_where_numbers_can_be(shipped, unseen, predictor):
 def test_pixels_of_unknown_size_make_volumes_doubtful(tiny, shipped, monkeypatch):
     from cmr_jax.data.source import ExamSource
 
-    few = Predictor(shipped.networks[:1], shifts=((0, 0),))
+    few = Predictor(shipped.networks[:1], poses=AS_IT_IS)
     source = ExamSource(str(tiny), "val")
     before = report._row(source, 0, shipped, few, None)
     plain = exams.short_axis_cine

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from cmr_jax.measure import cleaning, quality, volumes, wall
+from cmr_jax.measure import cleaning, cycle, quality, volumes, wall
 from cmr_jax.measure.volumes import Function
 from cmr_jax.phantom.tissue import Mask
 from cmr_jax.segmentation.grid import Grid
@@ -49,6 +49,7 @@ def measure(
         raise ValueError("no left ventricle was seen in this stack.")
     two = np.array([lv.argmax(), lv.argmin()]) if lv.min() < lv.max() else np.array([0, 1])
     probability = predictor.ensemble(video[two], pixel_mm, grid)
+    probability = cycle.contracted(probability, grid.spacing_mm)
     mean = probability.mean(0)
     heart = cleaning.labels(mean) > 0
     area = grid.spacing_mm**2

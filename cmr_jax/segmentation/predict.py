@@ -2,7 +2,9 @@
 
 import dataclasses
 from collections.abc import Sequence
+from typing import NamedTuple
 
+import cv2
 import jax
 import numpy as np
 
@@ -13,9 +15,19 @@ from cmr_jax.segmentation.networks import Architecture
 from cmr_jax.types import Params
 
 F32 = np.float32
-SHIFTS = ((0, 0), (3, 0), (0, 3), (-3, 0), (0, -3))  # pixels, of test-time augmentation
-
 EVEN = (1.0,) * len(Mask)
+
+
+class Pose(NamedTuple):
+    """How the pictures that a network sees are turned and magnified."""
+
+    degrees: float = 0.0
+    zoom: float = 1.0
+
+
+AS_IT_IS = (Pose(),)
+# Of test-time augmentation.
+POSES = (Pose(), Pose(degrees=12), Pose(degrees=-12), Pose(zoom=0.93), Pose(zoom=1.07))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,16 +47,18 @@ class Predictor:
     def __init__(
         self,
         members: Sequence[Network],
-        shifts=SHIFTS,
+        poses: Sequence[Pose] = POSES,
         batch: int = 32,
         localise: bool = True,
         odds: Sequence[float] = EVEN,
     ):
-        """`localise`: look for the heart; else it is taken to be in the middle of the picture.
+        """`poses`: in which each network sees the pictures; their mean counts.
+
+        `localise`: look for the heart; else it is taken to be in the middle of the picture.
 
         `odds`: by which the probability of each mask is weighed.
         """
-        self._networks, self._shifts, self._batch = members, shifts, batch
+        self._networks, self._poses, self._batch = members, poses, batch
         self._localise, self._odds = localise, np.array(odds, F32)
         first = members[0]
         labeller = networks.make(first.architecture, first.widths)
@@ -77,17 +91,17 @@ class Predictor:
         return self._predict(network, grid.sample(video, pixel_mm), opposite), grid
 
     def ensemble(self, two: np.ndarray, pixel_mm: tuple[float, float], grid: Grid) -> np.ndarray:
-        """Probabilities `m 2 s h w k` of two phases by each network, its input shifted and not."""
+        """Probabilities `m 2 s h w k` of two phases by each network, the mean over poses."""
         sampled, opposite = grid.sample(two, pixel_mm), np.array([1, 0])
-        return np.stack([self._predict(n, sampled, opposite, self._shifts) for n in self._networks])
+        return np.stack([self._predict(n, sampled, opposite, self._poses) for n in self._networks])
 
-    def _predict(self, network: Network, video, opposite, shifts=SHIFTS[:1]) -> np.ndarray:
+    def _predict(self, network: Network, video, opposite, poses=AS_IT_IS) -> np.ndarray:
         x = inputs.channels(video, opposite)
         flat = x.reshape(-1, *x.shape[2:])
         total = np.zeros((*flat.shape[:-1], len(Mask)), F32)
-        for shift in shifts:
-            made = self._batched(network.params, np.roll(flat, shift, (1, 2)))
-            total += np.roll(made, (-shift[0], -shift[1]), (1, 2))
+        for pose in poses:
+            there, back = _affines(pose, self.size)
+            total += _warped(self._batched(network.params, _warped(flat, there)), back)
         total *= self._odds
         total /= total.sum(-1, keepdims=True)
         return total.reshape(*x.shape[:-1], -1)
@@ -100,6 +114,22 @@ class Predictor:
             padded[: len(part)] = part
             made.append(np.asarray(self._apply(params, padded))[: len(part)])
         return np.concatenate(made)
+
+
+def _affines(pose: Pose, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """To a pose around the middle of a square picture, and back."""
+    middle = (size - 1) / 2
+    there = cv2.getRotationMatrix2D((middle, middle), pose.degrees, pose.zoom)
+    return there, cv2.invertAffineTransform(there)
+
+
+def _warped(pictures: np.ndarray, affine: np.ndarray) -> np.ndarray:
+    """`n h w c`, linearly; what comes from outside is mirrored in."""
+    if np.array_equal(affine, np.eye(2, 3)):
+        return pictures
+    size = pictures.shape[2:0:-1]
+    flags = {"flags": cv2.INTER_LINEAR, "borderMode": cv2.BORDER_REFLECT}
+    return np.stack([cv2.warpAffine(x, affine, size, **flags) for x in pictures])
 
 
 def _middle(probability: np.ndarray) -> tuple[float, float] | None:

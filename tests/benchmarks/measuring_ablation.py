@@ -29,7 +29,7 @@ from cmr_jax.phantom.appearance import Greys
 from cmr_jax.phantom.tissue import Mask
 from cmr_jax.segmentation.batches import Sampling
 from cmr_jax.segmentation.networks import Architecture
-from cmr_jax.segmentation.predict import SHIFTS, Network, Predictor
+from cmr_jax.segmentation.predict import AS_IT_IS, Network, Predictor
 from cmr_jax.segmentation.training import Training, train
 
 WHOLE = Training()
@@ -87,7 +87,7 @@ def run(arm: str, seed: int, steps: int, cases: list[real_hearts.Case]) -> dict:
         chosen.variant.spacing,
         chosen.architecture,
     )
-    predictor = Predictor([network], SHIFTS[:1], localise=arm != "no localiser")
+    predictor = Predictor([network], AS_IT_IS, localise=arm != "no localiser")
     rows = []
     for case in cases:
         try:
