@@ -199,9 +199,11 @@ def test_hearts_do_not_grow_in_systole():
     wrong = true.copy()
     wrong[1, 2, 60:90, 60:90][true[1, 2, 60:90, 60:90] == 0] = Mask.MYOCARDIUM
     wrong[1, 3, 5:30, 5:30] = Mask.RV
+    wrong[1, 1, 5:30, 70:90] = Mask.LV
     found = seen(cycle.contracted(probable(wrong), 1.0))
     assert not found[1, 2, 80:, 80:].any()
     assert not found[1, 3, 5:25, 5:15].any()
+    assert not found[1, 1, 5:20, 80:90].any()
 
 
 def test_a_heart_that_contracts_stays_as_it_is():
