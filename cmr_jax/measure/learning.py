@@ -18,7 +18,7 @@ from cmr_jax.segmentation.weights import MeasuringModel
 log = logging.getLogger(__name__)
 
 CALIBRATION_SEED = 1_000_003  # exams that no network learns from
-CALIBRATION_EXAMS = 200
+CALIBRATION_EXAMS = 600
 COVERAGE = 0.95
 # Odds by which masks are weighed: the edges that random hearts give to the cavity are a little wide for
 # people.  Chosen on 30 patients of ACDC (every second one); the other 30 agreed.
