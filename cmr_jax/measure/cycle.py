@@ -15,7 +15,8 @@ from cmr_jax.phantom.tissue import Mask
 
 F32 = np.float32
 SLACK_MM, SOFTNESS_MM = 4.0, 2.0
-ODDS_BESIDE_THE_BASE = 0.2  # of the right ventricle, at the left one's most basal slice and above it
+# Of the right ventricle, at the left one's most basal slice and above it.
+ODDS_BESIDE_THE_BASE = 0.2
 LEAST_PIXELS = 20  # of a left ventricle in a slice
 
 

@@ -7,7 +7,7 @@ Sets are those of `data_prep.build --dicom`, as they are handed out; their masks
 diastole and end systole are found by the program.  Every number is given for the half of the patients
 that choices were made on (odd places in the order of names) and for the other half, with 95 %
 intervals over patients.  Several --weights (seeds) are averaged over.  With --out: table.md,
-patients.csv, and contours of the ten worst exams of each set.
+NAME.csv (numbers by patient) and NAME_worst.jpg (contours of the ten worst exams) of each set.
 """
 
 import argparse
@@ -29,7 +29,7 @@ from sklearn.preprocessing import StandardScaler
 from cmr_jax.evals.statistics import measures
 from cmr_jax.evals.statistics.estimate import estimate
 from cmr_jax.evals.statistics.resamples import Resamples
-from cmr_jax.measure import findings, learning, picture, volumes
+from cmr_jax.measure import findings, learning, picture, volumes, wall
 from cmr_jax.measure.measuring import Measurement, measure
 from cmr_jax.phantom.tissue import Mask
 from cmr_jax.segmentation import weights
@@ -53,6 +53,9 @@ FINDINGS = {  # by what the masks say, or by the set's diagnosis
     "hypertrophic cardiomyopathy": lambda t, d: d == "HCM",
     "abnormal right ventricle": lambda t, d: d in ("RV", "ARV"),
 }
+
+DIAGNOSES = ("dilated cardiomyopathy", "hypertrophic cardiomyopathy", "abnormal right ventricle")
+WORST, SHOWN = 10, 0.6  # exams of the sheet, and their scale
 
 
 class Case(NamedTuple):
@@ -234,7 +237,7 @@ def table(name: str, results: Results, models: list[weights.MeasuringModel]) -> 
     count = len(results.cases)
     places = np.arange(count)
     halves = {"all": places >= 0, "tuned on": places % 2 == 0, "held out": places % 2 == 1}
-    lines = [f"## {name}: {count} exams, {len(models)} models", ""]
+    lines = [f"## {name}: {count} exams, {len(models)} model{'s' * (len(models) > 1)}", ""]
     lines += ["| measure | " + " | ".join(halves) + " |", "| --- |" + " --- |" * len(halves)]
 
     def row(title: str, make) -> None:
@@ -307,7 +310,7 @@ def _findings(results: Results, row, averaged) -> None:
         [findings.scores(m.function, m.largest_mm) if m else {} for m in run]
         for run in results.runs
     ]
-    floors = _floors(results.cases)
+    floors, ceilings = _floors(results.cases), _ceilings(results)
     several: list[tuple[str, Any]] = []
     for finding, rule in FINDINGS.items():
         truths = results.truth
@@ -329,6 +332,9 @@ def _findings(results: Results, row, averaged) -> None:
             return measures.auc(chosen, score[n][rows]) if 0 < chosen.sum() < len(chosen) else None
 
         row(f"AUC, {finding}", lambda r, f=auc_of: averaged(f, r))
+        best = np.nan_to_num([c.get(finding, np.nan) for c in ceilings], nan=-1e9)
+        if finding in DIAGNOSES and len(set(best)) > 1:
+            several.append((f"AUC, {finding}, ceiling by the masks", (positive, best)))
         for floor, features in floors.items():
             model = make_pipeline(StandardScaler(), LogisticRegression())
             guess = cross_val_predict(model, features, positive, cv=3, method="predict_proba")[:, 1]
@@ -342,6 +348,18 @@ def _findings(results: Results, row, averaged) -> None:
                 else None
             ),
         )
+
+
+def _ceilings(results: Results) -> list[dict[str, float]]:
+    """Scores by the same rules from the observers' own masks, of each exam."""
+    made = []
+    for case, true in zip(results.cases, results.truth, strict=True):
+        if case.masks is None or len(true) < len(volumes.NUMBERS):
+            made.append({})
+            continue
+        thickest = wall.largest_thickness(case.masks[0], case.pixel_mm[0])
+        made.append(findings.scores(volumes.Function(**true), thickest))
+    return made
 
 
 def _floors(found: list[Case]) -> dict[str, np.ndarray]:
@@ -441,13 +459,33 @@ def write(out: pathlib.Path, name: str, results: Results) -> None:
         abs(m.function.lv_ef_percent - t.get("lv_ef_percent", np.nan)) if m else np.inf
         for m, t in zip(results.runs[0], results.truth, strict=True)
     ]
-    for rank, place in enumerate(np.argsort(np.nan_to_num(error, nan=-1))[::-1][:10], 1):
-        case, found = results.cases[place], results.runs[0][place]
-        if found is not None:
-            drawn = picture.overlay(
-                case.video[list(found.phases)], case.pixel_mm, found.labels, found.grid
-            )
-            cv2.imwrite(str(out / f"{name}_worst{rank:02d}_{case.name}.png"), drawn)
+    worst = np.argsort(np.nan_to_num(error, nan=-1))[::-1][:WORST]
+    exams = [
+        _row(results.cases[place], found, results.truth[place])
+        for place in worst
+        if (found := results.runs[0][place]) is not None
+    ]
+    if not exams:
+        return
+    wide = max(exam.shape[1] for exam in exams)
+    sheet = [np.pad(exam, ((0, 0), (0, wide - exam.shape[1]), (0, 0))) for exam in exams]
+    cv2.imwrite(str(out / f"{name}_worst.jpg"), np.concatenate(sheet))
+
+
+def _row(case: Case, found: Measurement, true: dict[str, float]) -> np.ndarray:
+    """One exam of the sheet: a caption above its contours."""
+    drawn = picture.overlay(case.video[list(found.phases)], case.pixel_mm, found.labels, found.grid)
+    drawn = cv2.resize(drawn, None, fx=SHOWN, fy=SHOWN, interpolation=cv2.INTER_AREA)
+    caption = np.zeros((24, max(drawn.shape[1], 400), 3), np.uint8)
+    by_observers = true.get("lv_ef_percent", np.nan)
+    says = (
+        f"{case.name}: EF {found.function.lv_ef_percent:.0f} %, by observers {by_observers:.0f} %"
+    )
+    says += ", marked unsure" if found.doubts else ""
+    place, font = (4, 17), cv2.FONT_HERSHEY_SIMPLEX
+    cv2.putText(caption, says, place, font, 0.5, (255, 255, 255), 1, cv2.LINE_AA)
+    drawn = np.pad(drawn, ((0, 0), (0, caption.shape[1] - drawn.shape[1]), (0, 0)))
+    return np.concatenate([caption, drawn])
 
 
 def main() -> None:
