@@ -14,7 +14,7 @@ from cmr_jax.losses.dense import dense_loss
 from cmr_jax.models.unet import UNet
 from cmr_jax.phantom import Source, Variant
 from cmr_jax.phantom.tissue import Mask
-from cmr_jax.segmentation import inputs, networks, training, weights
+from cmr_jax.segmentation import inputs, networks, predict, training, weights
 from cmr_jax.segmentation.batches import Sampling, batches
 from cmr_jax.segmentation.grid import Grid
 from cmr_jax.segmentation.networks import Architecture
@@ -242,3 +242,36 @@ def test_batches_of_any_size_are_predicted_alike(trained):
     assert grid == same
     np.testing.assert_allclose(whole, parts, atol=1e-5)
     np.testing.assert_allclose(whole.sum(-1), 1, atol=1e-4)
+
+
+@pytest.mark.parametrize("pose", predict.POSES)
+def test_what_is_turned_and_magnified_comes_back(pose):
+    rows, columns = np.indices((64, 64))
+    blobs = [np.exp(-((rows - r) ** 2 + (columns - c) ** 2) / 60) for r, c in ((20, 40), (35, 25))]
+    pictures = np.stack(blobs, -1)[None].astype(np.float32)
+    there, back = pose.affines(64)
+    seen = predict.warped(pictures, there)
+    np.testing.assert_allclose(predict.warped(seen, back), pictures, atol=0.02)
+    # Around the middle: what lies there stays there.
+    middle = np.exp(-((rows - 31.5) ** 2 + (columns - 31.5) ** 2) / 60)[None, ..., None]
+    moved = predict.warped(middle.astype(np.float32), there)[0, ..., 0]
+    np.testing.assert_allclose(moved, moved[::-1, ::-1], atol=1e-3)
+
+
+def test_a_pose_shows_the_network_another_picture(monkeypatch):
+    """The mean over poses is that of what the network says of each, turned back."""
+    shown = []
+
+    def says(_, x):
+        shown.append(x)
+        return np.eye(4, dtype=np.float32)[(x[..., 0] > 0.5).astype(int)]
+
+    network = predict.Network({}, (8,), size=32)
+    predictor = predict.Predictor([network], poses=(predict.Pose(), predict.Pose(90)))
+    monkeypatch.setattr(predictor, "_batched", says)
+    video = np.zeros((2, 1, 32, 32), np.float32)
+    video[:, :, 4:12, 20:28] = 1
+    found = predictor.ensemble(video, (2.0, 2.0), Grid((15.5, 15.5), 2.0, 32))
+    assert not np.allclose(shown[0], shown[1])
+    np.testing.assert_allclose(shown[1], np.rot90(shown[0], 1, (1, 2)), atol=1e-3)
+    assert (found[0, 0, 0, 5:11, 21:27, 1] > 0.99).all()

@@ -8,6 +8,8 @@ at end systole the most basal slice of the left ventricle has the right atrium b
 ventricle.
 """
 
+from typing import Any
+
 import numpy as np
 import scipy.ndimage
 
@@ -45,8 +47,8 @@ def _within_reach(where: np.ndarray, spacing_mm: float) -> np.ndarray:
     made = np.ones(where.shape, F32)
     for weight, inside in zip(made, where, strict=True):
         if inside.any():
-            away = scipy.ndimage.distance_transform_edt(~inside) * spacing_mm
-            weight[:] = np.exp(-np.maximum(0, away - SLACK_MM) / SOFTNESS_MM)
+            away: Any = scipy.ndimage.distance_transform_edt(~inside)
+            weight[:] = np.exp(-np.maximum(0, away * spacing_mm - SLACK_MM) / SOFTNESS_MM)
     return made
 
 

@@ -24,6 +24,12 @@ class Pose(NamedTuple):
     degrees: float = 0.0
     zoom: float = 1.0
 
+    def affines(self, size: int) -> tuple[np.ndarray, np.ndarray]:
+        """To this pose around the middle of a square picture, and back."""
+        middle = (size - 1) / 2
+        there = cv2.getRotationMatrix2D((middle, middle), self.degrees, self.zoom)
+        return there, cv2.invertAffineTransform(there)
+
 
 AS_IT_IS = (Pose(),)
 # Of test-time augmentation.
@@ -100,8 +106,8 @@ class Predictor:
         flat = x.reshape(-1, *x.shape[2:])
         total = np.zeros((*flat.shape[:-1], len(Mask)), F32)
         for pose in poses:
-            there, back = _affines(pose, self.size)
-            total += _warped(self._batched(network.params, _warped(flat, there)), back)
+            there, back = pose.affines(self.size)
+            total += warped(self._batched(network.params, warped(flat, there)), back)
         total *= self._odds
         total /= total.sum(-1, keepdims=True)
         return total.reshape(*x.shape[:-1], -1)
@@ -116,20 +122,13 @@ class Predictor:
         return np.concatenate(made)
 
 
-def _affines(pose: Pose, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """To a pose around the middle of a square picture, and back."""
-    middle = (size - 1) / 2
-    there = cv2.getRotationMatrix2D((middle, middle), pose.degrees, pose.zoom)
-    return there, cv2.invertAffineTransform(there)
-
-
-def _warped(pictures: np.ndarray, affine: np.ndarray) -> np.ndarray:
+def warped(pictures: np.ndarray, affine: np.ndarray) -> np.ndarray:
     """`n h w c`, linearly; what comes from outside is mirrored in."""
     if np.array_equal(affine, np.eye(2, 3)):
         return pictures
-    size = pictures.shape[2:0:-1]
-    flags = {"flags": cv2.INTER_LINEAR, "borderMode": cv2.BORDER_REFLECT}
-    return np.stack([cv2.warpAffine(x, affine, size, **flags) for x in pictures])
+    size, border = pictures.shape[2:0:-1], cv2.BORDER_REFLECT
+    moved = [cv2.warpAffine(x, affine, size, borderMode=border) for x in pictures]
+    return np.stack(moved).reshape(pictures.shape)  # OpenCV drops a single channel
 
 
 def _middle(probability: np.ndarray) -> tuple[float, float] | None:
