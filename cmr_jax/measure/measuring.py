@@ -44,24 +44,26 @@ def measure(
     quality.check(video, slice_mm)
     heights = volumes.disc_heights(slice_mm)
     coarse, grid = predictor.coarse(video, pixel_mm)
-    lv = (cleaning.labels(coarse) == Mask.LV).sum((-2, -1)) @ heights
+    lv = _cavity(coarse, heights)
     if not lv.any():
         raise ValueError("no left ventricle was seen in this stack.")
     two = np.array([lv.argmax(), lv.argmin()]) if lv.min() < lv.max() else np.array([0, 1])
     probability = predictor.ensemble(video[two], pixel_mm, grid)
+    lv = _cavity(probability.mean(0), heights)
+    if lv[0] < lv[1]:  # the ensemble knows better which moment is which
+        two, probability = two[::-1], probability[:, ::-1]
     probability = cycle.contracted(probability, grid.spacing_mm)
     mean = probability.mean(0)
     heart = cleaning.labels(mean) > 0
     area = grid.spacing_mm**2
     curves = volumes.expected(_near(mean, heart), area, heights)
-    each = [volumes.expected(_near(p, cleaning.labels(p) > 0), area, heights) for p in probability]
+    each = [
+        volumes.function(volumes.expected(_near(p, cleaning.labels(p) > 0), area, heights))
+        for p in probability
+    ]
     labels = fine(_within(mean, heart)).argmax(-1).astype(np.uint8)
     grid = dataclasses.replace(grid, size=grid.size * FINE, spacing_mm=grid.spacing_mm / FINE)
-    if curves[0, Mask.LV] < curves[1, Mask.LV]:
-        two, labels, curves = two[::-1], labels[::-1], curves[::-1]
-        each = [c[::-1] for c in each]
     found = volumes.function(curves)
-    each = [volumes.function(c) for c in each]
     spread = {
         n: float(np.std([getattr(e, n) for e in each], ddof=1)) if len(each) > 1 else 0.0
         for n in volumes.NUMBERS
@@ -77,6 +79,11 @@ def measure(
         doubts=quality.doubts(labels, found, spread, slice_mm, grid),
         right_doubts=quality.right_doubts(labels, found, spread, grid),
     )
+
+
+def _cavity(probability: np.ndarray, heights: np.ndarray) -> np.ndarray:
+    """`p`: size of the left ventricle's cavity in each phase of `p s h w k`."""
+    return (cleaning.labels(probability) == Mask.LV).sum((-2, -1)) @ heights
 
 
 def _base_first(slice_mm: np.ndarray) -> bool:
