@@ -380,6 +380,15 @@ def test_doubts_name_the_ventricle_they_are_about():
     assert "the left ventricle reaches beyond" in doubts_of(cut)[0][0]
 
 
+@pytest.mark.parametrize("moment", [0, 1])
+def test_a_slice_that_is_lost_between_others_is_a_doubt_at_either_moment(moment):
+    heart = np.stack([ring(inner=r, outer=r + 8.0) for r in (14.0, 22.0, 20.0, 16.0, 6.0)])
+    small = np.stack([ring(inner=r / 2, outer=r + 8.0) for r in (14.0, 22.0, 20.0, 16.0, 6.0)])
+    labels = np.stack([heart, small])
+    labels[moment, 2] = Mask.BACKGROUND
+    assert "the left ventricle was not seen in a slice between others" in doubts_of(labels)[0]
+
+
 def test_the_nearest_moment_of_the_cycle_is_round_the_corner():
     found = exams._nearest(np.array([0.0, 0.3, 0.6]), np.array([0.95, 0.4, 0.5]))
     assert found.tolist() == [0, 1, 2]

@@ -2,7 +2,8 @@
 
 Blood looks alike in both ventricles and in the atria, and the networks look at slices one by one; the place
 in the cycle tells the cavities apart.  Ventricles contract: what is cavity at end systole was cavity at end
-diastole, but for some millimeters by which hearts move as a whole and breath-holds differ.  The tricuspid valve
+diastole, but for some millimeters by which hearts move as a whole and through the slice.  This weighs softly: a
+network that is certain overrules it, so that a wall may bulge.  The tricuspid valve
 moves further towards the apex than the mitral valve does (23 and 16 mm; Carlsson 2007, AJP Heart 293:H636), so that
 at end systole the most basal slice of the left ventricle has the right atrium beside it more often than the right
 ventricle.
@@ -23,7 +24,7 @@ LEAST_PIXELS = 20  # of a left ventricle in a slice
 
 
 def contracted(probability: np.ndarray, spacing_mm: float) -> np.ndarray:
-    """Weigh probabilities `m 2 s h w k`, end diastole first, at end systole; the same weights for all members."""
+    """Weigh the end-systolic half of probabilities `m 2 s h w k` by the ensemble's end-diastolic labels."""
     made = probability.copy()
     es = made[:, 1]  # written to below
     diastole = probability[:, 0].mean(0).argmax(-1)

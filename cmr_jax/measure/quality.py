@@ -61,7 +61,7 @@ def doubts(
     seen = np.flatnonzero(area > 0)
     if len(seen) < LEAST_SLICES:
         reasons.append(f"the left ventricle was seen in {len(seen)} slices only")
-    elif len(seen) < seen[-1] - seen[0] + 1:
+    elif _has_gap(area) or _has_gap(area_es):
         reasons.append("the left ventricle was not seen in a slice between others")
     if _at_the_edge(labels >= Mask.MYOCARDIUM):
         reasons.append("the left ventricle reaches beyond the field that was looked at")
@@ -100,6 +100,12 @@ def _disagreement(
     if volume_sd > LARGEST_VOLUME_SD * getattr(found, f"{side}_edv_ml"):
         reasons.append(f"models disagree about {word} end-diastolic volume (SD {volume_sd:.0f} ml)")
     return reasons
+
+
+def _has_gap(area: np.ndarray) -> bool:
+    """Return whether a slice between others shows nothing."""
+    seen = np.flatnonzero(area > 0)
+    return bool(np.any(np.diff(seen) > 1))
 
 
 def _at_the_edge(where: np.ndarray) -> bool:
