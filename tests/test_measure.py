@@ -218,7 +218,7 @@ def test_beside_the_most_basal_slice_is_the_atrium_unless_it_is_plain(base_first
     true = two_moments()
     order = slice(None) if base_first else slice(None, None, -1)
     for sure, basal in ((0.6, Mask.BACKGROUND), (0.95, Mask.RV)):
-        # What is no right ventricle here is most likely background.
+        # The network hesitates between the right ventricle and the background.
         doubtful = probable(true, sure)
         at = true == Mask.RV
         doubtful[0][at] = np.array([1 - sure, sure, 0, 0])
@@ -229,7 +229,7 @@ def test_beside_the_most_basal_slice_is_the_atrium_unless_it_is_plain(base_first
 
 
 class Says(Predictor):
-    """A predictor that says what it was given: a first look at two phases, then each by itself."""
+    """A predictor whose answers are given: one for the first look, and one for each phase after it."""
 
     def __init__(self, first_look, phases):
         self.first_look, self.phases = first_look, phases
@@ -382,9 +382,7 @@ def test_doubts_name_the_ventricle_they_are_about():
 
 @pytest.mark.parametrize("moment", [0, 1])
 def test_a_slice_that_is_lost_between_others_is_a_doubt_at_either_moment(moment):
-    heart = np.stack([ring(inner=r, outer=r + 8.0) for r in (14.0, 22.0, 20.0, 16.0, 6.0)])
-    small = np.stack([ring(inner=r / 2, outer=r + 8.0) for r in (14.0, 22.0, 20.0, 16.0, 6.0)])
-    labels = np.stack([heart, small])
+    labels = two_moments()
     labels[moment, 2] = Mask.BACKGROUND
     assert "the left ventricle was not seen in a slice between others" in doubts_of(labels)[0]
 

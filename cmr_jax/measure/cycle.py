@@ -2,11 +2,10 @@
 
 Blood looks alike in both ventricles and in the atria, and the networks look at slices one by one; the place
 in the cycle tells the cavities apart.  Ventricles contract: what is cavity at end systole was cavity at end
-diastole, but for some millimeters by which hearts move as a whole and through the slice.  This weighs softly: a
-network that is certain overrules it, so that a wall may bulge.  The tricuspid valve
-moves further towards the apex than the mitral valve does (23 and 16 mm; Carlsson 2007, AJP Heart 293:H636), so that
-at end systole the most basal slice of the left ventricle has the right atrium beside it more often than the right
-ventricle.
+diastole, but for some millimeters by which hearts move as a whole and through the slice.  These are weights, not
+bounds: a network that is certain overrules them, so that a wall may bulge.  The tricuspid valve moves further
+towards the apex than the mitral valve does (23 and 16 mm; Carlsson 2007, AJP Heart 293:H636), so that at end
+systole the most basal slice of the left ventricle has the right atrium beside it more often than the right ventricle.
 """
 
 from typing import Any
@@ -18,25 +17,24 @@ from cmr_jax.phantom.tissue import Mask
 
 F32 = np.float32
 SLACK_MM, SOFTNESS_MM = 4.0, 2.0
-# Of the right ventricle, at the left one's most basal slice and above it.
+# At end systole the right ventricle gets these odds in the most basal slice of the left one, and in slices above.
 ODDS_BESIDE_THE_BASE = 0.2
-LEAST_PIXELS = 20  # of a left ventricle in a slice
+LEAST_PIXELS = 20  # a slice with fewer pixels of the left ventricle does not count as showing it
 
 
 def contracted(probability: np.ndarray, spacing_mm: float) -> np.ndarray:
     """Weigh the end-systolic half of probabilities `m 2 s h w k` by the ensemble's end-diastolic labels."""
     made = probability.copy()
-    es = made[:, 1]  # written to below
+    es = made[:, 1]  # a view: what is written to it is written to `made`
     diastole = probability[:, 0].mean(0).argmax(-1)
-    cavity = _within_reach(diastole == Mask.LV, spacing_mm)
+    was_right = diastole == Mask.RV
     ventricle = _within_reach(diastole >= Mask.MYOCARDIUM, spacing_mm)
-    right = _within_reach(diastole == Mask.RV, spacing_mm)
+    cavity = ventricle * _within_reach(diastole == Mask.LV, spacing_mm)
     # Blood where the right ventricle was is the right ventricle's.
-    taken = es[..., Mask.LV] * (1 - cavity * ventricle) * (diastole == Mask.RV)
-    es[..., Mask.LV] *= cavity * ventricle
+    es[..., Mask.RV] += es[..., Mask.LV] * (1 - cavity) * was_right
+    es[..., Mask.RV] *= _within_reach(was_right, spacing_mm)
+    es[..., Mask.LV] *= cavity
     es[..., Mask.MYOCARDIUM] *= ventricle
-    es[..., Mask.RV] += taken
-    es[..., Mask.RV] *= right
     _normalise(es)
     es[:, _beside_the_base(diastole, es.mean(0).argmax(-1)), ..., Mask.RV] *= ODDS_BESIDE_THE_BASE
     _normalise(es)
@@ -44,7 +42,7 @@ def contracted(probability: np.ndarray, spacing_mm: float) -> np.ndarray:
 
 
 def _within_reach(where: np.ndarray, spacing_mm: float) -> np.ndarray:
-    """`s h w`: 1 inside of `where` and up to the slack around it, falling off beyond; 1 in slices without any."""
+    """Weights `s h w`: 1 inside `where` and up to the slack around it, less beyond; 1 in slices without any."""
     made = np.ones(where.shape, F32)
     for weight, inside in zip(made, where, strict=True):
         if inside.any():
@@ -54,9 +52,9 @@ def _within_reach(where: np.ndarray, spacing_mm: float) -> np.ndarray:
 
 
 def _beside_the_base(diastole: np.ndarray, systole: np.ndarray) -> np.ndarray:
-    """`s`: slices from the basal end of the stack to the most basal one of the left ventricle at end systole.
+    """Choose (`s`, bool) the most basal slice of the left ventricle at end systole, and the slices above it.
 
-    Which end is basal is seen in the pictures: there is more heart.
+    The basal end is taken to be the one where more of the heart is seen.
     """
     found = np.zeros(len(systole), bool)
     heart = (diastole != Mask.BACKGROUND).sum((-2, -1))

@@ -82,7 +82,7 @@ def measure(
 
 
 def _cavity(probability: np.ndarray, heights: np.ndarray) -> np.ndarray:
-    """`p`: size of the left ventricle's cavity in each phase of `p s h w k`."""
+    """Sizes `p` of the left ventricle's cavity in probabilities `p s h w k`: pixels times mm."""
     return (cleaning.labels(probability) == Mask.LV).sum((-2, -1)) @ heights
 
 

@@ -32,7 +32,7 @@ class Pose(NamedTuple):
 
 
 AS_IT_IS = (Pose(),)
-# Of test-time augmentation.
+# Test-time augmentation takes the mean over these.
 POSES = (Pose(), Pose(degrees=12), Pose(degrees=-12), Pose(zoom=0.93), Pose(zoom=1.07))
 
 
@@ -58,7 +58,7 @@ class Predictor:
         localise: bool = True,
         odds: Sequence[float] = EVEN,
     ):
-        """`poses`: in which each network sees the pictures; their mean counts.
+        """`poses`: how each network sees the pictures; the mean over them counts.
 
         `localise`: look for the heart; else it is taken to be in the middle of the picture.
 
@@ -97,7 +97,7 @@ class Predictor:
         return self._predict(network, grid.sample(video, pixel_mm), opposite), grid
 
     def ensemble(self, two: np.ndarray, pixel_mm: tuple[float, float], grid: Grid) -> np.ndarray:
-        """Probabilities `m 2 s h w k` of two phases by each network, the mean over poses."""
+        """Probabilities `m 2 s h w k` of two phases: of each network, averaged over the poses."""
         sampled, opposite = grid.sample(two, pixel_mm), np.array([1, 0])
         return np.stack([self._predict(n, sampled, opposite, self._poses) for n in self._networks])
 
@@ -123,7 +123,7 @@ class Predictor:
 
 
 def warped(pictures: np.ndarray, affine: np.ndarray) -> np.ndarray:
-    """`n h w c`, linearly; what comes from outside is mirrored in."""
+    """Pictures `n h w c`, interpolated linearly; beyond their edges they are mirrored."""
     if np.array_equal(affine, np.eye(2, 3)):
         return pictures
     size, border = pictures.shape[2:0:-1], cv2.BORDER_REFLECT

@@ -468,8 +468,12 @@ def write(out: pathlib.Path, name: str, results: Results) -> None:
     if not exams:
         return
     wide = max(exam.shape[1] for exam in exams)
-    sheet = [np.pad(exam, ((0, 0), (0, wide - exam.shape[1]), (0, 0))) for exam in exams]
-    cv2.imwrite(str(out / f"{name}_worst.jpg"), np.concatenate(sheet))
+    sheet = np.concatenate([_as_wide(exam, wide) for exam in exams])
+    cv2.imwrite(str(out / f"{name}_worst.jpg"), sheet)
+
+
+def _as_wide(picture: np.ndarray, columns: int) -> np.ndarray:
+    return np.pad(picture, ((0, 0), (0, columns - picture.shape[1]), (0, 0)))
 
 
 def _row(case: Case, found: Measurement, true: dict[str, float]) -> np.ndarray:
@@ -484,8 +488,7 @@ def _row(case: Case, found: Measurement, true: dict[str, float]) -> np.ndarray:
     says += ", marked unsure" if found.doubts else ""
     place, font = (4, 17), cv2.FONT_HERSHEY_SIMPLEX
     cv2.putText(caption, says, place, font, 0.5, (255, 255, 255), 1, cv2.LINE_AA)
-    drawn = np.pad(drawn, ((0, 0), (0, caption.shape[1] - drawn.shape[1]), (0, 0)))
-    return np.concatenate([caption, drawn])
+    return np.concatenate([caption, _as_wide(drawn, caption.shape[1])])
 
 
 def main() -> None:
