@@ -44,13 +44,14 @@ def measure(
     quality.check(video, slice_mm)
     heights = volumes.disc_heights(slice_mm)
     coarse, grid = predictor.coarse(video, pixel_mm)
-    lv = _cavity(coarse, heights)
+    lv = _volume(coarse, heights, (Mask.LV,))
     if not lv.any():
         raise ValueError("no left ventricle was seen in this stack.")
     two = np.array([lv.argmax(), lv.argmin()]) if lv.min() < lv.max() else np.array([0, 1])
     probability = predictor.ensemble(video[two], pixel_mm, grid)
-    lv = _cavity(probability.mean(0), heights)
-    if lv[0] < lv[1]:  # the ensemble knows better which moment is which
+    # The ensemble knows better which moment is which, by both ventricles: one may be taken for the other.
+    blood = _volume(probability.mean(0), heights, (Mask.LV, Mask.RV))
+    if blood[0] < blood[1]:
         two, probability = two[::-1], probability[:, ::-1]
     probability = cycle.contracted(probability, grid.spacing_mm)
     mean = probability.mean(0)
@@ -81,9 +82,9 @@ def measure(
     )
 
 
-def _cavity(probability: np.ndarray, heights: np.ndarray) -> np.ndarray:
-    """Sizes `p` of the left ventricle's cavity in probabilities `p s h w k`: pixels times mm."""
-    return (cleaning.labels(probability) == Mask.LV).sum((-2, -1)) @ heights
+def _volume(probability: np.ndarray, heights: np.ndarray, of: tuple[Mask, ...]) -> np.ndarray:
+    """Volumes `p` of some masks together in probabilities `p s h w k`: pixels times mm."""
+    return np.isin(cleaning.labels(probability), of).sum((-2, -1)) @ heights
 
 
 def _base_first(slice_mm: np.ndarray) -> bool:

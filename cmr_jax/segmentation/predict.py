@@ -58,12 +58,14 @@ class Predictor:
         localise: bool = True,
         odds: Sequence[float] = EVEN,
     ):
-        """`poses`: how each network sees the pictures; the mean over them counts.
+        """`poses`: how each network sees the pictures; the mean over them counts.  At least one.
 
         `localise`: look for the heart; else it is taken to be in the middle of the picture.
 
         `odds`: by which the probability of each mask is weighed.
         """
+        if not members or not poses:
+            raise ValueError("a prediction needs at least one network and one pose.")
         self._networks, self._poses, self._batch = members, poses, batch
         self._localise, self._odds = localise, np.array(odds, F32)
         first = members[0]

@@ -332,8 +332,8 @@ def _findings(results: Results, row, averaged) -> None:
             return measures.auc(chosen, score[n][rows]) if 0 < chosen.sum() < len(chosen) else None
 
         row(f"AUC, {finding}", lambda r, f=auc_of: averaged(f, r))
-        best = np.nan_to_num([c.get(finding, np.nan) for c in ceilings], nan=-1e9)
-        if finding in DIAGNOSES and len(set(best)) > 1:
+        best = np.array([c.get(finding, np.nan) for c in ceilings])
+        if finding in DIAGNOSES and np.isfinite(best).all():
             several.append((f"AUC, {finding}, ceiling by the masks", (positive, best)))
         for floor, features in floors.items():
             model = make_pipeline(StandardScaler(), LogisticRegression())
@@ -351,13 +351,15 @@ def _findings(results: Results, row, averaged) -> None:
 
 
 def _ceilings(results: Results) -> list[dict[str, float]]:
-    """Scores by the same rules from the observers' own masks, of each exam."""
+    """Scores by the same rules from the observers' own masks, of each exam; {} where they do not say all."""
     made = []
     for case, true in zip(results.cases, results.truth, strict=True):
-        if case.masks is None or len(true) < len(volumes.NUMBERS):
+        rows_mm, columns_mm = case.pixel_mm
+        square = np.isclose(rows_mm, columns_mm)  # thickness is measured in square pixels
+        if case.masks is None or len(true) < len(volumes.NUMBERS) or not square:
             made.append({})
             continue
-        thickest = wall.largest_thickness(case.masks[0], case.pixel_mm[0])
+        thickest = wall.largest_thickness(case.masks[0], rows_mm)
         made.append(findings.scores(volumes.Function(**true), thickest))
     return made
 
@@ -455,18 +457,17 @@ def write(out: pathlib.Path, name: str, results: Results) -> None:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
-    error = [
-        abs(m.function.lv_ef_percent - t.get("lv_ef_percent", np.nan)) if m else np.inf
-        for m, t in zip(results.runs[0], results.truth, strict=True)
+    measured = [
+        (case, found, true)
+        for case, found, true in zip(results.cases, results.runs[0], results.truth, strict=True)
+        if found is not None and "lv_ef_percent" in true
     ]
-    worst = np.argsort(np.nan_to_num(error, nan=-1))[::-1][:WORST]
-    exams = [
-        _row(results.cases[place], found, results.truth[place])
-        for place in worst
-        if (found := results.runs[0][place]) is not None
-    ]
-    if not exams:
+    if not measured:
         return
+    error = [
+        abs(found.function.lv_ef_percent - true["lv_ef_percent"]) for _, found, true in measured
+    ]
+    exams = [_row(*measured[place]) for place in np.argsort(error)[::-1][:WORST]]
     wide = max(exam.shape[1] for exam in exams)
     sheet = np.concatenate([_as_wide(exam, wide) for exam in exams])
     cv2.imwrite(str(out / f"{name}_worst.jpg"), sheet)
