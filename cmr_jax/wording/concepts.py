@@ -4,8 +4,9 @@
 They serve people and comparison of reports; training learns the thirteen of `findings`.
 """
 
+import functools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from cmr_jax.wording import findings, lexicon, numbers
 from cmr_jax.wording.context import Clause, Span
@@ -86,10 +87,11 @@ _COMPARED = re.compile(
     r"(?P<high>\d+(?:\.\d+)?)[^()]*[)\]]"
 )
 _WORD = re.compile(r"\b(?!ms\b|mm\b|ml\b|cm2?\b)[a-z][a-z0-9]*")
+_ORDER = {name: place for place, name in enumerate(lexicon.concepts())}
 LONGEST_ITEM = 5  # words of a thing whose quality may stand in the next item of a list: "T1, T2 and ECV normal"
 
 
-def read_clauses(text: str) -> list[Clause]:
+def read_clauses(text: str) -> tuple[Clause, ...]:
     """Clauses of a normalised sentence whose valves all have their lesion: "MR or TR", "mitral and tricuspid".
 
     Limits of what is normal, in brackets behind a value, are left out.
@@ -134,24 +136,45 @@ def _full(match: re.Match[str]) -> str:
     return match["before"] + ABBREVIATIONS[match["valve"] + match["lesion"]]
 
 
-def mentions(parts: list[Clause]) -> Iterator[Mention]:
+def mentions(parts: Sequence[Clause]) -> Iterator[Mention]:
     """Concepts that the clauses of a sentence name, in the order of the text, then of the lexicon."""
-    for number in range(len(parts)):
-        for name, concept in lexicon.concepts().items():
-            yield from _named(name, concept, parts[number])
-            if concept.of:
-                yield from _of_quality(name, concept, parts, number)
+    for number, clause in enumerate(parts):
+        found = [Mention(name, clause, at, present) for name, at, present in _named_in(clause)]
+        for name in _things_in(clause.text):
+            found += _of_quality(name, lexicon.concepts()[name], parts, number)
+        yield from sorted(found, key=_place_in_lexicon)
 
 
-def _named(name: str, concept: Concept, clause: Clause) -> Iterator[Mention]:
-    """Mentions by the words for a concept."""
+def _place_in_lexicon(mention: Mention) -> int:
+    return _ORDER[mention.finding]
+
+
+@functools.lru_cache(maxsize=1 << 14)  # clauses recur more often than sentences
+def _named_in(clause: Clause) -> list[tuple[str, int, bool]]:
+    """Mentions by the words for concepts: name, place in the clause, whether present."""
+    return [
+        (name, at, present)
+        for name, concept in lexicon.concepts().items()
+        if concept.any.search(clause.text)
+        for at, present in _named(concept, clause)
+    ]
+
+
+@functools.lru_cache(maxsize=1 << 14)
+def _things_in(text: str) -> list[str]:
+    """Concepts that are qualities of a thing which the text names."""
+    return [n for n, c in lexicon.concepts().items() if c.of and c.of.search(text)]
+
+
+def _named(concept: Concept, clause: Clause) -> Iterator[tuple[int, bool]]:
+    """Mentions by the words for a concept: where in the clause, whether present."""
     text = clause.text
     if concept.denies and (match := concept.denies.search(text)):
         if not clause.denies(match.start()):
-            yield Mention(name, clause, match.start(), False)
+            yield match.start(), False
         return
     if concept.denied and (match := concept.denied.search(text)) and clause.denies(match.start()):
-        yield Mention(name, clause, match.start(), False)
+        yield match.start(), False
     if not concept.says or (concept.unless and concept.unless.search(text)):
         return
     for match in concept.says.finditer(text):
@@ -163,10 +186,12 @@ def _named(name: str, concept: Concept, clause: Clause) -> Iterator[Mention]:
             continue
         around = _ANYWHERE.sub("", text[: match.start()] + text[match.end() :])
         if present or not (concept.placed and findings.REGION.search(around)):
-            yield Mention(name, clause, at, present)
+            yield at, present
 
 
-def _of_quality(name: str, concept: Concept, parts: list[Clause], number: int) -> Iterator[Mention]:
+def _of_quality(
+    name: str, concept: Concept, parts: Sequence[Clause], number: int
+) -> Iterator[Mention]:
     """Mentions by a quality of a thing: of its own clause, else of the items of its list after or before."""
     clause = parts[number]
     for thing in concept.of.finditer(clause.text) if concept.of else ():
@@ -181,7 +206,9 @@ def _of_quality(name: str, concept: Concept, parts: list[Clause], number: int) -
         yield from made
 
 
-def _of_list(name: str, concept: Concept, others: list[Clause], has_value: bool) -> list[Mention]:
+def _of_list(
+    name: str, concept: Concept, others: Sequence[Clause], has_value: bool
+) -> list[Mention]:
     """Qualities in the nearest other item of a list; of one that has another thing only for a bare thing."""
     for other in others:
         made = list(_qualities(name, concept, other, None))
@@ -240,14 +267,14 @@ def implied(text: str) -> Iterator[tuple[str, bool]]:
             yield f"{what}_high", value > high
         if what == "t1" and value <= high:
             yield "t1_low", value < low
-    stated = numbers.stated([text])
+    stated = numbers.in_normal(text)
     if (t2star := stated.get("t2star_ms")) is not None:
         yield "iron_overload", t2star < 20
     if "ecv" not in compared and stated.get("ecv_percent", 0) > 32.3:
         yield "ecv_high", True
 
 
-def said(text: str, parts: list[Clause], named: list[Mention]) -> dict[str, bool]:
+def said(text: str, parts: Sequence[Clause], named: list[Mention]) -> dict[str, bool]:
     """Concepts that a normalised sentence states, True where present, given its clauses and their mentions."""
     found: dict[str, bool] = {}
     for name, clause, at, present in named:

@@ -150,7 +150,7 @@ def _said(sentence: str) -> tuple[tuple[str, bool], ...]:
             # Present wins over absent: "normal size, but dilated at the apex".
             found[finding] = found.get(finding, False) or present
     if not numbers_are_open(parts):
-        for name, value in numbers.stated([sentence]).items():
+        for name, value in numbers.in_normal(text).items():
             if name in _EF:  # "normal EF (LV 63 %, RV 60 %)"
                 found.setdefault(_EF[name], value < EF_WEAK)
             elif value >= _LARGE_MM.get(name, ("", float("inf")))[1]:
@@ -181,10 +181,9 @@ class Mention(NamedTuple):
     present: bool
 
 
-def mentions(parts: Iterable[Clause]) -> Iterator[Mention]:
+def mentions(parts: Sequence[Clause]) -> Iterator[Mention]:
     """Findings that the clauses of a sentence name, in order."""
     before: list[str] = []  # chambers named in the clauses before
-    parts = list(parts)
     for number, clause in enumerate(parts):
         named = _places(clause.text)
         if clause.denied and not (named or before):
@@ -208,7 +207,7 @@ def mentions(parts: Iterable[Clause]) -> Iterator[Mention]:
             before += [place for _, place in named]
 
 
-def _named_next(clause: Clause, following: list[Clause]) -> Named:
+def _named_next(clause: Clause, following: Sequence[Clause]) -> Named:
     """The ventricle that the next item of a denied list names, as if at the end of this clause.
 
     "No dilatation, hypertrophy or dysfunction of the LV" denies a dilatation of the left ventricle alone.
@@ -217,9 +216,12 @@ def _named_next(clause: Clause, following: list[Clause]) -> Named:
     return tuple((len(clause.text), p) for p in places if p in (LV, RV))[:1]
 
 
-def read_clauses(text: str) -> list[Clause]:
+@functools.lru_cache(
+    maxsize=1 << 12
+)  # findings and concepts read the same clauses one after the other
+def read_clauses(text: str) -> tuple[Clause, ...]:
     """Clauses of a normalised sentence, each ejection fraction of a right ventricle named so."""
-    return split(numbers.labelled(text))
+    return tuple(split(numbers.labelled(text)))
 
 
 def said_by_all(sentences: Iterable[str]) -> Said:

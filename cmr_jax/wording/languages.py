@@ -5,6 +5,7 @@ not understood: nothing is read from it, rather than the opposite of what it say
 """
 
 import functools
+import itertools
 import pathlib
 import re
 import tomllib
@@ -67,11 +68,10 @@ def english(text: str) -> str:
 
 def _likeliest(words: Iterable[str]) -> tuple[int, str]:
     """Evidence for the language that most of the words are signs of, and its code."""
-    total = dict.fromkeys(languages(), 0)
-    for word in words:
-        for code, evidence in _evidence(word):
-            total[code] += evidence
-    return max((evidence, code) for code, evidence in total.items())
+    total: dict[str, int] = {}
+    for code, evidence in itertools.chain.from_iterable(map(_evidence, words)):
+        total[code] = total.get(code, 0) + evidence
+    return max(((evidence, code) for code, evidence in total.items()), default=(0, ""))
 
 
 def _unaccented(text: str) -> str:

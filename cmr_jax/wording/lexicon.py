@@ -36,6 +36,7 @@ class Concept(NamedTuple):
     of: re.Pattern[str] | None
     quality: re.Pattern[str] | None  # `is` in the file
     fine: re.Pattern[str] | None
+    any: re.Pattern[str]  # words that name the concept, whatever they say
     placed: bool
     past: bool
 
@@ -75,8 +76,9 @@ def concepts() -> dict[str, Concept]:
     for name, entry in _file()["concepts"].items():
         words_of = {key: _whole(value) for key, value in entry.items() if isinstance(value, list)}
         says, denies, denied, unless, of, quality, fine = map(words_of.get, _LISTS)
+        named = _whole([w for key in ("says", "denies", "denied") for w in entry.get(key, ())])
         placed, past = entry.get("placed", False), entry.get("past", False)
-        found[name] = Concept(says, denies, denied, unless, of, quality, fine, placed, past)
+        found[name] = Concept(says, denies, denied, unless, of, quality, fine, named, placed, past)
     return found
 
 

@@ -188,12 +188,21 @@ def stated(sentences: Iterable[str]) -> dict[str, float]:
 
 @functools.lru_cache(maxsize=1 << 16)
 def _stated(sentence: str) -> tuple[tuple[str, float], ...]:
-    if not _DIGIT.search(sentence):
-        return ()
-    text = normal(sentence)
+    return tuple(in_normal(normal(sentence)).items()) if _DIGIT.search(sentence) else ()
+
+
+@functools.lru_cache(
+    maxsize=1 << 12
+)  # findings and concepts ask for the same sentence one after the other
+def _in_normal(text: str) -> tuple[tuple[str, float], ...]:
     if text.startswith(NOT_UNDERSTOOD):
         return ()
     return tuple((name, value) for name, value, _ in measured(labelled(_of_this_exam(text))))
+
+
+def in_normal(text: str) -> dict[str, float]:
+    """Return the numbers of one normalised sentence, in the unit of the name."""
+    return dict(_in_normal(text)) if _DIGIT.search(text) else {}
 
 
 def _of_this_exam(text: str) -> str:

@@ -11,7 +11,8 @@ _WORD = re.compile(rf"\b[a-z]{{{SHORTEST - 1},}}\b")
 
 def corrected(text: str) -> str:
     """A lower-case text whose words that are one slip away from a word of the lexicon are that word."""
-    return _WORD.sub(_replaced, text)
+    words = _WORD.findall(text)
+    return text if words == list(map(_word, words)) else _WORD.sub(_replaced, text)
 
 
 def _replaced(match: re.Match[str]) -> str:

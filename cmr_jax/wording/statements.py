@@ -6,8 +6,9 @@ compares reports.
 
 import difflib
 import enum
+import functools
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from cmr_jax.wording import concepts, findings, lexicon
@@ -23,6 +24,9 @@ class State(enum.Enum):
     PRESENT = "present"
     ABSENT = "absent"
     UNCERTAIN = "uncertain"
+
+
+_WINS = list(State)  # over those after it, in another sentence
 
 
 class Statement(NamedTuple):
@@ -75,42 +79,55 @@ _CHAMBER = re.compile(r"^[lr]v(?=ef$)")  # which `findings.read_clauses` may hav
 
 def read(sentence: str) -> list[Statement]:
     """Statements of one sentence: the thirteen findings in their order, then the concepts in theirs."""
-    text = normal(sentence)
-    if text.startswith(NOT_UNDERSTOOD):
-        return []
-    parts = findings.read_clauses(text)
-    made = _statements(sentence, findings.said(sentence), list(findings.mentions(parts)), parts)
-    parts = concepts.read_clauses(text)
-    named = list(concepts.mentions(parts))
-    return made + _statements(sentence, concepts.said(text, parts, named), named, parts)
-
-
-def _statements(
-    sentence: str, said: findings.Said, named: list[Mention], parts: list[Clause]
-) -> list[Statement]:
-    states = {m.finding: State.UNCERTAIN for m in named if m.clause.doubts(m.at)}
-    states |= {f: State.PRESENT if present else State.ABSENT for f, present in said.items()}
     return [
-        _statement(sentence, finding, states[finding], named, parts)
-        for finding in NAMES
-        if finding in states
+        _statement(sentence, finding, state, reading)
+        for reading in _readings(sentence)
+        for finding, state in reading.states.items()
     ]
 
 
 def states(sentences: Iterable[str]) -> dict[str, State]:
     """State of each finding that an impression names: present in any sentence wins, then absent."""
     found: dict[str, State] = {}
-    order = list(State)
     for sentence in sentences:
-        for statement in read(sentence):
-            before = found.get(statement.finding, State.UNCERTAIN)
-            found[statement.finding] = min(before, statement.state, key=order.index)
+        for finding, state in _states(sentence):
+            found[finding] = min(found.get(finding, state), state, key=_WINS.index)
     return found
 
 
-def _statement(
-    sentence: str, finding: str, state: State, named: list[Mention], parts: list[Clause]
-) -> Statement:
+@functools.lru_cache(maxsize=1 << 14)
+def _states(sentence: str) -> tuple[tuple[str, State], ...]:
+    return tuple(pair for reading in _readings(sentence) for pair in reading.states.items())
+
+
+class _Reading(NamedTuple):
+    """States of findings or of concepts, and the mentions and clauses that they were read from."""
+
+    states: dict[str, State]  # in the order of `NAMES`
+    named: list[Mention]
+    parts: Sequence[Clause]
+
+
+def _readings(sentence: str) -> Iterator[_Reading]:
+    """The thirteen findings, then the concepts."""
+    text = normal(sentence)
+    if text.startswith(NOT_UNDERSTOOD):
+        return
+    parts = findings.read_clauses(text)
+    yield _reading(findings.said(sentence), list(findings.mentions(parts)), parts)
+    parts = concepts.read_clauses(text)
+    named = list(concepts.mentions(parts))
+    yield _reading(concepts.said(text, parts, named), named, parts)
+
+
+def _reading(said: findings.Said, named: list[Mention], parts: Sequence[Clause]) -> _Reading:
+    found = {m.finding: State.UNCERTAIN for m in named if m.clause.doubts(m.at)}
+    found |= {f: State.PRESENT if present else State.ABSENT for f, present in said.items()}
+    return _Reading({name: found[name] for name in NAMES if name in found}, named, parts)
+
+
+def _statement(sentence: str, finding: str, state: State, reading: _Reading) -> Statement:
+    _, named, parts = reading
     mention = next((m for m in named if m.finding == finding and _is(m, state)), None)
     if mention is None:  # "normal study": the sentence as a whole says so
         return Statement(finding, state, "", (), (0, len(sentence)))
@@ -149,7 +166,7 @@ def _grade(mention: Mention, named: list[Mention]) -> str:
     return str(grades[chosen].lastgroup)
 
 
-def _places(mention: Mention, named: list[Mention], parts: list[Clause]) -> tuple[str, ...]:
+def _places(mention: Mention, named: list[Mention], parts: Sequence[Clause]) -> tuple[str, ...]:
     """Places in the mention's clause, in those of places alone before it ("anterolateral, septal and
     apical LGE"), and in those behind it that go on with the extent."""
     speak = [m.clause for m in named if m.clause is not mention.clause]
