@@ -22,30 +22,31 @@ SLACK_MM, SOFTNESS_MM = 4.0, 2.0
 # the left one empties by at least this share; valves of a ventricle that contracts less move less.
 ODDS_BESIDE_THE_BASE, FULL_MOTION = 0.2, 0.5
 LEAST_PIXELS = 20  # a slice with fewer pixels of a cavity or a wall does not count as showing it
-PLAINLY_MORE = (
-    1.25  # the ends of a stack are told apart if one shows so many times as much of the heart
-)
+# The ends of a stack are told apart if one shows so many times as much of the heart as the other.
+PLAINLY_MORE = 1.25
 LEAST_LEFT = 1e-6  # probability; where all that was probable is ruled out, background is left
 
 
 def contracted(probability: np.ndarray, spacing_mm: float) -> np.ndarray:
-    """Weigh the end-systolic half of probabilities `m 2 s h w k` by the ensemble's end-diastolic labels."""
+    """Weigh probabilities `m 2 s h w k` of both moments by the ensemble's end-diastolic labels.
+
+    End diastole is weighed too, so that a heart which does not move does not eject.
+    """
     made = probability.copy()
-    es = made[:, 1]  # a view: what is written to it is written to `made`
     diastole = cleaning.labels(probability.mean(0))[0]
     was_right = diastole == Mask.RV
     ventricle = _within_reach(diastole >= Mask.MYOCARDIUM, spacing_mm)
     cavity = ventricle * _within_reach(diastole == Mask.LV, spacing_mm)
     # Blood where the right ventricle was is the right ventricle's.
-    es[..., Mask.RV] += es[..., Mask.LV] * (1 - cavity) * was_right
-    es[..., Mask.RV] *= _within_reach(was_right, spacing_mm)
-    es[..., Mask.LV] *= cavity
-    es[..., Mask.MYOCARDIUM] *= ventricle
-    _normalise(es)
-    systole = es.mean(0).argmax(-1)
+    made[..., Mask.RV] += made[..., Mask.LV] * (1 - cavity) * was_right
+    made[..., Mask.RV] *= _within_reach(was_right, spacing_mm)
+    made[..., Mask.LV] *= cavity
+    made[..., Mask.MYOCARDIUM] *= ventricle
+    _normalise(made)
+    systole = made[:, 1].mean(0).argmax(-1)
     odds = ODDS_BESIDE_THE_BASE ** min(1.0, _emptied(diastole, systole) / FULL_MOTION)
-    es[:, _beside_the_base(diastole, systole), ..., Mask.RV] *= odds
-    _normalise(es)
+    made[:, 1, _beside_the_base(diastole, systole), ..., Mask.RV] *= odds
+    _normalise(made)
     return made
 
 
