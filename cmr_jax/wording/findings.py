@@ -192,12 +192,11 @@ def mentions(parts: Sequence[Clause]) -> Iterator[Mention]:
             named = tuple(p for part in parts[number + 1 : number + 2] for p in _places(part.text))[
                 :1
             ]
-        owner = " ".join(part.text for part in parts[max(number - 2, 0) : number])
         for finding, at, present in _of_clause(clause, named, tuple(before)):
             if (
                 finding in TISSUE_FINDINGS
                 and _BARE_ENHANCEMENT.search(clause.text)
-                and _NOT_WALL.search(owner)
+                and _NOT_WALL.search(" ".join(p.text for p in parts[max(number - 2, 0) : number]))
             ):
                 continue  # "a mass with patchy enhancement"
             yield Mention(finding, clause, at, present)

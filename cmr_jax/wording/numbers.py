@@ -229,14 +229,21 @@ def measured(text: str) -> list[tuple[str, float, int]]:
         if NUMBERS[name].least <= value <= NUMBERS[name].most:
             found.setdefault(name, (value, at))
     for name, number in _WITH_PATTERNS.items():
-        if any(letters in text for letters in number.needs):
-            found |= _first(name, number, text)
+        for letters in number.needs:  # not any(): this is asked of every sentence
+            if letters in text:
+                found |= _first(name, number, text)
+                break
     return [(name, *found[name]) for name in NUMBERS if name in found] if found else []
 
 
 def _first(name: str, number: Number, text: str) -> dict[str, tuple[float, int]]:
     """The first plausible value by the patterns, of lengths the largest, with its place; or none."""
-    matches = next(filter(None, (list(p.finditer(text)) for p in number.patterns)), [])
+    matches: list[re.Match[str]] = []
+    for pattern in number.patterns:
+        if matches := list(pattern.finditer(text)):
+            break
+    else:
+        return {}
     if number.other:
         matches = [m for m in matches if not number.other.search(text, _start(text, m), m.end())]
     largest = name == "lv_wall_mm"
