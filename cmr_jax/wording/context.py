@@ -72,9 +72,13 @@ _AFTER = re.compile(  # denies what stands before it
     r"\b(?:(?:(?:is|are|was|were|be|been|could|can) )*(?:not|no longer)|cannot be|can't be)(?: \w+){0,2}?"
     r" (?:seen|present|identified|detected|evident|visible|visuali[sz]ed|demonstrated|found"
     r"|inducible|detectable|discernible|demonstrable|satisfied"
-    r"|appreciated|noted|observed|shown|apparent|excessive|supported|favou?red|confirmed|met|fulfilled)\b"
+    r"|appreciated|noted|observed|shown|apparent|excessive|supported|suggested|favou?red|confirmed|met|fulfilled)\b"
     r"(?! (?:before\b|previously|earlier|on (?:the )?(?:prior|previous|last|first|echo\w*|ct)))"
-    r"|\b(?:has|have|had) (?:(?!not\b)\w+ )?(?:resolved|disappeared)\b|\b(?:excluded|ruled out|discarded)\b"
+    r"|\b(?:has|have|had) (?:(?!not\b)\w+ )?(?:resolved|disappeared)\b"
+    # "was excluded", "HCM excluded on CMR"; "CMR excluded X" denies what follows.
+    r"|\b(?:is|are|was|were|be|been|being) (?:\w+ly )?(?:excluded|ruled out|discarded)\b"
+    r"|\b(?:excluded|ruled out|discarded)(?=\s*(?:$|[.,;:()])"
+    r"| (?:by|in|on|with|at|using|as|based|through|via|after|from|due|because|given|and|or|today|now|\w+ly)\b)"
     r"|\s0\s*(?:%|mm|ml|g)\W*$|\babsent(?= (?:in|at|throughout|from|within)\b)"
     r"|\b(?:absent|lacking|none|neg|negative|nil|no|(?<!not )resolved)\s*[.!]?\s*$|\s-\s*$"
 )
@@ -93,6 +97,7 @@ _DOUBT_FORWARD = (
     r"|may (?:be|represent|reflect|indicate)|might|could (?:be|represent|reflect)"
     r"|consider|concern(?:ing)? for|favou?red over|likely than|raises? the"
     r"|either (?=(?!ventric|side|atri|of)\w+(?: \w+)? or\b)|differential|ddx?|discriminate|suspicion|suspicious"
+    r"|makes? (?=(?:\w+ ){1,6}(?:less |very |more )*(?:un|im)?(?:likely|probable)\b)"
     r"|suspected|suggestive of|less likely|unlikely|unclear|uncertain)\b"
 )
 # No statement about this exam follows: a condition, the question, the past, another modality.

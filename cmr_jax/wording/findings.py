@@ -257,9 +257,9 @@ _LETTERS = {
     WEAK: "dysfunction|impair|cardiomyop|hypo|hf",
     FUNCTION: "function|contract|performance|fraction|ef|systolic",
     THICK: "hypertroph|thick|lvh|increase",
-    TISSUE: "enhanc|lge|dge|uptake|scar|fibro|gadolin|infarct|ischemi|icm",
+    TISSUE: "enhanc|lge|dge|uptake|scar|fibro|gadolin|infarct|ischemi|icm|\\bmi\\b",
     DISEASE: "amyloid|attr|cardiomyop|cm|hyp|infiltrat",
-    FLUID: "effusion|fluid",
+    FLUID: "effusion|fluid|collection",
 }
 _LISTS = {  # of lexicon.toml that the rules of a kind take their words from
     LARGE: ("large",),

@@ -19,6 +19,7 @@ _OF_VENTRICLE = re.compile(
     r"\b(ef|ejection fraction) of (?:the )?((?:left|right) ventricle|[lr]v)\b"
 )
 _VALUE_FIRST = re.compile(r"(\d+(?:\.\d+)?) ?% ([lr]vef)\b(?! ?[\d:=(]| of| is)")
+_ADJECTIVE = r"(?:\w+ly )?(?:dilated|enlarged|hypertrophied|thickened|impaired|hypokinetic|akinetic|globular|thinned)"
 _SHORT = [  # letters without which a rule finds nothing, the rule, what stands instead
     ("n't", re.compile(r"\bcan't\b"), "cannot"),
     ("n't", re.compile(r"n't\b"), " not"),
@@ -31,6 +32,21 @@ _SHORT = [  # letters without which a rule finds nothing, the rule, what stands 
         "grown",
         re.compile(r"\bgrown from \d+(?:\.\d+)?\s*(?:[cm]m)?\s+to\s+(?=\d)"),
         "grown to ",
+    ),
+    (  # "left and right ventricular ejection fractions of 19 % and 24 %"
+        "and right",
+        re.compile(
+            r"\bleft and right ventric\w+ (?:ef|ejection fraction)s?\b([^\d;.]{0,16})"
+            r"(\d+(?:\.\d+)?) ?%? ?(?:/|and) ?(?=\d)"
+        ),
+        r"lvef\1\2 %, rvef ",
+    ),
+    (  # "a dilated, hypokinetic left ventricle" is one thing
+        ", ",
+        re.compile(
+            rf"\b((?:an?|the) {_ADJECTIVE}), (?={_ADJECTIVE} (?:(?:left|right) ventric|[lr]v\b))"
+        ),
+        r"\1 ",
     ),
     ("nl", re.compile(r"\bnl\b"), "normal"),
     ("fxn", re.compile(r"\bfxn\b"), "function"),

@@ -33,8 +33,8 @@ _FROM = (
     rf"{_NEAR}(?:, ?)?"
 )
 _WALLS = (
-    r"(?:max\w* thickness|hypertrophy|hypertrophied|lvh|wall thickness|wall thickening|posterior wall|septum|septal"
-    r"|ivsd?|walls?)"
+    r"(?:max\w* thickness|hypertrophy|hypertrophied|lvh|wall thickness"
+    r"|(?:wall|lv|left ventricular|myocardial) thickening|posterior wall|septum|septal|ivsd?|walls?)"
 )
 _LOOSE = r"(?:[^.;\d]|\.(?= ?\d)){0,40}?"
 
@@ -92,7 +92,7 @@ NUMBERS = {
     "lv_mass_g": Number(Usual(125, 45), 20, 800),
     "lv_massi_g_m2": Number(Usual(66, 22), 10, 400),
     "lv_wall_mm": Number(
-        Usual(12, 4), 2, 60, ("wall", "sept", "hypertroph", "lvh", "ivs", "thickness"),
+        Usual(12, 4), 2, 60, ("wall", "sept", "hypertroph", "lvh", "ivs", "thick"),
         _compiled(
             rf"\b(?<!rv free )(?<!rv ){_WALLS}\b(?:{_NEAR}\bfrom \d+{_UNIT}(?=to\b))?{_LOOSE}{_MM}",
             rf"\b{_MM} (?:basal |mid |thick |interventricular )*septum\b",
