@@ -67,7 +67,7 @@ def doubts(
         reasons.append("the left ventricle reaches beyond the field that was looked at")
     if found.lv_edv_ml <= found.lv_esv_ml:
         reasons.append("the left ventricle does not contract")
-    if LEAST_RV_ML <= found.rv_edv_ml <= found.rv_esv_ml:
+    elif LEAST_RV_ML <= found.rv_edv_ml <= found.rv_esv_ml:
         reasons.append("the right ventricle fills while the left one empties")
     if (area_es > 1.3 * area + 100).any():
         reasons.append("a slice shows more cavity at end systole than at end diastole")

@@ -215,9 +215,7 @@ def _named_next(clause: Clause, following: Sequence[Clause]) -> Named:
     return tuple((len(clause.text), p) for p in places if p in (LV, RV))[:1]
 
 
-@functools.lru_cache(
-    maxsize=1 << 12
-)  # findings and concepts read the same clauses one after the other
+@functools.lru_cache(maxsize=1 << 12)  # findings and concepts read them one after the other
 def read_clauses(text: str) -> tuple[Clause, ...]:
     """Clauses of a normalised sentence, each ejection fraction of a right ventricle named so."""
     return tuple(split(numbers.labelled(text)))

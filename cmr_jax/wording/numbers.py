@@ -191,9 +191,7 @@ def _stated(sentence: str) -> tuple[tuple[str, float], ...]:
     return tuple(in_normal(normal(sentence)).items()) if _DIGIT.search(sentence) else ()
 
 
-@functools.lru_cache(
-    maxsize=1 << 12
-)  # findings and concepts ask for the same sentence one after the other
+@functools.lru_cache(maxsize=1 << 12)  # findings and concepts ask one after the other
 def _in_normal(text: str) -> tuple[tuple[str, float], ...]:
     if text.startswith(NOT_UNDERSTOOD):
         return ()
