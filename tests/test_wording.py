@@ -370,7 +370,7 @@ def test_labelled_reports_are_read_as_their_author_meant_them():
     """Composed and labelled before the rules were seen; then the rules were mended on them."""
     counts = {name: collections.Counter() for name in findings.FINDINGS}
     reversed_, measured, hedges = [], collections.Counter(), collections.Counter()
-    for row in _rows("labelled_reports", "labelled_impressions"):
+    for row in _rows("labelled_reports", "labelled_impressions", "labelled_captions"):
         found = reader.read(row["text"])
         reader.count(row, found, counts)
         for name in findings.FINDINGS:
