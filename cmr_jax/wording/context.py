@@ -60,7 +60,9 @@ _PSEUDO = re.compile(
     r"|\bwithout (?:significant )?change|\bnot only\b|\bnot necessarily\b|\bno doubt\b"
     r"|\bno resolution of\b|\bnot (?:\w+ )?resolved\b|\b(?:no|not) more than\b"
 )
-_COMPARED = re.compile(r"\bno (?:significant |interval )*(?:increase|decrease) in\b")
+_COMPARED = re.compile(
+    r"\b(?:no|without) (?:any |significant |interval |further )*(?:increase|decrease) (?:in|of)\b"
+)
 DENIAL = re.compile(
     r"\b(?:no|not|nor|none|nothing to suggest|without|absence of|absent|(?:neg|negative)(?: for)?|never|free of"
     r"|free from|hardly any|incompatible with|inconsistent with|0 of \d|neither|nil"
@@ -130,9 +132,20 @@ _RELATIVE = re.compile(
     r"\b(?:family history|mother|father|brother|sister|sibling|son|daughter|uncle|aunt|cousin"
     r"|grand(?:mother|father)|relative|family member)s?\b"
 )
+# A list of abbreviations; patients in general, and other people's.
+_GENERAL = re.compile(
+    r"(?:^|[;,.] ?)lge ?[,:=] ?(?:late|delayed) gadolinium (?:enhancement|enhanced)(?: imaging)?\s*(?:[;,.]|$)"
+    r"|(?:^|[;,.] ?)[dhi]cm ?[,:=] ?(?:dilat\w+|hypertrophic|ischemic) cardiomyopathy\s*(?:[;,.]|$)"
+    r"|\b(?:is|are) (?:indicated|recommended) (?:in|for) (?:\w+ )?patients\b"
+    r"|\b(?:one|another) (?:\w+ )?(?:study|case report|author)\b"
+)
 _TECHNIQUE = re.compile(
     r"\b(?:lge|(?:late|delayed) (?:gadolinium |contrast )?enhancement)(?: \w+)?"
     r" (?:images?|imaging|sequences?|acquisition|protocol|technique|non ?diagnostic)\b"
+    r"|\b(?:images?|imaging|sequences?|c?mri?|resonance) with (?:late|delayed) (?:gadolinium |contrast )?enhancement\b"
+    r"(?! (?:in|of|at|along|involving|affecting)\b)"
+    r"|\b(?:lge|(?:late|delayed) (?:gadolinium |contrast )?enhancement) (?:show|reveal|demonstrate)\w*"
+    r" (?:an? |the )?(?:normal|unremarkable)\b"
     r"|\b(?:scar\w*|fibrosis|lge|(?:late|delayed) (?:gadolinium |contrast )?enhancement)\b"
     r"(?=(?: \w+){0,4} (?:can|could|was|were|is)? ?not (?:be )?(?:assess|evaluat|interpret|perform|done|acquired"
     r"|obtained|given|diagnostic))"
@@ -154,7 +167,8 @@ _SEEN = re.compile(r"\b(?:seen|present|noted|shown|identified)\b")
 # Most pieces have no trigger: one search finds out.
 _ANY = re.compile(
     rf"{DENIAL.pattern}|{DOUBT.pattern}|\s-\s*$"
-    r"|\b(?:imag|sequence|acqui|protocol|technique|non ?diagnostic|lacking|resolved|discarded|free)"
+    r"|\b(?:imag|sequence|acqui|protocol|technique|non ?diagnostic|lacking|resolved|discarded|free"
+    r"|(?:show|reveal|demonstrate)\w* (?:an? |the )?(?:normal|unrem))"
     r"|\s0\s*(?:%|mm|ml|g)"
 )
 
@@ -197,7 +211,8 @@ def _inside(at: int, spans: tuple[Span, ...]) -> bool:
 
 def split(text: str) -> list[Clause]:
     """Clauses of a normalised sentence, in order."""
-    if _RELATIVE.search(text) or _METHOD.match(text) or text.startswith(languages.NOT_UNDERSTOOD):
+    nothing = text.startswith(languages.NOT_UNDERSTOOD) or _METHOD.match(text)
+    if nothing or _RELATIVE.search(text) or _GENERAL.search(text):
         return [Clause(text, skipped=((0, len(text)),))]
     pieces, marks = _pieces(text)
     made = [_alone(piece) for piece in pieces]

@@ -423,7 +423,10 @@ def _of_thickness(clause: Clause, owners: _Owners) -> Found:
         if of_wall and "interatrial" not in text:
             there = not (clause.denies(match.start()) or match.group().startswith("non "))
             yield "lv_hypertrophy", match.start(), there
-    if not thick and (wall := _WALL.search(text)) and _FINE.search(text):
+    wall = None if thick else _WALL.search(text)
+    # "Pericardium with normal thickness" says nothing of the ventricle.
+    of_other = wall and "wall" not in text and "other" in owners.of(wall.start(), LV)
+    if wall and not of_other and _FINE.search(text):
         yield "lv_hypertrophy", wall.start(), False
 
 

@@ -48,6 +48,7 @@ _SHORT = [  # letters without which a rule finds nothing, the rule, what stands 
         ),
         r"\1 ",
     ),
+    ("and/or", re.compile(r"\band/or\b"), "or"),
     ("nl", re.compile(r"\bnl\b"), "normal"),
     ("fxn", re.compile(r"\bfxn\b"), "function"),
     ("asc", re.compile(r"\basc\.? (?:ao|aorta)\b"), "ascending aorta"),

@@ -29,7 +29,7 @@ _END = r"(?!\s*%)(?=\s*(?:\.(?!\d)|[;)|]|,(?!\d)|and\b|$))"
 # "dropped from 45 % to 29 %", "44 % -> 52 %": what counts is now.
 _UNIT = r"(?:\s*(?:%|mm|cm|ml(?:/m2)?))?\s*"
 _FROM = (
-    rf"(?:{_NEAR}\bfrom {_NUMBER[1:-1]}{_UNIT}(?=to\b)|{_NEAR}{_NUMBER[1:-1]}{_UNIT}->\s*)?"
+    rf"(?:{_NEAR}(?:, ?)?\bfrom {_NUMBER[1:-1]}{_UNIT}(?=to\b)|{_NEAR}{_NUMBER[1:-1]}{_UNIT}->\s*)?"
     rf"{_NEAR}(?:, ?)?"
 )
 _WALLS = (
