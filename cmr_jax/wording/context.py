@@ -37,7 +37,9 @@ _STATEMENT = re.compile(
     rf"|\b{_VERB}\b|\b{_SUBJECT}\b[^,;]{{0,12}}\d"
 )
 # "dilated pulmonary trunk and normal caliber of the aorta"
-_NEW = re.compile(rf"\b{_PREDICATE} (?:\w+ )+(and) (?:\w+ly )?{_PREDICATE} (?:\w+ ){{0,4}}{_SUBJECT}\b")
+_NEW = re.compile(
+    rf"\b{_PREDICATE} (?:\w+ )+(and) (?:\w+ly )?{_PREDICATE} (?:\w+ ){{0,4}}{_SUBJECT}\b"
+)
 _GRADED = re.compile(
     r"\b(?:mild|moderate|severe|small|trivial|trace|large|normal|extensive|focal|known|old|provocable"
     r"|non ?obstructive)\b"
