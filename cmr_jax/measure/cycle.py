@@ -22,7 +22,7 @@ SLACK_MM, SOFTNESS_MM = 4.0, 2.0
 # the left one empties by at least this share; valves of a ventricle that contracts less move less.
 ODDS_BESIDE_THE_BASE, FULL_MOTION = 0.2, 0.5
 LEAST_PIXELS = 20  # a slice with fewer pixels of a cavity or a wall does not count as showing it
-# The ends of a stack are told apart if one shows so many times as much of the heart as the other.
+# An end of the stack counts as basal only if it shows this many times as much of the heart as the other end.
 PLAINLY_MORE = 1.25
 LEAST_LEFT = 1e-6  # probability; where all that was probable is ruled out, background is left
 

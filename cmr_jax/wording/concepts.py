@@ -87,7 +87,6 @@ _COMPARED = re.compile(
     r"(?P<high>\d+(?:\.\d+)?)[^()]*[)\]]"
 )
 _WORD = re.compile(r"\b(?!ms\b|mm\b|ml\b|cm2?\b)[a-z][a-z0-9]*")
-_ORDER = {name: place for place, name in enumerate(lexicon.concepts())}
 LONGEST_ITEM = 5  # words of a thing whose quality may stand in the next item of a list: "T1, T2 and ECV normal"
 
 
@@ -137,16 +136,12 @@ def _full(match: re.Match[str]) -> str:
 
 
 def mentions(parts: Sequence[Clause]) -> Iterator[Mention]:
-    """Concepts that the clauses of a sentence name, in the order of the text, then of the lexicon."""
+    """Concepts that the clauses of a sentence name, in the order of the clauses."""
     for number, clause in enumerate(parts):
         found = [Mention(name, clause, at, present) for name, at, present in _named_in(clause)]
         for name in _things_in(clause.text):
             found += _of_quality(name, lexicon.concepts()[name], parts, number)
-        yield from sorted(found, key=_place_in_lexicon)
-
-
-def _place_in_lexicon(mention: Mention) -> int:
-    return _ORDER[mention.finding]
+        yield from found
 
 
 @functools.lru_cache(maxsize=1 << 14)  # clauses recur more often than sentences

@@ -144,8 +144,6 @@ _GENERAL = re.compile(
 _TECHNIQUE = re.compile(
     r"\b(?:lge|(?:late|delayed) (?:gadolinium |contrast )?enhancement)(?: \w+)?"
     r" (?:images?|imaging|sequences?|acquisition|protocol|technique|non ?diagnostic)\b"
-    r"|\b(?:images?|imaging|sequences?|c?mri?|resonance) with (?:late|delayed) (?:gadolinium |contrast )?enhancement\b"
-    r"(?! (?:in|of|at|along|involving|affecting)\b)"
     r"|\b(?:lge|(?:late|delayed) (?:gadolinium |contrast )?enhancement) (?:show|reveal|demonstrate)\w*"
     r" (?:an? |the )?(?:normal|unremarkable)\b"
     r"|\b(?:scar\w*|fibrosis|lge|(?:late|delayed) (?:gadolinium |contrast )?enhancement)\b"

@@ -188,7 +188,7 @@ def stated(sentences: Iterable[str]) -> dict[str, float]:
 
 @functools.lru_cache(maxsize=1 << 16)
 def _stated(sentence: str) -> tuple[tuple[str, float], ...]:
-    return tuple(in_normal(normal(sentence)).items()) if _DIGIT.search(sentence) else ()
+    return _in_normal(normal(sentence)) if _DIGIT.search(sentence) else ()
 
 
 @functools.lru_cache(maxsize=1 << 12)  # findings and concepts ask one after the other
